@@ -1,0 +1,9 @@
+//! trickblock: drops traffic to and from botnet C2 servers in XDP, fed by threat feeds.
+//!
+//! Data flows one way, and a module uses only what stands to its left:
+//!
+//! ```text
+//! feed bytes → indicator → policy → table → kernel → observe → daemon → cli
+//! ```
+
+pub mod indicator;
