@@ -7,3 +7,5 @@
 //! ```
 
 pub mod indicator;
+pub mod kernel;
+pub mod table;
