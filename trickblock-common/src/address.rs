@@ -66,7 +66,7 @@ const fn high_bits(count: u64) -> u64 {
     if count == 0 {
         0
     } else {
-        u64::MAX << (64 - (count & 127)) % 64
+        u64::MAX << (64_u64.wrapping_sub(count) & 63)
     }
 }
 

@@ -202,7 +202,9 @@ fn spared(to: Match, from: Match, failure: u8) -> Outcome {
         if to.has(Match::NARROW_DROP) || from.has(Match::NARROW_DROP) {
             return listed(to, from, Match::NARROW_DROP, failure);
         }
-        return listed(to, from, Match::NARROW_MONITOR, Reason::monitored(failure));
+        if to.has(Match::NARROW_MONITOR) || from.has(Match::NARROW_MONITOR) {
+            return listed(to, from, Match::NARROW_MONITOR, Reason::monitored(failure));
+        }
     }
     if to.has(Match::HARD) || from.has(Match::HARD) {
         return listed(to, from, Match::HARD, Reason::NeverBlock as u8);

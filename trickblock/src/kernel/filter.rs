@@ -7,8 +7,15 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use aya::{Ebpf, EbpfLoader, include_bytes_aligned, programs::Xdp};
-use trickblock_common::table::Geometry;
+use aya::{
+    Ebpf, EbpfLoader, include_bytes_aligned,
+    programs::{TestRun as _, TestRunOptions, Xdp},
+};
+use trickblock_common::{
+    Reason, Side, Verdict,
+    abi::{Event, NO_INDICATOR, Settings},
+    table::Geometry,
+};
 
 use super::{
     Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, abi, check_privilege,
@@ -127,14 +134,67 @@ impl Filter {
         Ok(info.verified_instruction_count())
     }
 
-    /// Runs the program on `frame` (at least 14 bytes); true where it dropped it.
-    pub fn test_run(&mut self, frame: &[u8]) -> Result<bool, FilterError> {
+    /// Runs the loaded program on `frame` (at least 14 bytes, of which the first 64 KiB are shown to
+    /// it). Needs [`Self::report_everything`] once before, and nobody else reading the events.
+    pub fn judge(&mut self, frame: &[u8]) -> Result<Judged, FilterError> {
         const XDP_DROP: u32 = 1;
-        let mut options = aya::programs::TestRunOptions::new();
-        options.data_in = Some(frame);
-        let result = aya::programs::TestRun::test_run(self.program()?, options)
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(&frame[..frame.len().min(65_536)]);
+        let result = self
+            .program()?
+            .test_run(options)
             .map_err(|error| load_error(&error))?;
-        Ok(result.return_value == XDP_DROP)
+        let judged = self
+            .events
+            .next()
+            .map_or(Judged::MISS, |event| Judged::from_event(&event));
+        if (result.return_value == XDP_DROP) != (judged.reason.verdict() == Verdict::Drop) {
+            let reason = format!(
+                "it returned {}, but its event says {}",
+                result.return_value,
+                judged.reason.name()
+            );
+            return Err(FilterError::Load { reason, hint: "" });
+        }
+        Ok(judged)
+    }
+
+    /// An event for every packet that is not a plain miss, without limit.
+    pub fn report_everything(&mut self, monitor: bool) -> Result<(), FilterError> {
+        let monitor = u32::from(monitor);
+        self.maps.set_settings(&Settings {
+            monitor,
+            events_per_second: u32::MAX,
+            event_reasons: u64::MAX,
+        })
+    }
+}
+
+/// The program's verdict on one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub reason: Reason,
+    pub side: Side,
+    /// Id of the indicator.
+    pub indicator: Option<u32>,
+}
+
+impl Judged {
+    const MISS: Self = Self {
+        reason: Reason::Miss,
+        side: Side::None,
+        indicator: None,
+    };
+
+    fn from_event(event: &Event) -> Self {
+        Self {
+            reason: Reason::from_number(event.reason).unwrap_or(Reason::Miss),
+            side: Side::ALL
+                .get(usize::from(event.side))
+                .copied()
+                .unwrap_or(Side::None),
+            indicator: (event.indicator != NO_INDICATOR).then_some(event.indicator),
+        }
     }
 }
 

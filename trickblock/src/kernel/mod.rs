@@ -14,7 +14,7 @@ mod sys;
 pub use attach::{Attached, Hooks, ModeChoice};
 pub use error::FilterError;
 pub use events::Events;
-pub use filter::{Capacity, Filter, random_seed};
+pub use filter::{Capacity, Filter, Judged, random_seed};
 pub use maps::{Maps, Tally};
 pub use netlink::Mode;
 pub use pins::Pins;

@@ -5,6 +5,8 @@ mod cuckoo;
 pub mod dump;
 pub mod ids;
 pub mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use ipnet::IpNet;
 use trickblock_common::{V4, V6};
