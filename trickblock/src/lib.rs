@@ -6,4 +6,6 @@
 //! feed bytes → indicator → policy → table → kernel → observe → daemon → cli
 //! ```
 
+pub mod feed;
 pub mod indicator;
+pub mod policy;
