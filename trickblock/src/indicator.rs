@@ -114,8 +114,6 @@ impl fmt::Display for Indicator {
         }
         self.protocol
             .map_or(Ok(()), |protocol| write!(f, "/{protocol}"))
-<<<<<<< HEAD
-=======
     }
 }
 
@@ -125,7 +123,6 @@ impl FromStr for Indicator {
     /// Reads what `Display` writes, and the same without a prefix length: `203.0.113.7:443/tcp`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         written(text).map(|written| written.indicator)
->>>>>>> feed
     }
 }
 
