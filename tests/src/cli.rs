@@ -23,13 +23,13 @@ pub use site::Site;
 
 /// One run of the binary to its end.
 #[derive(Clone, Debug)]
-pub struct Run<'a> {
+pub struct Run {
     arguments: Vec<OsString>,
-    netns: Option<&'a Netns>,
+    netns: Option<Netns>,
     timeout: Duration,
 }
 
-impl<'a> Run<'a> {
+impl Run {
     /// A run with these arguments, which may take 30 s.
     pub fn new<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
@@ -41,8 +41,8 @@ impl<'a> Run<'a> {
     }
 
     /// Starts it inside a network namespace.
-    pub fn within(mut self, netns: &'a Netns) -> Self {
-        self.netns = Some(netns);
+    pub fn within(mut self, netns: &Netns) -> Self {
+        self.netns = Some(netns.clone());
         self
     }
 
@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
 
     /// Runs it. An exit code other than 0 is a result, not an error.
     pub fn output(&self) -> anyhow::Result<Output> {
-        let mut command = command(self.netns)?;
+        let mut command = command(self.netns.as_ref())?;
         command.args(&self.arguments).stdin(Stdio::null());
         let mut child = command
             .stdout(Stdio::piped())
@@ -62,15 +62,15 @@ impl<'a> Run<'a> {
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
         let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-        let status = wait(&mut child, self.timeout)?;
-        if status.is_none() {
+        let status = wait(&mut child, self.timeout);
+        if !matches!(status, Ok(Some(_))) {
             child
                 .kill()
                 .and_then(|()| child.wait())
                 .context("cannot kill what took too long")?;
         }
         let (stdout, stderr) = (join(stdout), join(stderr));
-        let Some(status) = status else {
+        let Some(status) = status? else {
             bail!(
                 "{command:?} took more than {:?}\n{stdout}{stderr}",
                 self.timeout
@@ -132,6 +132,7 @@ fn wait(child: &mut Child, timeout: Duration) -> anyhow::Result<Option<ExitStatu
         if Instant::now() >= deadline {
             return Ok(None);
         }
+        sys::stop_if_interrupted()?;
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
     sync::{
-        Once,
+        Arc, Once,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -44,7 +44,9 @@ impl Lab {
     pub fn host(&self, role: &str) -> anyhow::Result<Netns> {
         let name = format!("{}-{role}", self.prefix);
         ip(&["netns", "add", &name])?;
-        let host = Netns { name };
+        let host = Netns {
+            name: Arc::new(Name(name)),
+        };
         host.ip(&["link", "set", "lo", "up"])?;
         host.sysctl("net/ipv6/conf/all/accept_dad", "0")?;
         host.sysctl("net/ipv6/conf/default/accept_dad", "0")?;
@@ -52,21 +54,21 @@ impl Lab {
     }
 }
 
-/// A network namespace, deleted on drop.
-#[derive(Debug)]
+/// A network namespace, deleted when the last clone of this handle is dropped.
+#[derive(Clone, Debug)]
 pub struct Netns {
-    name: String,
+    name: Arc<Name>,
 }
 
 impl Netns {
     /// The name that `ip netns` shows.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.name.0
     }
 
     /// The file that stands for the namespace.
     pub fn path(&self) -> PathBuf {
-        Path::new(NAMES).join(&self.name)
+        Path::new(NAMES).join(self.name())
     }
 
     /// Joins this namespace to `peer` by a veth pair, both ends up.
@@ -76,7 +78,7 @@ impl Netns {
         peer: &Self,
         peer_interface: &str,
     ) -> anyhow::Result<()> {
-        let (here, there) = (&self.name, &peer.name);
+        let (here, there) = (self.name(), peer.name());
         let ends = [
             "type",
             "veth",
@@ -119,18 +121,18 @@ impl Netns {
     pub fn sysctl(&self, name: &str, value: &str) -> anyhow::Result<()> {
         let path = Path::new("/proc/sys").join(name);
         self.run(|| fs::write(&path, value))?
-            .with_context(|| format!("{} in namespace {}", path.display(), self.name))
+            .with_context(|| format!("{} in namespace {}", path.display(), self.name()))
     }
 
     /// Runs `ip -n <this namespace> <arguments>`.
     pub fn ip(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        ip(&[&["-n", &self.name], arguments].concat())
+        ip(&[&["-n", self.name()], arguments].concat())
     }
 
     /// Runs a batch of `ip` commands, one a line, in this namespace: one process for many.
     pub fn ip_batch(&self, commands: &str) -> anyhow::Result<()> {
         let mut child = Command::new("ip")
-            .args(["-n", &self.name, "-batch", "-"])
+            .args(["-n", self.name(), "-batch", "-"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -141,7 +143,7 @@ impl Netns {
         input.write_all(commands.as_bytes()).context("ip -batch")?;
         drop(input);
         judge(
-            &format!("ip -n {} -batch:\n{commands}", self.name),
+            &format!("ip -n {} -batch:\n{commands}", self.name()),
             &child.wait_with_output()?,
         )
     }
@@ -150,7 +152,7 @@ impl Netns {
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
         let namespace = self.open()?;
         let inside = || -> anyhow::Result<T> {
-            sys::enter_netns(namespace).with_context(|| format!("setns to {}", self.name))?;
+            sys::enter_netns(namespace).with_context(|| format!("setns to {}", self.name()))?;
             Ok(work())
         };
         match thread::scope(|scope| scope.spawn(inside).join()) {
@@ -173,9 +175,12 @@ impl Netns {
     }
 }
 
-impl Drop for Netns {
+#[derive(Debug)]
+struct Name(String);
+
+impl Drop for Name {
     fn drop(&mut self) {
-        remove(&self.name);
+        remove(&self.0);
     }
 }
 

@@ -150,6 +150,20 @@ pub fn interrupted() -> Option<i32> {
     (signal != 0).then_some(signal)
 }
 
+/// An error once a signal came. Loops that wait call it, so that everything on the way up is
+/// dropped, and thereby cleaned up, as after any other error.
+pub fn stop_if_interrupted() -> Result<(), Interrupted> {
+    interrupted().map_or(Ok(()), |signal| Err(Interrupted { signal }))
+}
+
+/// A signal asked this process to stop.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("interrupted by signal {signal}")]
+pub struct Interrupted {
+    /// Its number.
+    pub signal: i32,
+}
+
 static INTERRUPTED_BY: AtomicI32 = AtomicI32::new(0);
 
 extern "C" fn remember_signal(signal: libc::c_int) {

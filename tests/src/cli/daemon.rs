@@ -16,16 +16,16 @@ use crate::{netns::Netns, sys};
 
 /// A `trickblock run`, killed on drop, and also when the thread that started it ends.
 #[derive(Debug)]
-pub struct Daemon<'a> {
+pub struct Daemon {
     child: Child,
-    site: &'a Site,
-    netns: Option<&'a Netns>,
+    site: Site,
+    netns: Option<Netns>,
 }
 
-impl<'a> Daemon<'a> {
+impl Daemon {
     /// Starts `trickblock run -c <the site's configuration>` and waits until its socket answers.
     /// Fails with the log if it ends instead, or says nothing for 30 s.
-    pub fn start(site: &'a Site, netns: Option<&'a Netns>) -> anyhow::Result<Self> {
+    pub fn start(site: &Site, netns: Option<&Netns>) -> anyhow::Result<Self> {
         let mut daemon = Self::spawn(site, netns)?;
         let deadline = Instant::now() + START;
         loop {
@@ -46,7 +46,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// Starts it and does not wait for anything. Its output is appended to the site's log.
-    pub fn spawn(site: &'a Site, netns: Option<&'a Netns>) -> anyhow::Result<Self> {
+    pub fn spawn(site: &Site, netns: Option<&Netns>) -> anyhow::Result<Self> {
         let path = log_path(site);
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.with_context(|| path.display().to_string())?;
@@ -60,7 +60,11 @@ impl<'a> Daemon<'a> {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        Ok(Self { child, site, netns })
+        Ok(Self {
+            child,
+            site: site.clone(),
+            netns: netns.cloned(),
+        })
     }
 
     /// The process id.
@@ -76,7 +80,7 @@ impl<'a> Daemon<'a> {
     /// What `trickblock status --json` prints.
     pub fn status(&self) -> anyhow::Result<Value> {
         let mut run = self.site.verb("status", &["--json"]);
-        if let Some(netns) = self.netns {
+        if let Some(netns) = &self.netns {
             run = run.within(netns);
         }
         run.output()?.json()
@@ -84,7 +88,7 @@ impl<'a> Daemon<'a> {
 
     /// Everything it and its predecessors on the same site wrote.
     pub fn log(&self) -> String {
-        fs::read_to_string(log_path(self.site)).unwrap_or_else(|error| format!("no log: {error}"))
+        fs::read_to_string(log_path(&self.site)).unwrap_or_else(|error| format!("no log: {error}"))
     }
 
     /// Sends SIGTERM and waits at most `timeout` for the end.
@@ -118,7 +122,7 @@ impl<'a> Daemon<'a> {
     }
 }
 
-impl Drop for Daemon<'_> {
+impl Drop for Daemon {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             let _ended_meanwhile = self.child.kill().and_then(|()| self.child.wait());

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::{
-        Once,
+        Arc, Once,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -17,11 +17,12 @@ use tempfile::TempDir;
 use super::Run;
 use crate::needs;
 
-/// Directories that nothing else uses, removed on drop: with the pins goes the filter.
-#[derive(Debug)]
+/// Directories that nothing else uses, removed when the last clone of this handle is dropped:
+/// with the pins goes the filter.
+#[derive(Clone, Debug)]
 pub struct Site {
-    dir: TempDir,
-    pins: PathBuf,
+    dir: Arc<TempDir>,
+    pins: Arc<Pins>,
 }
 
 impl Site {
@@ -33,12 +34,14 @@ impl Site {
         needs::bpf_file_system()?;
         SWEEP.call_once(remove_leftovers);
         let number = SITES.fetch_add(1, Ordering::Relaxed);
+        let dir = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir()
+            .context("tempdir")?;
+        let pins = Path::new(BPF_FS).join(format!("{PREFIX}{}-{number}", process::id()));
         Ok(Self {
-            dir: tempfile::Builder::new()
-                .prefix("trickblock-test-")
-                .tempdir()
-                .context("tempdir")?,
-            pins: Path::new(BPF_FS).join(format!("{PREFIX}{}-{number}", process::id())),
+            dir: Arc::new(dir),
+            pins: Arc::new(Pins(pins)),
         })
     }
 
@@ -64,7 +67,7 @@ impl Site {
 
     /// The pin directory, on bpffs.
     pub fn pins(&self) -> &Path {
-        &self.pins
+        &self.pins.0
     }
 
     /// Writes the configuration file: the paths of this site, and then `rest`.
@@ -79,14 +82,14 @@ impl Site {
     }
 
     /// A verb that talks to this site's daemon or pins: `status`, `list`, `off`, …
-    pub fn verb<'a>(&self, verb: &str, arguments: &[&str]) -> Run<'a> {
+    pub fn verb(&self, verb: &str, arguments: &[&str]) -> Run {
         let mut all: Vec<OsString> = vec![verb.into()];
         all.extend(arguments.iter().map(OsString::from));
         all.extend([
             "--socket".into(),
             self.socket().into(),
             "--pins".into(),
-            self.pins.clone().into(),
+            self.pins().into(),
         ]);
         Run::new(all)
     }
@@ -94,15 +97,19 @@ impl Site {
     /// Every pin of this site, sorted; empty once the filter is off.
     pub fn pinned(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
-        collect_files(&self.pins, &mut found).with_context(|| self.pins.display().to_string())?;
+        collect_files(self.pins(), &mut found)
+            .with_context(|| self.pins().display().to_string())?;
         found.sort();
         Ok(found)
     }
 }
 
-impl Drop for Site {
+#[derive(Debug)]
+struct Pins(PathBuf);
+
+impl Drop for Pins {
     fn drop(&mut self) {
-        remove(&self.pins);
+        remove(&self.0);
     }
 }
 
