@@ -41,7 +41,6 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     } else {
         report.write_text(out)?;
     }
-    out.flush()?;
     let (exit, reasons) = report.verdict();
     for reason in reasons {
         writeln!(err, "trickblock: {reason}")?;

@@ -36,11 +36,14 @@ pub fn run(
     let done = match cli.command {
         Command::Check(args) => check::run(&args, out, err),
     };
-    done.unwrap_or_else(|error| failed(err, &error))
+    match done.and_then(|exit| out.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(error) => failed(err, &error),
+    }
 }
 
 /// Reports an error that ends the command.
-pub fn failed(err: &mut dyn Write, error: &dyn Display) -> Exit {
+fn failed(err: &mut dyn Write, error: &dyn Display) -> Exit {
     // When even stderr is gone there is nobody left to tell.
     let _ = writeln!(err, "trickblock: {error}");
     Exit::Failed
@@ -53,5 +56,8 @@ fn explain(usage: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> Exi
         true => write!(err, "{text}").map(|()| Exit::Usage),
         false => write!(out, "{text}").map(|()| Exit::Ok),
     };
-    written.unwrap_or(Exit::Failed)
+    match written.and_then(|exit| out.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(_) => Exit::Failed,
+    }
 }

@@ -14,7 +14,7 @@ pub(in crate::feed) enum Entry {
     One(Written),
     /// A range as the prefixes it consists of.
     Range(IpSubnets),
-    /// A domain, a URL of a domain, a hash, an onion service.
+    /// A domain, a URL of a domain or its path, a hash, an onion service.
     NotNetwork,
 }
 
@@ -54,7 +54,7 @@ pub(in crate::feed) fn read(text: &str) -> Result<Entry, BadEntry> {
     if let Some(range) = range(&text) {
         return range;
     }
-    if is_hash(&text) || is_domain(host_of(&text)) {
+    if is_hash(&text) || is_path(&text) || is_domain(host_of(&text)) {
         return Ok(Entry::NotNetwork);
     }
     match authority_of(&text) {
@@ -204,6 +204,12 @@ fn range(text: &str) -> Option<Result<Entry, BadEntry>> {
     })
 }
 
+/// The path of a URL without its host, which trails of malware lists hold.
+fn is_path(text: &str) -> bool {
+    let rest = text.strip_prefix('/');
+    rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
+}
+
 /// MD5, SHA-1, SHA-256 or SHA-512 in hexadecimal.
 fn is_hash(text: &str) -> bool {
     matches!(text.len(), 32 | 40 | 64 | 128) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -255,6 +261,7 @@ mod tests {
             "abcdefghijklmnop.onion:443",
             "d41d8cd98f00b204e9800998ecf8427e",
             "bücher.example",
+            "/gate.php",
         ] {
             assert_eq!(meaning(text), "not a network indicator", "{text}");
         }
