@@ -2,7 +2,7 @@
 
 mod files;
 mod report;
-mod set;
+pub(super) mod set;
 
 use std::{
     io::{self, Write},

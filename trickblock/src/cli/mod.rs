@@ -3,6 +3,7 @@
 pub mod check;
 mod exit;
 pub mod output;
+pub mod replay;
 
 use std::{ffi::OsString, fmt::Display, io::Write};
 
@@ -21,6 +22,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Replay(replay::Args),
 }
 
 /// Runs one command line, program name first. Results go to `out`, complaints to `err`.
@@ -35,6 +37,7 @@ pub fn run(
     };
     let done = match cli.command {
         Command::Check(args) => check::run(&args, out, err),
+        Command::Replay(args) => replay::run(&args, out, err),
     };
     match done.and_then(|exit| out.flush().map(|()| exit)) {
         Ok(exit) => exit,

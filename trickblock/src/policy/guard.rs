@@ -9,6 +9,7 @@ use std::{
 };
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use trickblock_common::abi::protection;
 
 use super::prefixes::Prefixes;
 use crate::indicator::Indicator;
@@ -124,6 +125,18 @@ impl Guard {
         all.extend(own);
         all.sort_unstable();
         all
+    }
+
+    /// [`Self::protected`] with the values that the kernel's map holds.
+    pub fn protected_values(&self) -> Vec<(IpNet, u32)> {
+        let value = |protection| match protection {
+            Protection::Hard => protection::HARD,
+            Protection::Own => protection::OWN,
+        };
+        let protected = self.protected().into_iter();
+        protected
+            .map(|(prefix, protection)| (prefix, value(protection)))
+            .collect()
     }
 
     /// `asked` is what the feed wrote, `prefix` what it means.

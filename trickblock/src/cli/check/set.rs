@@ -10,16 +10,16 @@ use crate::{
 
 /// Everything that was read, in the order of the command line and sorted within directories.
 #[derive(Default)]
-pub(super) struct Set {
-    pub(super) feeds: Vec<(Arc<str>, Parsed)>,
+pub(in crate::cli) struct Set {
+    pub(in crate::cli) feeds: Vec<(Arc<str>, Parsed)>,
     /// Files that contribute nothing, with the reason: `FILE: why`.
-    pub(super) skipped: Vec<String>,
+    pub(in crate::cli) skipped: Vec<String>,
     /// Those of them that were given by name, which makes the whole check fail.
-    pub(super) failed: Vec<String>,
+    pub(in crate::cli) failed: Vec<String>,
 }
 
 impl Set {
-    pub(super) fn read(paths: &[PathBuf], forced: Option<Format>) -> Self {
+    pub(in crate::cli) fn read(paths: &[PathBuf], forced: Option<Format>) -> Self {
         let mut set = Self::default();
         for path in paths {
             match files::list(path) {
@@ -30,7 +30,7 @@ impl Set {
         set
     }
 
-    pub(super) fn merge(&self, guard: &Guard) -> RuleSet {
+    pub(in crate::cli) fn merge(&self, guard: &Guard) -> RuleSet {
         let feeds: Vec<_> = self
             .feeds
             .iter()
