@@ -42,7 +42,9 @@ impl FromStr for Protocol {
     type Err = UnknownProtocol;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let named = NAMED.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
+        let named = NAMED
+            .iter()
+            .find(|(name, _)| text.eq_ignore_ascii_case(name));
         match (named, text.parse::<u8>()) {
             (Some((_, number)), _) => Ok(Self(*number)),
             (None, Ok(number)) if number > 0 => Ok(Self(number)),
@@ -98,7 +100,8 @@ impl fmt::Display for Indicator {
             (Some(port), IpNet::V6(prefix)) => write!(f, "[{prefix}]:{port}")?,
             (None, prefix) => write!(f, "{prefix}")?,
         }
-        self.protocol.map_or(Ok(()), |protocol| write!(f, "/{protocol}"))
+        self.protocol
+            .map_or(Ok(()), |protocol| write!(f, "/{protocol}"))
     }
 }
 

@@ -6,4 +6,7 @@
 //! feed bytes → indicator → policy → table → kernel → observe → daemon → cli
 //! ```
 
+pub mod config;
+pub mod daemon;
+pub mod feed;
 pub mod indicator;

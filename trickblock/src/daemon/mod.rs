@@ -1,0 +1,1 @@
+//! The running filter: feeds kept fresh, the control socket.
