@@ -23,6 +23,8 @@ use super::{
 
 /// Raised when the file's layout changes; a copy of another version counts as absent.
 const VERSION: u32 = 1;
+/// Hexadecimal digits of a SHA-256.
+const DIGEST_LEN: u64 = 64;
 /// Room for the metadata of a directory of many files, above the cap of the bodies.
 const META_ROOM: usize = 8 << 20;
 
@@ -83,7 +85,11 @@ impl Cache {
                 path,
                 reason: "larger than any feed may be",
             }),
-            Ok(Some(bytes)) => decode(&Bytes::from(bytes), &path).map(Some),
+            Ok(Some(bytes)) => {
+                let (mut stored, digest) = decode(&Bytes::from(bytes), &path)?;
+                stored.fetched_at = self.confirmed(name, &digest).unwrap_or(stored.fetched_at);
+                Ok(Some(stored))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(CacheError::Io {
                 op: "read",
@@ -117,6 +123,42 @@ impl Cache {
         File::open(&directory)
             .and_then(|directory| directory.sync_all())
             .map_err(|error| io("sync")(&directory, error))
+    }
+
+    /// Notes that the source confirmed the stored copy at `at`, without writing it again.
+    /// Losing the note in a crash makes the copy look older than it is, nothing worse.
+    pub fn confirm(&self, name: &str, at: Timestamp) -> Result<(), CacheError> {
+        let path = self.confirmation(name);
+        let write = || {
+            let mut digest = String::new();
+            File::open(self.file(name))?
+                .take(DIGEST_LEN)
+                .read_to_string(&mut digest)?;
+            let temporary = path.with_extension("new");
+            fs::write(&temporary, format!("{digest} {at}\n"))?;
+            fs::rename(&temporary, &path)
+        };
+        write().map_err(|source| CacheError::Io {
+            op: "note its confirmation",
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// When the copy with this digest was confirmed; a note about another copy says nothing.
+    fn confirmed(&self, name: &str, digest: &str) -> Option<Timestamp> {
+        let mut note = String::new();
+        File::open(self.confirmation(name))
+            .ok()?
+            .take(2 * DIGEST_LEN)
+            .read_to_string(&mut note)
+            .ok()?;
+        let (noted, at) = note.split_once(' ')?;
+        at.trim().parse().ok().filter(|_| noted == digest)
+    }
+
+    fn confirmation(&self, name: &str) -> PathBuf {
+        self.root.join(directory_name(name)).join("confirmed")
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -215,33 +257,29 @@ fn meta(stored: &Stored) -> Meta {
     }
 }
 
-fn decode(bytes: &Bytes, path: &Path) -> Result<Stored, CacheError> {
+/// The copy, and the digest that its first line holds.
+fn decode(bytes: &Bytes, path: &Path) -> Result<(Stored, String), CacheError> {
     let corrupt = |reason| CacheError::Corrupt {
         path: path.to_owned(),
         reason,
     };
     let (digest, rest) = cut_line(bytes).ok_or_else(|| corrupt("no checksum"))?;
-    if hex(&Sha256::digest(&rest)).as_bytes() != digest {
+    let actual = hex(&Sha256::digest(&rest));
+    if actual.as_bytes() != digest {
         return Err(corrupt("its checksum does not match"));
     }
     let (head, bodies) = cut_line(&rest).ok_or_else(|| corrupt("no metadata"))?;
     check_version(&head, path)?;
     let meta: Meta = serde_json::from_slice(&head).map_err(|_| corrupt("unreadable metadata"))?;
     let body = split(&bodies, &meta.parts).ok_or_else(|| corrupt("its lengths do not add up"))?;
-    let Meta {
-        origin,
-        fetched_at,
-        format,
-        validators,
-        ..
-    } = meta;
-    Ok(Stored {
+    let stored = Stored {
         body,
-        validators,
-        fetched_at,
-        format,
-        origin,
-    })
+        validators: meta.validators,
+        fetched_at: meta.fetched_at,
+        format: meta.format,
+        origin: meta.origin,
+    };
+    Ok((stored, actual))
 }
 
 fn cut_line(bytes: &Bytes) -> Option<(Bytes, Bytes)> {

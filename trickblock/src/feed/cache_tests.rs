@@ -158,3 +158,23 @@ fn leftover_of_a_crashed_store_is_overwritten() {
 
     assert_eq!(cache.load("feodo").unwrap(), Some(stored(&["192.0.2.1\n"])));
 }
+
+#[test]
+fn confirmation_makes_only_its_own_copy_younger() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::new(dir.path());
+    let at = "2021-03-19T12:00:00Z".parse().unwrap();
+    let mut copy = stored(&["192.0.2.1\n"]);
+    cache.store("feodo", &copy).unwrap();
+
+    cache.confirm("feodo", at).unwrap();
+    assert_eq!(cache.load("feodo").unwrap().unwrap().fetched_at, at);
+
+    copy.fetched_at = "2021-03-19T11:00:00Z".parse().unwrap();
+    cache.store("feodo", &copy).unwrap();
+    assert_eq!(cache.load("feodo").unwrap(), Some(copy));
+
+    fs::write(dir.path().join("feeds/feodo/confirmed"), "garbage").unwrap();
+    assert!(cache.load("feodo").unwrap().is_some());
+    assert!(cache.confirm("absent", at).is_err());
+}

@@ -1,26 +1,25 @@
 //! A feed over HTTP: conditional, bounded in time and size, careful about redirects.
 
 use std::{
-    fmt, io,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use ureq::{
-    Agent, Body as ResponseBody, Error, Timeout,
+    Agent, Body as ResponseBody, Error,
     config::Config,
     http::{HeaderMap, HeaderName, Response, Uri, header},
     tls::{RootCerts, TlsConfig},
-    unversioned::{
-        resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
-        transport::{DefaultConnector, NextTimeout},
-    },
+    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
 };
 
 use super::{
-    Body, Fetched, HttpSpec, Part, Reason, SourceError, Validators, is_private, redirect, status,
+    Body, Fetched, HttpSpec, Part, Reason, SourceError, Validators,
+    guard::{GuardedResolver, Hop},
+    is_private, redirect, status, transport,
 };
 use crate::feed::limits::{Caps, LimitError, read_capped};
 
@@ -68,7 +67,7 @@ impl HttpSource {
 
     /// Ends a fetch that another thread is in, at once. The source cannot be used afterwards.
     pub fn stop(&self) {
-        self.hop.update(|state| state.stopped = true);
+        self.hop.stop();
         self.agent.clone().shutdown();
     }
 
@@ -79,16 +78,11 @@ impl HttpSource {
     ) -> Result<Fetched, Reason> {
         let started = Instant::now();
         let mut url = self.spec.url.clone();
-        self.hop.update(|state| {
-            *state = HopState {
-                stopped: state.stopped,
-                ..HopState::default()
-            }
-        });
+        self.hop.begin();
         for _ in 0..=redirect::MAX_REDIRECTS {
             let response = self.call(&url, validators, started)?;
             if !is_redirect(response.status().as_u16()) {
-                return self.finish(&url, response, started, retry_after);
+                return self.finish(&url, response, validators, started, retry_after);
             }
             url = self.next(&url, response.headers())?;
         }
@@ -125,7 +119,7 @@ impl HttpSource {
             .and_then(|value| value.to_str().ok());
         let location = location.ok_or_else(|| Reason::BadRedirect("no Location".to_owned()))?;
         let target = redirect::target(url, location)?;
-        self.hop.update(|state| state.redirected = true);
+        self.hop.redirect();
         // A proxy resolves names in our place, so an address written out is judged here.
         if self.hop.guards() && literal(&target).is_some_and(is_private) {
             return Err(Reason::PrivateTarget(display_url(&target)));
@@ -137,6 +131,7 @@ impl HttpSource {
         &self,
         url: &Uri,
         response: Response<ResponseBody>,
+        sent: &Validators,
         started: Instant,
         retry_after: &mut Option<Duration>,
     ) -> Result<Fetched, Reason> {
@@ -148,6 +143,7 @@ impl HttpSource {
                 .map(str::to_owned)
         };
         match response.status().as_u16() {
+            304 if *sent == Validators::default() => return Err(Reason::EmptyNotModified),
             304 => return Ok(Fetched::NotModified),
             200 => {}
             code => {
@@ -195,10 +191,10 @@ impl HttpSource {
     }
 
     fn reason(&self, error: Error) -> Reason {
-        if self.hop.read(|state| state.stopped) {
+        if self.hop.is_stopped() {
             return Reason::Stopped;
         }
-        reason(error)
+        transport::reason(error)
     }
 }
 
@@ -254,115 +250,4 @@ fn literal(url: &Uri) -> Option<IpAddr> {
         .trim_end_matches(']')
         .parse()
         .ok()
-}
-
-fn reason(error: Error) -> Reason {
-    match error {
-        Error::HostNotFound => Reason::Unresolved,
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => Reason::Timeout("`connect_timeout`"),
-        Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
-            Reason::Timeout("idle limit of 10 s")
-        }
-        Error::Timeout(_) => Reason::Timeout("`timeout`"),
-        Error::Tls(text) => Reason::Tls(text.to_owned()),
-        Error::Rustls(error) => Reason::Tls(error.to_string()),
-        Error::TlsRequired => Reason::Tls("the server does not speak it".to_owned()),
-        Error::ConnectionFailed => Reason::Connect("no address answered".to_owned()),
-        Error::ConnectProxyFailed(text) => Reason::Connect(format!("the proxy refused: {text}")),
-        Error::InvalidProxyUrl => {
-            Reason::Connect("the proxy's URL in the environment is not valid".to_owned())
-        }
-        Error::Other(inner) => match inner.downcast::<PrivateAddress>() {
-            Ok(private) => Reason::PrivateTarget(private.0),
-            Err(other) => Reason::Broken(other.to_string()),
-        },
-        Error::Io(error) => io_reason(&error),
-        other => Reason::Broken(other.to_string()),
-    }
-}
-
-fn io_reason(error: &io::Error) -> Reason {
-    use io::ErrorKind::{
-        ConnectionRefused, HostUnreachable, InvalidData, NetworkUnreachable, TimedOut,
-    };
-    // `getaddrinfo` failures have no kind and no code of their own in std.
-    let lookup = error.raw_os_error().is_none() && error.to_string().contains("lookup address");
-    match error.kind() {
-        _ if lookup => Reason::Unresolved,
-        ConnectionRefused | HostUnreachable | NetworkUnreachable => {
-            Reason::Connect(error.to_string())
-        }
-        TimedOut => Reason::Timeout("`connect_timeout`"),
-        InvalidData => Reason::Tls(error.to_string()),
-        _ => Reason::Broken(error.to_string()),
-    }
-}
-
-/// What the resolver must know about the request that it resolves for.
-#[derive(Default)]
-struct Hop(Mutex<HopState>);
-
-#[derive(Clone, Copy, Default)]
-struct HopState {
-    stopped: bool,
-    redirected: bool,
-    /// The operator's own URL leads into private space, so its redirects may as well.
-    private_home: bool,
-}
-
-impl Hop {
-    fn update(&self, change: impl FnOnce(&mut HopState)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn read<T>(&self, look: impl FnOnce(&HopState) -> T) -> T {
-        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn guards(&self) -> bool {
-        self.read(|state| state.redirected && !state.private_home)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0} is a private address")]
-struct PrivateAddress(String);
-
-/// Judges the addresses that are really connected to, so a name that resolves to another
-/// address at a second look gains nothing.
-struct GuardedResolver {
-    hop: Arc<Hop>,
-    inner: DefaultResolver,
-}
-
-impl fmt::Debug for GuardedResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GuardedResolver")
-    }
-}
-
-impl Resolver for GuardedResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        let addresses = self.inner.resolve(uri, config, timeout)?;
-        // A proxy is the operator's own choice and usually inside.
-        if config
-            .proxy()
-            .is_some_and(|proxy| proxy.host() == uri.host().unwrap_or_default())
-        {
-            return Ok(addresses);
-        }
-        let private = |address: &SocketAddr| is_private(address.ip());
-        if self.hop.guards() && addresses.iter().any(private) {
-            return Err(Error::Other(Box::new(PrivateAddress(display_url(uri)))));
-        }
-        let home = addresses.iter().all(private);
-        self.hop
-            .update(|state| state.private_home |= home && !state.redirected);
-        Ok(addresses)
-    }
 }

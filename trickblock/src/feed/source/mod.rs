@@ -1,15 +1,18 @@
 //! Where a feed's bytes come from: a file, a directory, or an HTTP server.
 
 mod file;
+mod guard;
 mod http;
 mod private;
 mod redirect;
 mod status;
+mod transport;
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub use self::{
     file::{FileSource, Stamp},
@@ -24,6 +27,25 @@ pub enum Location {
     Http(HttpSpec),
     /// A file, or a directory whose files count as one feed.
     Path(PathBuf),
+}
+
+impl Location {
+    /// Tells one source from another, for what was stored of it. Unlike the displayed form
+    /// it covers a URL's query, without revealing it.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Http(spec) if spec.url.query().is_some() => {
+                let digest = Sha256::digest(spec.url.to_string());
+                let short: String = digest
+                    .iter()
+                    .take(8)
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect();
+                format!("{self}#{short}")
+            }
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Location {
@@ -78,6 +100,16 @@ pub struct Body {
 }
 
 impl Body {
+    /// SHA-256 over the names, lengths and bytes of all parts.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        for part in &self.parts {
+            hasher.update(format!("{:?} {}\n", part.name, part.bytes.len()));
+            hasher.update(&part.bytes);
+        }
+        hasher.finalize().into()
+    }
+
     /// Bytes of all parts together.
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.bytes.len()).sum()
@@ -135,6 +167,10 @@ pub enum Reason {
     Limit(#[from] LimitError),
     #[error("{0}")]
     Io(io::Error),
+    #[error(
+        "answered 304 Not Modified although nothing was asked conditionally: check the proxy or cache before it"
+    )]
+    EmptyNotModified,
     #[error("answered {code} {text}: {fix}")]
     Status {
         code: u16,
