@@ -1,0 +1,5 @@
+//! The running filter: feeds kept fresh, the control socket.
+
+pub mod client;
+pub mod control;
+pub mod protocol;
