@@ -4,23 +4,92 @@
 //! `drop 203.0.113.7 udp`; never-block entries `hard 192.0.2.1` or `own 192.0.2.0/24`. What the two answer is given as text, in the stable
 //! names that users see, so that expectations share no type with the code under test.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use trickblock::{
     indicator::Indicator,
-    kernel::{Capacity, Filter, Judged, Maps},
+    kernel::{Capacity, Filter, Judged, Maps, Pins},
     table::{Entry, Snapshot},
 };
 use trickblock_common::{
     Reason, Side,
-    abi::{NO_INDICATOR, protection},
+    abi::{ABI_VERSION, NO_INDICATOR, protection},
     judge,
 };
 
 /// A file system for pins, probed by [`crate::harness::Need::BpfFs`].
 pub const BPFFS: &str = "/sys/fs/bpf";
+
+/// A directory for the pins of one test, removed with everything pinned in it.
+#[derive(Debug)]
+pub struct PinDir(PathBuf);
+
+impl PinDir {
+    /// A name of its own; what dead processes left is removed.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(remove_leftovers);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(Path::new(BPFFS).join(format!("{PREFIX}{}-{number}", process::id())))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// As the filter is told.
+    pub fn pins(&self) -> Pins {
+        Pins::new(&self.0)
+    }
+
+    /// Where the documentation says that a map is pinned.
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.version().join("maps").join(name)
+    }
+
+    /// The directory of this ABI version.
+    pub fn version(&self) -> PathBuf {
+        self.0.join(format!("v{ABI_VERSION}"))
+    }
+}
+
+impl Default for PinDir {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for PinDir {
+    fn drop(&mut self) {
+        let _never_made = fs::remove_dir_all(&self.0);
+    }
+}
+
+const PREFIX: &str = "trickblock-test-";
+
+fn remove_leftovers() {
+    for entry in fs::read_dir(BPFFS).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let maker = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next());
+        if maker.is_some_and(|maker| !Path::new("/proc").join(maker).exists()) {
+            let _raced = fs::remove_dir_all(entry.path());
+        }
+    }
+}
 
 /// Room for the rules of any fixture.
 pub const SMALL: Capacity = Capacity {

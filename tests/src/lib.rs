@@ -3,6 +3,7 @@
 //! Nothing here is shared with the code under test: packets, addresses and counts are made and
 //! judged by other code than the filter's own, so that an error there cannot hide itself.
 
+pub mod bpf;
 pub mod cli;
 pub mod demo;
 pub mod harness;
@@ -11,3 +12,4 @@ pub mod needs;
 pub mod netns;
 pub mod packet;
 pub mod sys;
+pub mod wire;
