@@ -4,6 +4,7 @@
 //! judged by other code than the filter's own, so that an error there cannot hide itself.
 
 pub mod bpf;
+pub mod child;
 pub mod cli;
 pub mod demo;
 pub mod harness;
