@@ -2,4 +2,6 @@
 
 pub mod client;
 pub mod control;
+pub mod engine;
+pub mod feeds;
 pub mod protocol;
