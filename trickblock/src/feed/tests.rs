@@ -166,3 +166,15 @@ fn formats_are_read_and_written_by_name() {
         "{message}"
     );
 }
+
+/// A short line can be a range of 250 prefixes: what a body expands to is bounded as well.
+#[test]
+fn ranges_cannot_multiply_without_end() {
+    let line = "::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe\n";
+    assert!(parse(line.as_bytes(), None).unwrap().rows.len() > 200);
+    let error = parse(line.repeat(20_000).as_bytes(), None).unwrap_err();
+    assert!(
+        matches!(error, NotAFeed::TooMany { most: 2_000_000 }),
+        "{error}"
+    );
+}
