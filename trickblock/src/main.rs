@@ -8,6 +8,7 @@ use trickblock::cli::{self, output::Lenient};
 
 fn main() -> ExitCode {
     let mut out = BufWriter::new(Lenient::new(io::stdout().lock()));
-    let mut err = Lenient::new(io::stderr().lock());
+    // Not locked: the log of `run` goes to stderr from other threads.
+    let mut err = Lenient::new(io::stderr());
     cli::run(env::args_os(), &mut out, &mut err).into()
 }

@@ -69,7 +69,9 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
         DEFAULT_INTERVAL,
     );
     let location = location(section);
-    let format = section.string("format").map(|(format, _)| format);
+    let format = section
+        .parsed("format", value::format)
+        .map(|(format, _)| format);
     let action = section
         .parsed("action", value::action)
         .map_or_else(Default::default, |(action, _)| action);

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use super::{
-    Action, Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT,
-    FeedConfig, Filter, Guard, Interface, Paths, Problem, Role, Table, value,
+    Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
+    Filter, Guard, Interface, Paths, Problem, Role, Table, value,
 };
-use crate::feed::source::{HttpSpec, Location};
+use crate::{
+    feed::source::{HttpSpec, Location},
+    policy::Action,
+};
 
 pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();

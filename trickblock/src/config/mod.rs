@@ -21,7 +21,10 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 pub use self::problem::{ConfigError, Problem};
-use crate::feed::source::Location;
+use crate::{
+    feed::{Format, source::Location},
+    policy::Action,
+};
 
 /// All settings, with defaults filled in and relative paths made absolute or relative to the
 /// working directory.
@@ -85,28 +88,10 @@ impl Default for Filter {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Indicators.
-    pub capacity: NonZeroU32,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            capacity: NonZeroU32::new(262_144).unwrap_or(NonZeroU32::MIN),
-        }
-    }
-}
-
-/// What happens to a packet that an indicator matches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    #[default]
-    Drop,
-    /// Count and report, let pass.
-    Monitor,
+    /// Table entries to make room for; `None` chooses at start, from what the feeds hold then.
+    pub capacity: Option<NonZeroU32>,
 }
 
 /// How the program is attached.
@@ -141,8 +126,8 @@ pub struct FeedConfig {
     /// Letters, digits, `.`, `_` and `-`; it names the feed everywhere, also on disk.
     pub name: String,
     pub location: Location,
-    /// As written; `None` detects it. Whether it exists is checked where formats are known.
-    pub format: Option<String>,
+    /// `None` detects it.
+    pub format: Option<Format>,
     pub action: Action,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,

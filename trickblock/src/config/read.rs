@@ -31,7 +31,7 @@ pub(super) const TABLE: &[&str] = &["capacity"];
 pub(super) const INTERFACE: &[&str] = &["name", "role"];
 
 /// Above this the mapped tables would take gigabytes.
-const MAX_CAPACITY: u32 = 16 << 20;
+const MAX_CAPACITY: u32 = 4_000_000;
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let mut problems = Problems::new(path, text);
@@ -143,7 +143,7 @@ fn capacity(section: &mut Section<'_, '_, '_>) -> Table {
         );
     }
     Table {
-        capacity: capacity.try_into().unwrap_or(Table::default().capacity),
+        capacity: capacity.try_into().ok(),
     }
 }
 

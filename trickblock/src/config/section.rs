@@ -100,13 +100,6 @@ impl<'t, 'p, 'a> Section<'t, 'p, 'a> {
         }
     }
 
-    pub(super) fn string(&mut self, key: &str) -> Option<Located<String>> {
-        self.parsed(key, |text| match text.trim() {
-            "" => Err("is empty: give it a value, or remove it".to_owned()),
-            _ => Ok(text.to_owned()),
-        })
-    }
-
     /// An array of strings that `parse` makes something of; each bad item is a mistake of
     /// its own.
     pub(super) fn list<T>(

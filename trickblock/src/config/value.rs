@@ -10,9 +10,10 @@ use ipnet::IpNet;
 use ureq::http::Uri;
 
 use super::{
-    Action, Role, XdpMode,
+    Role, XdpMode,
     section::{nearest, quoted},
 };
+use crate::{feed::Format, policy::Action};
 
 /// Longest interface name that Linux knows (`IFNAMSIZ` without its NUL).
 const MAX_INTERFACE_NAME: usize = 15;
@@ -39,6 +40,10 @@ pub(super) fn action(text: &str) -> Result<Action, String> {
         text,
         &[("drop", Action::Drop), ("monitor", Action::Monitor)],
     )
+}
+
+pub(super) fn format(text: &str) -> Result<Format, String> {
+    choose(text, &Format::ALL.map(|format| (format.name(), format)))
 }
 
 pub(super) fn xdp_mode(text: &str) -> Result<XdpMode, String> {
