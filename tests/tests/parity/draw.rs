@@ -248,13 +248,13 @@ fn odd_v4(mut packet: Packet, random: &mut Random) -> Packet {
 }
 
 fn odd_v6(mut packet: Packet, random: &mut Random) -> Packet {
-    if random.percent(60) {
+    if random.percent(50) {
         return packet;
     }
     for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 7, 8, 9]) {
         packet = packet.extension(extension(random));
     }
-    if random.percent(12) {
+    if random.percent(25) {
         packet.raw(random.pick(&[6, 17, 60, 44]))
     } else {
         packet
