@@ -14,7 +14,7 @@ pub mod lookup;
 pub mod prefilter;
 
 pub use key::{KeyV4, KeyV6, Scope};
-pub use layout::Geometry;
+pub use layout::{Geometry, Sizes};
 pub use lookup::{Endpoint, Match, Query, Record, Table, side_v4, side_v6};
 
 /// Where table words come from: `index` counts 64-bit words from the start of a half.
