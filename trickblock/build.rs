@@ -1,6 +1,11 @@
 //! Builds the XDP program with whichever eBPF toolchain `cargo xtask setup` found.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::Context as _;
 use aya_build::{Package, Toolchain, build_ebpf};
@@ -24,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         features,
         ..Default::default()
     };
+    set("PATH", search_path()?);
     build_ebpf([package], toolchain()).context(
         "the XDP program was not built: run `cargo xtask setup`, then `cargo xtask doctor`",
     )
@@ -39,7 +45,22 @@ fn toolchain() -> Toolchain<'static> {
     if !linked {
         return Toolchain::Nightly;
     }
-    // SAFETY: a build script has one thread here, so nobody reads the environment meanwhile.
-    unsafe { env::set_var("RUSTC_BOOTSTRAP", "1") };
+    set("RUSTC_BOOTSTRAP", "1".into());
     Toolchain::Custom(DEBIAN_TOOLCHAIN)
+}
+
+/// PATH with cargo's own programs: rustup and bpf-linker must be found also where a shell,
+/// a service or another cargo does not list them.
+fn search_path() -> anyhow::Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")));
+    let dirs = env::split_paths(&path).chain(home.map(|home| home.join("bin")));
+    Ok(env::join_paths(dirs)?)
+}
+
+fn set(name: &str, value: OsString) {
+    // SAFETY: a build script has one thread here, so nobody reads the environment meanwhile.
+    unsafe { env::set_var(name, value) };
 }
