@@ -100,15 +100,21 @@ pub fn streamed(what: &str, command: Command) -> Result<()> {
 
 /// Runs a step silently but for a sign of life; its last lines are the error if it fails.
 pub fn watched(what: &str, command: Command) -> Result<()> {
+    let start = Instant::now();
+    let mut said = start;
     let mut tail = VecDeque::with_capacity(TAIL);
-    let status = lines(command, None, |event| match event {
-        Event::Line(line) => {
+    let status = lines(command, None, |event| {
+        if let Event::Line(line) = event {
             if tail.len() == TAIL {
                 tail.pop_front();
             }
             tail.push_back(line.to_owned());
         }
-        Event::Tick(elapsed) => println!("  ...  {what}: {} s", elapsed.as_secs()),
+        if said.elapsed() >= TICK {
+            said = Instant::now();
+            let last = tail.back().map_or("", |line| line.trim());
+            println!("  ...  {what}: {} s  {last}", start.elapsed().as_secs());
+        }
     })
     .with_context(|| what.to_owned())?;
     if !status.success() {
