@@ -1,1 +1,12 @@
-//! Shared pieces of the integration tests.
+//! Shared pieces of the integration tests, and the demo that `cargo xtask demo` runs.
+//!
+//! Nothing here is shared with the code under test: packets, addresses and counts are made and
+//! judged by other code than the filter's own, so that an error there cannot hide itself.
+
+pub mod cli;
+pub mod demo;
+pub mod harness;
+pub mod needs;
+pub mod netns;
+pub mod packet;
+pub mod sys;

@@ -6,4 +6,12 @@
 //! feed bytes → indicator → policy → table → kernel → observe → daemon → cli
 //! ```
 
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod feed;
 pub mod indicator;
+pub mod kernel;
+pub mod observe;
+pub mod policy;
+pub mod table;

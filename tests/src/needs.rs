@@ -1,0 +1,106 @@
+//! What a test may need, and a real attempt at each to prove whether it is there.
+
+use std::{env, fs, os::fd::OwnedFd, path::PathBuf, process::Command, sync::OnceLock};
+
+use anyhow::{Context as _, ensure};
+
+use crate::{netns::Lab, sys};
+
+mod bpf;
+
+/// Something that not every machine or user has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The effective user is root.
+    Root,
+    /// Network namespaces can be made with `ip netns add`, with a veth pair in them.
+    Netns,
+    /// The kernel lets this user create BPF maps.
+    Bpf,
+    /// A BPF file system at `/sys/fs/bpf`, mounted here if it is not.
+    BpfFs,
+    /// XDP attaches to a veth in native mode.
+    Xdp,
+    /// The directory of feed samples that `TRICKBLOCK_CORPUS` names.
+    Corpus,
+}
+
+impl Need {
+    /// Why this need is not met, or `None` if it is. Tried once per process.
+    pub fn unmet(self) -> Option<String> {
+        static TRIED: [OnceLock<Option<String>>; 6] = [const { OnceLock::new() }; 6];
+        let (slot, attempt): (usize, fn() -> anyhow::Result<()>) = match self {
+            Self::Root => (0, root),
+            Self::Netns => (1, network_namespace),
+            Self::Bpf => (2, || bpf::create_map().map(drop)),
+            Self::BpfFs => (3, bpf_file_system),
+            Self::Xdp => (4, native_xdp),
+            Self::Corpus => (5, || corpus_dir().map(drop)),
+        };
+        TRIED[slot]
+            .get_or_init(|| attempt().err().map(|error| format!("{error:#}")))
+            .clone()
+    }
+}
+
+/// The directory of feed samples, from `TRICKBLOCK_CORPUS`.
+pub fn corpus_dir() -> anyhow::Result<PathBuf> {
+    let dir = env::var_os("TRICKBLOCK_CORPUS")
+        .map(PathBuf::from)
+        .context("TRICKBLOCK_CORPUS is not set: name the directory of feed samples in it")?;
+    let failed = || format!("TRICKBLOCK_CORPUS={}: cannot be listed", dir.display());
+    fs::read_dir(&dir).with_context(failed)?;
+    Ok(dir)
+}
+
+/// Mounts a BPF file system at `/sys/fs/bpf` unless there is one.
+pub fn bpf_file_system() -> anyhow::Result<()> {
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _turn = ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mounts = fs::read_to_string("/proc/self/mounts").context("/proc/self/mounts")?;
+    if mounts
+        .lines()
+        .any(|line| line.split(' ').nth(1) == Some("/sys/fs/bpf"))
+    {
+        return Ok(());
+    }
+    let output = Command::new("mount")
+        .args(["-t", "bpf", "bpf", "/sys/fs/bpf"])
+        .output()
+        .context("mount (package mount)")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "no BPF file system at /sys/fs/bpf: {}",
+        said.trim()
+    );
+    Ok(())
+}
+
+fn root() -> anyhow::Result<()> {
+    let uid = sys::effective_uid();
+    ensure!(uid == 0, "the effective uid is {uid}, not 0: run as root");
+    Ok(())
+}
+
+fn network_namespace() -> anyhow::Result<()> {
+    let lab = Lab::new().context("no network namespace")?;
+    let (left, right) = (lab.host("left")?, lab.host("right")?);
+    left.connect("veth0", &right, "veth0")
+        .context("no veth pair")
+}
+
+/// Attaches a program that passes everything, in native mode, to one end of a veth pair.
+fn native_xdp() -> anyhow::Result<()> {
+    let lab = Lab::new().context("no network namespace to try XDP in")?;
+    let (left, right) = (lab.host("left")?, lab.host("right")?);
+    left.connect("veth0", &right, "veth0")
+        .context("no veth pair to try XDP on")?;
+    left.run(|| -> anyhow::Result<OwnedFd> {
+        let index = sys::interface_index("veth0").context("veth0")?;
+        bpf::attach_native(&bpf::load_pass()?, index)
+    })?
+    .map(drop)
+}

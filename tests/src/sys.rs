@@ -1,0 +1,178 @@
+//! The system calls that std does not offer: the only `unsafe` code of this crate.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::unix::process::CommandExt as _,
+    process::{Child, Command},
+    sync::atomic::{AtomicI32, Ordering},
+};
+
+/// Moves the calling thread into the network namespace behind `namespace`.
+///
+/// Only the network namespace changes: mounts, such as the host's bpffs, stay visible.
+pub fn enter_netns(namespace: impl AsFd) -> io::Result<()> {
+    // SAFETY: setns takes a descriptor and a flag, and touches no memory of ours.
+    check(unsafe { libc::setns(namespace.as_fd().as_raw_fd(), libc::CLONE_NEWNET) }).map(drop)
+}
+
+/// Makes `command` start inside the network namespace behind `namespace`.
+pub fn start_in_netns(command: &mut Command, namespace: File) {
+    // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(move || enter_netns(&namespace)) };
+}
+
+/// Makes `command` die with the *thread* that starts it, even if that one is killed with -9.
+pub fn die_with_parent(command: &mut Command) {
+    let die = || {
+        // SAFETY: prctl with these arguments reads no memory of ours.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) }).map(drop)
+    };
+    // SAFETY: between fork and exec the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(die) };
+}
+
+/// Sends `signal` to `child`, unless it has ended: its pid could be another's by then.
+pub fn signal(child: &mut Child, signal: i32) -> io::Result<()> {
+    if let Some(status) = child.try_wait()? {
+        return Err(io::Error::other(format!("it has ended with {status}")));
+    }
+    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+    // SAFETY: kill takes two numbers.
+    check(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// The effective user id.
+pub fn effective_uid() -> u32 {
+    // SAFETY: geteuid has no arguments and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The index of interface `name` in the calling thread's network namespace.
+/// (`/sys/class/net` would show the namespace that mounted it.)
+pub fn interface_index(name: &str) -> io::Result<u32> {
+    let name = std::ffi::CString::new(name)?;
+    // SAFETY: the pointer is to a terminated string that outlives the call.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()),
+        index => Ok(index),
+    }
+}
+
+/// Makes closing `socket` reset the connection at once, so that no orphan keeps retransmitting.
+pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&linger)).map_err(io::Error::other)?;
+    // SAFETY: the pointer and the length describe `linger`, which outlives the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            length,
+        )
+    };
+    check(done).map(drop)
+}
+
+/// A socket that sees every frame of its network namespace, from the IP header on.
+/// Reads give up after 50 ms.
+pub fn packet_socket() -> io::Result<OwnedFd> {
+    let every_protocol = u16::to_be(libc::ETH_P_ALL as u16);
+    // SAFETY: socket takes three numbers.
+    let fd = check(unsafe {
+        libc::socket(
+            libc::AF_PACKET,
+            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
+            every_protocol.into(),
+        )
+    })?;
+    // SAFETY: `fd` was just opened and belongs to nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let patience = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 50_000,
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&patience)).map_err(io::Error::other)?;
+    // SAFETY: the pointer and the length describe `patience`, which outlives the call.
+    let done = unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_RCVTIMEO,
+            (&raw const patience).cast(),
+            length,
+        )
+    };
+    check(done).map(|_| socket)
+}
+
+/// Reads one frame that was sent *to* this namespace; `None` for its own outgoing ones.
+pub fn receive_incoming(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    // SAFETY: all-zero bytes are a valid sockaddr_ll.
+    let mut from: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut length = libc::socklen_t::try_from(size_of_val(&from)).map_err(io::Error::other)?;
+    // SAFETY: both pointer and length pairs describe memory that outlives the call.
+    let count = unsafe {
+        libc::recvfrom(
+            socket.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            0,
+            (&raw mut from).cast(),
+            &raw mut length,
+        )
+    };
+    let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+    Ok((from.sll_pkttype == libc::PACKET_HOST).then_some(count))
+}
+
+/// Catches SIGINT, SIGTERM and SIGHUP from now on; children start with the defaults again.
+pub fn catch_interrupts() -> io::Result<()> {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: all-zero bytes are a valid sigaction: no flags, an empty mask.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = remember_signal as *const () as usize;
+        // SAFETY: `action` outlives the call; its handler only stores to an atomic.
+        check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) })?;
+    }
+    Ok(())
+}
+
+/// The signal that interrupted this process, if one did.
+pub fn interrupted() -> Option<i32> {
+    let signal = INTERRUPTED_BY.load(Ordering::Relaxed);
+    (signal != 0).then_some(signal)
+}
+
+/// An error once a signal came. Loops that wait call it, so that everything on the way up is
+/// dropped, and thereby cleaned up, as after any other error.
+pub fn stop_if_interrupted() -> Result<(), Interrupted> {
+    interrupted().map_or(Ok(()), |signal| Err(Interrupted { signal }))
+}
+
+/// A signal asked this process to stop.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("interrupted by signal {signal}")]
+pub struct Interrupted {
+    /// Its number.
+    pub signal: i32,
+}
+
+static INTERRUPTED_BY: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn remember_signal(signal: libc::c_int) {
+    INTERRUPTED_BY.store(signal, Ordering::Relaxed);
+}
+
+pub(crate) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(result)
+}
