@@ -135,7 +135,7 @@ fn html_is_a_body_for_the_parser_to_refuse() {
             "200 OK",
             &["Content-Type: text/html"],
             sent.as_bytes(),
-        )
+        );
     });
 
     assert_eq!(bytes(fetch(&server.url("/")).unwrap()), page.as_bytes());
@@ -197,7 +197,7 @@ fn redirects_are_followed_without_taking_secrets_elsewhere() {
 #[test]
 fn redirect_loop_ends_after_five() {
     let server = Server::start(|_, stream| {
-        respond(stream, "301 Moved Permanently", &["Location: /again"], b"")
+        respond(stream, "301 Moved Permanently", &["Location: /again"], b"");
     });
 
     let error = fetch(&server.url("/")).unwrap_err();
@@ -280,7 +280,7 @@ fn truncated_gzip_is_not_half_a_list() {
     let whole = gzip(&LIST.repeat(1_000));
     let cut = whole[..whole.len() / 2].to_vec();
     let server = Server::start(move |_, stream| {
-        respond(stream, "200 OK", &["Content-Encoding: gzip"], &cut)
+        respond(stream, "200 OK", &["Content-Encoding: gzip"], &cut);
     });
 
     let (error, _) = failure(spec(&server.url("/")));
@@ -509,10 +509,10 @@ fn public_server_may_not_redirect_inside() {
         return;
     }
     let inside = Server::start_on(address("10.99.0.1"), |_, stream| {
-        respond(stream, "200 OK", &[], LIST)
+        respond(stream, "200 OK", &[], LIST);
     });
     let outside = Server::start_on(address("203.0.113.1"), |_, stream| {
-        respond(stream, "200 OK", &[], LIST)
+        respond(stream, "200 OK", &[], LIST);
     });
     let by_name = format!("http://localhost:{}/", inside.port());
     for target in [
@@ -522,7 +522,7 @@ fn public_server_may_not_redirect_inside() {
     ] {
         let location = format!("Location: {target}");
         let public = Server::start_on(address("203.0.113.1"), move |_, stream| {
-            respond(stream, "302 Found", &[&location], b"")
+            respond(stream, "302 Found", &[&location], b"");
         });
         let error = fetch(&public.url("/")).unwrap_err();
         assert!(
@@ -540,7 +540,7 @@ fn public_server_may_not_redirect_inside() {
     ] {
         let location = format!("Location: {}", to.url("/"));
         let first = Server::start_on(address(from), move |_, stream| {
-            respond(stream, "302 Found", &[&location], b"")
+            respond(stream, "302 Found", &[&location], b"");
         });
         assert_eq!(
             bytes(fetch(&first.url("/")).unwrap()),
