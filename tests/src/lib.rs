@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod demo;
 pub mod harness;
+pub mod http;
 pub mod needs;
 pub mod netns;
 pub mod packet;

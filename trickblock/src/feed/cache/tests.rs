@@ -1,4 +1,5 @@
 use super::*;
+use crate::feed::source::Part;
 
 fn stored(texts: &[&'static str]) -> Stored {
     let part = |(number, text): (usize, &&'static str)| Part {
