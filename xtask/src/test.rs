@@ -45,13 +45,11 @@ pub fn run(args: &Args) -> Result<bool> {
 
 fn prepare() -> Result<()> {
     setup::ensure()?;
-    // The command-line tests run the program itself, which `cargo test` alone does not build.
+    // All targets at once: the command-line tests run the program itself, which `cargo test`
+    // alone does not build, and a build of its own would compile the XDP program once more.
     let mut build = cargo();
-    build.args(["build", "--workspace", "--bins"]);
-    streamed("build", build)?;
-    let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-run"]);
-    streamed("build of the tests", tests)
+    build.args(["build", "--workspace", "--all-targets"]);
+    streamed("build", build)
 }
 
 fn run_tests(args: &Args) -> Tally {
