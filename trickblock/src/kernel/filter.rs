@@ -211,7 +211,11 @@ struct Stage {
 
 impl Stage {
     fn new(pins: &Pins, capacity: Capacity) -> Result<Self, FilterError> {
-        let pinned = Maps::open(pins).ok();
+        let pinned = match Maps::open(pins) {
+            Ok(maps) => Some(maps),
+            Err(FilterError::NoFilter { .. }) => None,
+            Err(error) => return Err(error),
+        };
         let (reused, outgrown) = match pinned {
             Some(maps) if fits(&maps, capacity) => (Some(maps), None),
             other => (None, other),
@@ -301,9 +305,10 @@ impl Stage {
         }
     }
 
-    /// Gives new maps the names of the old ones, which live on as long as a program uses them.
+    /// Gives new maps the names of the old ones, which live on as long as a program uses them. The
+    /// table comes last: where it has its name, all maps have theirs, whenever this is interrupted.
     fn settle(&self, pins: &Pins) -> Result<(), FilterError> {
-        for (from, name) in [(&self.table, "TABLE"), (&self.hits, "HITS")] {
+        for (from, name) in [(&self.hits, "HITS"), (&self.table, "TABLE")] {
             let to = pins.map(name);
             if *from != to {
                 fs::rename(from, &to).map_err(FilterError::io("pin", to.display()))?;
@@ -343,5 +348,19 @@ fn load_error(error: &dyn std::error::Error) -> FilterError {
     } else {
         ""
     };
-    FilterError::Load { reason, hint }
+    FilterError::Load {
+        reason: shortened(reason),
+        hint,
+    }
+}
+
+/// The verifier explains itself in up to a megabyte, of which the last lines matter.
+fn shortened(reason: String) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = reason.lines().collect();
+    let (Some(first), Some(start)) = (lines.first(), lines.len().checked_sub(LINES)) else {
+        return reason;
+    };
+    let what: String = first.chars().take(200).collect();
+    format!("{what} … {}", lines[start..].join("\n"))
 }
