@@ -94,6 +94,15 @@ impl Site {
         Run::new(all)
     }
 
+    /// What this site's daemons wrote, one after the other.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_else(|error| format!("no log: {error}"))
+    }
+
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.dir().join("daemon.log")
+    }
+
     /// Every pin of this site, sorted; empty once the filter is off.
     pub fn pinned(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
