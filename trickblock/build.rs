@@ -10,7 +10,10 @@ const DEBIAN_TOOLCHAIN: &str = "trickblock-bpf";
 
 fn main() -> anyhow::Result<()> {
     let root_dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../trickblock-ebpf");
-    println!("cargo:rerun-if-changed={}/../trickblock-common/src", env!("CARGO_MANIFEST_DIR"));
+    println!(
+        "cargo:rerun-if-changed={}/../trickblock-common/src",
+        env!("CARGO_MANIFEST_DIR")
+    );
     let features: &[&str] = match env::var_os("CARGO_FEATURE_DEBUG_LOG") {
         Some(_) => &["debug-log"],
         None => &[],
@@ -21,8 +24,9 @@ fn main() -> anyhow::Result<()> {
         features,
         ..Default::default()
     };
-    build_ebpf([package], toolchain())
-        .context("the XDP program was not built: run `cargo xtask setup`, then `cargo xtask doctor`")
+    build_ebpf([package], toolchain()).context(
+        "the XDP program was not built: run `cargo xtask setup`, then `cargo xtask doctor`",
+    )
 }
 
 /// Debian's compiler is a stable release: build-std needs `RUSTC_BOOTSTRAP`, and only this

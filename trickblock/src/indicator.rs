@@ -1,10 +1,17 @@
 //! What a feed names: an address or prefix, optionally narrowed to a protocol and a port.
 
-use std::{fmt, net::IpAddr, num::NonZeroU16, str::FromStr};
+mod seen;
+mod text;
+
+use std::{fmt, net::IpAddr, num::NonZeroU16, str::FromStr, sync::Arc};
 
 use ipnet::IpNet;
-use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+
+pub use self::{
+    seen::Seen,
+    text::{Malformed, Written, address, port, prefix, written},
+};
 
 /// An IP protocol number, written by its name where it has ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +29,11 @@ const NAMED: [(&str, u8); 5] = [
 impl Protocol {
     pub const TCP: Self = Self(6);
     pub const UDP: Self = Self(17);
+
+    /// Whether packets of this protocol begin with a source and a destination port.
+    pub fn has_ports(self) -> bool {
+        NAMED.iter().any(|(_, number)| *number == self.0)
+    }
 }
 
 impl fmt::Display for Protocol {
@@ -42,7 +54,9 @@ impl FromStr for Protocol {
     type Err = UnknownProtocol;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let named = NAMED.iter().find(|(name, _)| text.eq_ignore_ascii_case(name));
+        let named = NAMED
+            .iter()
+            .find(|(name, _)| text.eq_ignore_ascii_case(name));
         match (named, text.parse::<u8>()) {
             (Some((_, number)), _) => Ok(Self(*number)),
             (None, Ok(number)) if number > 0 => Ok(Self(number)),
@@ -98,15 +112,102 @@ impl fmt::Display for Indicator {
             (Some(port), IpNet::V6(prefix)) => write!(f, "[{prefix}]:{port}")?,
             (None, prefix) => write!(f, "{prefix}")?,
         }
-        self.protocol.map_or(Ok(()), |protocol| write!(f, "/{protocol}"))
+        self.protocol
+            .map_or(Ok(()), |protocol| write!(f, "/{protocol}"))
+    }
+}
+
+impl FromStr for Indicator {
+    type Err = Malformed;
+
+    /// Reads what `Display` writes, and the same without a prefix length: `203.0.113.7:443/tcp`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        written(text).map(|written| written.indicator)
     }
 }
 
 /// What a feed says about an indicator besides the indicator itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sighting {
-    /// Malware family as the feed spells it.
-    pub family: Option<String>,
-    pub first_seen: Option<Timestamp>,
-    pub last_seen: Option<Timestamp>,
+    /// Malware family as the feed spells it; shared by all rows of one body.
+    pub family: Option<Arc<str>>,
+    pub first_seen: Option<Seen>,
+    pub last_seen: Option<Seen>,
+    /// Whether the feed saw the server answer when it last looked. `Some(false)` does not make
+    /// it safe: C2 servers come back.
+    pub online: Option<bool>,
+}
+
+impl Sighting {
+    /// Two statements about the same indicator: the first family named, the oldest and the
+    /// newest time, and online if anybody saw it so.
+    pub fn absorb(&mut self, other: &Self) {
+        if self.family.is_none() {
+            self.family.clone_from(&other.family);
+        }
+        self.first_seen = [self.first_seen, other.first_seen]
+            .into_iter()
+            .flatten()
+            .min();
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.online = self.online.max(other.online);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str) -> Option<Seen> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn mapped_prefixes_become_ipv4() {
+        let mapped = Indicator::new("::ffff:192.0.2.77/120".parse().unwrap(), None, None);
+        assert_eq!(mapped.prefix, "192.0.2.0/24".parse::<IpNet>().unwrap());
+        let whole = Indicator::new("::ffff:0:0/96".parse().unwrap(), None, None);
+        assert_eq!(whole.prefix, "0.0.0.0/0".parse::<IpNet>().unwrap());
+    }
+
+    #[test]
+    fn display_is_read_back() {
+        for text in [
+            "203.0.113.7/32",
+            "203.0.113.0/24:443",
+            "203.0.113.7/32:443/tcp",
+            "[2001:db8::1/128]:443/udp",
+            "2001:db8::/32",
+        ] {
+            assert_eq!(text.parse::<Indicator>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn absorbing_widens_the_time_span_and_keeps_the_first_family() {
+        let mut sighting = Sighting {
+            family: Some("Dridex".into()),
+            first_seen: seen("2020-02-01"),
+            last_seen: None,
+            online: Some(false),
+        };
+        sighting.absorb(&Sighting {
+            family: Some("Emotet".into()),
+            first_seen: seen("2020-01-01"),
+            last_seen: seen("2020-03-01"),
+            online: Some(true),
+        });
+        sighting.absorb(&Sighting::default());
+        assert_eq!(sighting.family.as_deref(), Some("Dridex"));
+        assert_eq!(sighting.first_seen, seen("2020-01-01"));
+        assert_eq!(sighting.last_seen, seen("2020-03-01"));
+        assert_eq!(sighting.online, Some(true));
+    }
+
+    /// A million rows are kept at once while a feed is merged.
+    #[test]
+    fn rows_stay_small() {
+        assert!(size_of::<Indicator>() <= 22);
+        assert!(size_of::<Sighting>() <= 32);
+    }
 }

@@ -6,4 +6,9 @@
 //! feed bytes → indicator → policy → table → kernel → observe → daemon → cli
 //! ```
 
+pub mod cli;
+pub mod feed;
 pub mod indicator;
+pub mod kernel;
+pub mod policy;
+pub mod table;

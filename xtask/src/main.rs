@@ -1,1 +1,56 @@
-fn main() {}
+//! The project's own tasks, one file per task: `cargo xtask <task>`.
+//!
+//! This crate depends on no other member of the workspace: it must build and run on a machine
+//! that has no eBPF toolchain yet, because it is what installs one.
+
+mod demo;
+mod doctor;
+mod lint;
+mod probe;
+mod process;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, test and demo tasks of trickblock.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what building and testing needs and this machine lacks; every task calls it
+    Setup,
+    /// Says what this machine lacks and how to get it; exits with 1 if something needed is missing
+    Doctor(doctor::Args),
+    /// Formatting, clippy, licences and sources of dependencies, and the layer rule
+    Lint,
+    /// Runs every test and ends with one line: N passed, N failed, N skipped
+    Test(test::Args),
+    /// Shows the main job in a lab of network namespaces (needs root)
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Setup => setup::run(setup::Detail::Every),
+        Task::Doctor(args) => doctor::run(&args),
+        Task::Lint => lint::run(),
+        Task::Test(args) => test::run(&args),
+        Task::Demo(args) => demo::run(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

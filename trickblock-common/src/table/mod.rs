@@ -1,0 +1,33 @@
+//! The compiled rule set: one map value of 64-bit words that user space writes and the kernel reads.
+//!
+//! ```text
+//! word 0: generation   …512 words…   half 0   half 1        the half in use is generation & 1
+//! half: head | /24 bitmap | whole-/24 bitmap | Bloom words | IPv4 buckets | IPv6 buckets
+//! ```
+//!
+//! A packet reads the generation once and stays in that half, so it sees the old set or the new one.
+
+pub mod hash;
+pub mod key;
+pub mod layout;
+pub mod lookup;
+pub mod prefilter;
+
+pub use key::{KeyV4, KeyV6, Scope};
+pub use layout::Geometry;
+pub use lookup::{Endpoint, Match, Query, Record, Table, side_v4, side_v6};
+
+/// Where table words come from: `index` counts 64-bit words from the start of a half.
+pub trait Words {
+    fn word(&self, index: u64) -> u64;
+}
+
+impl Words for [u64] {
+    fn word(&self, index: u64) -> u64 {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.get(index))
+            .copied()
+            .unwrap_or(0)
+    }
+}

@@ -1,0 +1,115 @@
+//! The pass path: is it worth looking closer? Never says no for a listed address.
+
+use super::{
+    Words,
+    hash::{Spot, fold, spot},
+    layout::{ANY_24, BLOOM, Geometry, SEED, WHOLE_24, WIDE_V6},
+};
+use crate::{V4, V6};
+
+/// The parts of an IPv6 address that are marked in the Bloom filter: an indicator marks the longest
+/// part that is not longer than its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Marked for every indicator: the first stage asks for it alone.
+    Any32,
+    /// Prefixes up to /47, expanded to their /32s.
+    Whole32,
+    P48,
+    P64,
+    Host,
+}
+
+impl Part {
+    /// The part that an indicator with a prefix of `length` bits marks.
+    pub const fn of_length(length: u8) -> Self {
+        match length {
+            128.. => Self::Host,
+            64.. => Self::P64,
+            48.. => Self::P48,
+            _ => Self::Whole32,
+        }
+    }
+
+    /// The Bloom key of this part of `address`.
+    #[inline(always)]
+    pub const fn key(self, address: V6) -> u64 {
+        match self {
+            Self::Any32 => fold(address.high >> 32, 0, 1),
+            Self::Whole32 => fold(address.high >> 32, 0, 2),
+            Self::P48 => fold(address.high >> 16, 0, 3),
+            Self::P64 => fold(address.high, 0, 4),
+            Self::Host => fold(address.high, address.low, 5),
+        }
+    }
+}
+
+/// The Bloom key of an IPv4 address.
+#[inline(always)]
+pub const fn key_v4(address: V4) -> u64 {
+    address.0 as u64
+}
+
+/// (word from the start of the half, bit number) of the /24 of `address` in the bitmap at `bitmap`.
+#[inline(always)]
+pub const fn bit_24(address: V4, bitmap: u64) -> (u64, u64) {
+    (
+        bitmap + (address.0 >> 14) as u64,
+        ((address.0 >> 8) & 63) as u64,
+    )
+}
+
+/// Whether either address may be listed.
+#[inline(always)]
+pub fn near_v4<W: Words + ?Sized>(
+    words: &W,
+    geometry: &Geometry,
+    source: V4,
+    destination: V4,
+) -> bool {
+    let source_24 = test(words, bit_24(source, ANY_24));
+    let destination_24 = test(words, bit_24(destination, ANY_24));
+    if (source_24 | destination_24) & 1 == 0 {
+        return false;
+    }
+    close_v4(words, geometry, destination) || close_v4(words, geometry, source)
+}
+
+#[inline(always)]
+fn close_v4<W: Words + ?Sized>(words: &W, geometry: &Geometry, address: V4) -> bool {
+    test(words, bit_24(address, WHOLE_24)) & 1 != 0
+        || marked(words, geometry, words.word(SEED), key_v4(address))
+}
+
+/// Bit 0 of the result is the bit asked for.
+#[inline(always)]
+fn test<W: Words + ?Sized>(words: &W, (word, bit): (u64, u64)) -> u64 {
+    words.word(word) >> bit
+}
+
+/// Whether either address may be listed.
+#[inline(always)]
+pub fn near_v6<W: Words + ?Sized>(
+    words: &W,
+    geometry: &Geometry,
+    source: V6,
+    destination: V6,
+) -> bool {
+    let seed = words.word(SEED);
+    if seed & WIDE_V6 != 0 {
+        return true;
+    }
+    close_v6(words, geometry, seed, destination) || close_v6(words, geometry, seed, source)
+}
+
+#[inline(always)]
+fn close_v6<W: Words + ?Sized>(words: &W, geometry: &Geometry, seed: u64, address: V6) -> bool {
+    let hit = |part: Part| marked(words, geometry, seed, part.key(address));
+    hit(Part::Any32) && (hit(Part::Host) || hit(Part::P64) || hit(Part::P48) || hit(Part::Whole32))
+}
+
+#[inline(always)]
+fn marked<W: Words + ?Sized>(words: &W, geometry: &Geometry, seed: u64, key: u64) -> bool {
+    let Spot { word, mask } = spot(key, seed, geometry.bloom);
+    words.word(BLOOM + word) & mask == mask
+}

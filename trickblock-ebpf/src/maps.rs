@@ -1,0 +1,50 @@
+//! The maps. Sizes written as 1 here are set by the loader.
+
+use aya_ebpf::{
+    Global,
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
+    macros::map,
+    maps::{Array, LpmTrie, PerCpuArray, RingBuf},
+};
+use trickblock_common::abi::{Budget, COUNTERS, Counter, EVENT_RING_BYTES, Lost, Settings};
+
+/// The compiled rule set; the loader creates it with the size that the geometry asks for.
+#[map]
+pub static TABLE: Array<[u64; 8]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Hits per indicator id. Shared by all CPUs: per-CPU it would be 512 MB at 1 M ids and 64 CPUs.
+#[map]
+pub static HITS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Never-block prefixes; values of `abi::protection`. Written apart from the table on purpose.
+#[map]
+pub static NEVER_V4: LpmTrie<[u8; 4], u32> = LpmTrie::with_max_entries(1, BPF_F_NO_PREALLOC);
+#[map]
+pub static NEVER_V6: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(1, BPF_F_NO_PREALLOC);
+
+#[map]
+pub static COUNTER: PerCpuArray<Counter> = PerCpuArray::with_max_entries(COUNTERS, 0);
+
+#[map]
+pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
+
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_RING_BYTES, 0);
+#[map]
+pub static LOST: PerCpuArray<Lost> = PerCpuArray::with_max_entries(1, 0);
+#[map]
+pub static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
+
+/// `Geometry`, field by field: the verifier takes single words of frozen data as constants.
+#[unsafe(no_mangle)]
+pub static BLOOM_WORDS: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static BUCKETS_V4: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static BUCKETS_V6: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static AT_V4: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static AT_V6: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static HALF_WORDS: Global<u64> = Global::new(1);

@@ -1,0 +1,239 @@
+//! The table in its map: the prefilter inline, everything behind it in functions that the verifier
+//! checks once each.
+
+use aya_ebpf::maps::lpm_trie::Key;
+use trickblock_common::{
+    Lookup, Outcome, Transport, V4, V6,
+    abi::protection,
+    judge::decide,
+    table::{
+        Endpoint, Geometry, KeyV4, KeyV6, Match, Query, Record, Table, Words,
+        layout::{GENERATION, PREAMBLE, ZERO},
+        lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6},
+        prefilter::{near_v4, near_v6},
+    },
+};
+
+use crate::maps;
+
+/// One half of the table value.
+#[derive(Clone, Copy)]
+struct Half(*const u64);
+
+impl Half {
+    /// The half of `generation`, or `None` never: the map has one element.
+    #[inline(always)]
+    fn of(generation: u64) -> Option<Self> {
+        Some(Self::behind(maps::TABLE.get_ptr(0)?.cast(), generation))
+    }
+
+    /// Chosen by arithmetic, never by a branch: the address dependency also orders the loads.
+    #[inline(always)]
+    fn behind(table: *const u64, generation: u64) -> Self {
+        let at = PREAMBLE + (generation & 1) * maps::HALF_WORDS.load();
+        Self(table.wrapping_add(at as usize))
+    }
+}
+
+impl Words for Half {
+    #[inline(always)]
+    fn word(&self, index: u64) -> u64 {
+        // SAFETY: every index is below the half's length by construction, and the verifier proves it
+        // against the size of the map. Volatile: user space writes the other half meanwhile.
+        unsafe { self.0.wrapping_add(index as usize).read_volatile() }
+    }
+}
+
+#[inline(always)]
+fn geometry() -> Geometry {
+    Geometry {
+        bloom: maps::BLOOM_WORDS.load(),
+        buckets_v4: maps::BUCKETS_V4.load(),
+        buckets_v6: maps::BUCKETS_V6.load(),
+        at_v4: maps::AT_V4.load(),
+        at_v6: maps::AT_V6.load(),
+        half: maps::HALF_WORDS.load(),
+    }
+}
+
+/// The half that was in use when the packet arrived.
+pub struct Live {
+    table: *const u64,
+    half: Half,
+    generation: u64,
+}
+
+impl Live {
+    #[inline(always)]
+    pub fn now() -> Option<Self> {
+        let table: *const u64 = maps::TABLE.get_ptr(0)?.cast();
+        // SAFETY: word 0 of the value; volatile, since user space changes it.
+        let generation = unsafe { table.add(GENERATION as usize).read_volatile() };
+        Some(Self {
+            table,
+            half: Half::behind(table, generation),
+            generation,
+        })
+    }
+}
+
+impl Lookup for Live {
+    #[inline(always)]
+    fn near_v4(&self, source: V4, destination: V4) -> bool {
+        near_v4(&self.half, &geometry(), source, destination)
+    }
+
+    #[inline(always)]
+    fn near_v6(&self, source: V6, destination: V6) -> bool {
+        near_v6(&self.half, &geometry(), source, destination)
+    }
+
+    #[inline(always)]
+    fn side_v4(&self, address: V4, end: Endpoint) -> Match {
+        Match(match_v4(address.0, end.pack(), self.generation))
+    }
+
+    #[inline(always)]
+    fn side_v6(&self, address: V6, end: Endpoint) -> Match {
+        Match(match_v6(
+            address.high,
+            address.low,
+            end.pack(),
+            self.generation,
+        ))
+    }
+
+    #[inline(always)]
+    fn decide(&self, to: Match, from: Match, host: u64, transport: Transport) -> Outcome {
+        Outcome(verdict(to.0, from.0, host, transport.0))
+    }
+
+    #[inline(always)]
+    fn blur(&self, offset: usize) -> usize {
+        // SAFETY: a word of the preamble; volatile, or the compiler would know as much as we do.
+        let zero = unsafe { self.table.add(ZERO as usize).read_volatile() };
+        (offset + zero as usize) & 63
+    }
+
+    #[inline(always)]
+    fn settle(&self, transport: Transport) -> Transport {
+        Transport(forget(transport.0))
+    }
+}
+
+/// The verdict from both ends' matches.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn verdict(to: u64, from: u64, host: u64, transport: u64) -> u64 {
+    decide(Match(to), Match(from), host, Transport(transport)).0
+}
+
+/// Gives its argument back as a number that the verifier knows nothing of: what comes after the
+/// header walk is then checked once, not once per way through it.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn forget(value: u64) -> u64 {
+    core::hint::black_box(value)
+}
+
+/// `side_v4`; a function of its own so that the verifier checks it once. Takes and gives scalars.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn match_v4(address: u32, end: u64, generation: u64) -> u64 {
+    side_v4(&Exact(generation), V4(address), Endpoint::unpack(end)).0
+}
+
+/// As [`match_v4`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn match_v6(high: u64, low: u64, end: u64, generation: u64) -> u64 {
+    side_v6(&Exact(generation), V6 { high, low }, Endpoint::unpack(end)).0
+}
+
+/// `step_v4`: one prefix length.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn length_v4(address: u32, query: u64, generation: u64) -> u64 {
+    step_v4(&Exact(generation), V4(address), Query::unpack(query)).0
+}
+
+/// As [`length_v4`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn length_v6(high: u64, low: u64, query: u64, generation: u64) -> u64 {
+    step_v6(&Exact(generation), V6 { high, low }, Query::unpack(query)).0
+}
+
+/// `Match::join`: inline, its comparison would split the verifier's states at every prefix length.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn join(one: u64, other: u64) -> u64 {
+    Match(one).join(Match(other)).0
+}
+
+/// `find_v4` for calls from the walk over prefix lengths.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn record_v4(key: u64, generation: u64) -> u64 {
+    Half::of(generation).map_or(0, |half| find_v4(&half, &geometry(), KeyV4(key)).0)
+}
+
+/// As [`record_v4`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn record_v6(high: u64, low: u64, bits: u64, generation: u64) -> u64 {
+    let key = KeyV6 { high, low, bits };
+    Half::of(generation).map_or(0, |half| find_v6(&half, &geometry(), key).0)
+}
+
+/// The exact tables of a generation.
+struct Exact(u64);
+
+impl Table for Exact {
+    #[inline(always)]
+    fn lengths_v4(&self) -> u64 {
+        Half::of(self.0).map_or(0, |half| lengths_v4(&half))
+    }
+
+    #[inline(always)]
+    fn lengths_v6(&self, word: u64) -> u64 {
+        Half::of(self.0).map_or(0, |half| lengths_v6(&half, word))
+    }
+
+    #[inline(always)]
+    fn record_v4(&self, key: KeyV4) -> Record {
+        Record(record_v4(key.0, self.0))
+    }
+
+    #[inline(always)]
+    fn record_v6(&self, key: KeyV6) -> Record {
+        Record(record_v6(key.high, key.low, key.bits, self.0))
+    }
+
+    #[inline(always)]
+    fn step_v4(&self, address: V4, query: Query) -> Match {
+        Match(length_v4(address.0, query.pack(), self.0))
+    }
+
+    #[inline(always)]
+    fn step_v6(&self, address: V6, query: Query) -> Match {
+        Match(length_v6(address.high, address.low, query.pack(), self.0))
+    }
+
+    #[inline(always)]
+    fn join(&self, one: Match, other: Match) -> Match {
+        Match(join(one.0, other.0))
+    }
+
+    #[inline(always)]
+    fn protection_v4(&self, address: V4) -> u32 {
+        let key = Key::new(32, address.0.to_be_bytes());
+        maps::NEVER_V4.get(key).copied().unwrap_or(protection::NONE)
+    }
+
+    #[inline(always)]
+    fn protection_v6(&self, address: V6) -> u32 {
+        let key = Key::new(128, address.to_bytes());
+        maps::NEVER_V6.get(key).copied().unwrap_or(protection::NONE)
+    }
+}

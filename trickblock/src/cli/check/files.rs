@@ -1,0 +1,79 @@
+//! Which files a command line names, and their bytes.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// The same cap as for a fetched body.
+const MAX_BODY: u64 = 64 << 20;
+const MAX_DEPTH: u32 = 16;
+
+/// A file to read.
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    /// Given by name, not found in a directory: then it must be a feed.
+    pub(super) named: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    #[error("cannot be read: {0}; check the path and its permissions")]
+    Io(#[from] io::Error),
+    #[error("larger than 64 MiB: a feed is never that large, so give the list itself")]
+    TooLarge,
+    #[error("the directory holds no files: give the directory with the feeds in it")]
+    NoFiles,
+    #[error("directories are nested deeper than 16 levels: give the innermost one")]
+    TooDeep,
+}
+
+/// The files that a path stands for: itself, or everything below it in sorted order without
+/// hidden files. Links to directories are not followed.
+pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
+    if !fs::metadata(path)?.is_dir() {
+        let path = path.to_owned();
+        return Ok(vec![Found { path, named: true }]);
+    }
+    let mut found = Vec::new();
+    walk(path, 0, &mut found)?;
+    match found.is_empty() {
+        true => Err(Unreadable::NoFiles),
+        false => Ok(found),
+    }
+}
+
+/// The bytes of a file, at most 64 MiB of them.
+pub(super) fn load(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    let mut body = Vec::new();
+    File::open(path)?
+        .take(MAX_BODY + 1)
+        .read_to_end(&mut body)?;
+    match u64::try_from(body.len()) {
+        Ok(length) if length <= MAX_BODY => Ok(body),
+        _ => Err(Unreadable::TooLarge),
+    }
+}
+
+fn walk(directory: &Path, depth: u32, found: &mut Vec<Found>) -> Result<(), Unreadable> {
+    if depth > MAX_DEPTH {
+        return Err(Unreadable::TooDeep);
+    }
+    let entries = fs::read_dir(directory)?.collect::<io::Result<Vec<_>>>()?;
+    let mut entries: Vec<_> = entries.iter().filter(|entry| !is_hidden(entry)).collect();
+    entries.sort_by_key(|entry| entry.file_name());
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            walk(&path, depth + 1, found)?;
+        } else if fs::metadata(&path).is_ok_and(|target| target.is_file()) {
+            found.push(Found { path, named: false });
+        }
+    }
+    Ok(())
+}
+
+fn is_hidden(entry: &fs::DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}

@@ -1,0 +1,66 @@
+//! The command line: one verb a file.
+
+pub mod check;
+mod exit;
+pub mod output;
+pub mod replay;
+
+use std::{ffi::OsString, fmt::Display, io::Write};
+
+use clap::{Parser, Subcommand};
+
+pub use self::exit::Exit;
+
+/// Drops traffic to and from botnet C2 servers in XDP, fed by threat feeds.
+#[derive(Debug, Parser)]
+#[command(name = "trickblock", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Replay(replay::Args),
+}
+
+/// Runs one command line, program name first. Results go to `out`, complaints to `err`.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(usage) => return explain(&usage, out, err),
+    };
+    let done = match cli.command {
+        Command::Check(args) => check::run(&args, out, err),
+        Command::Replay(args) => replay::run(&args, out, err),
+    };
+    match done.and_then(|exit| out.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(error) => failed(err, &error),
+    }
+}
+
+/// Reports an error that ends the command.
+fn failed(err: &mut dyn Write, error: &dyn Display) -> Exit {
+    // When even stderr is gone there is nobody left to tell.
+    let _ = writeln!(err, "trickblock: {error}");
+    Exit::Failed
+}
+
+/// Help and version are answers, everything else is a mistake in the command line.
+fn explain(usage: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    let text = usage.render();
+    let written = match usage.use_stderr() {
+        true => write!(err, "{text}").map(|()| Exit::Usage),
+        false => write!(out, "{text}").map(|()| Exit::Ok),
+    };
+    match written.and_then(|exit| out.flush().map(|()| exit)) {
+        Ok(exit) => exit,
+        Err(_) => Exit::Failed,
+    }
+}

@@ -1,0 +1,240 @@
+//! Gathers what a format reader finds, with bounds on what hostile input can make it keep.
+
+use std::{collections::HashSet, fmt::Display, sync::Arc};
+
+use crate::indicator::{Indicator, Sighting};
+
+use super::{Format, NotAFeed, Parsed, Rejection, Row};
+
+/// Rejections kept with their text. The count goes on; a feed that has more is broken anyhow.
+const MAX_REJECTIONS: usize = 50_000;
+const MAX_TEXT: usize = 120;
+const MAX_WARNINGS: usize = 100;
+/// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
+const MAX_FAMILIES: usize = 4096;
+
+pub(super) struct Collector {
+    parsed: Parsed,
+    families: HashSet<Arc<str>>,
+    last_family: Option<Arc<str>>,
+    notes: [Noted; Note::COUNT],
+    /// The body proves by itself that it is whole, so that no entries means none.
+    authoritative: bool,
+    expected: &'static str,
+}
+
+/// Oddities that are counted and told once.
+#[derive(Clone, Copy)]
+pub(super) enum Note {
+    HostBits,
+    BadTime,
+    Decoy,
+    Nomatch,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Noted {
+    count: u64,
+    first: u32,
+}
+
+impl Note {
+    const COUNT: usize = 4;
+    const ALL: [Self; Self::COUNT] = [Self::HostBits, Self::BadTime, Self::Decoy, Self::Nomatch];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::HostBits => "prefixes had bits set beyond their length, which were cleared",
+            Self::BadTime => "times could not be read and were left out",
+            Self::Decoy => "psrva/srva values were ignored: they are encoded decoys, not addresses",
+            Self::Nomatch => {
+                "nomatch entries were ignored: an exception belongs into the allow file, and the \
+                 prefix around it is taken whole"
+            }
+        }
+    }
+}
+
+impl Collector {
+    pub(super) fn new(format: Format) -> Self {
+        let parsed = Parsed {
+            format,
+            rows: Vec::new(),
+            ignored: 0,
+            rejections: Vec::new(),
+            rejected: 0,
+            complete: None,
+            warnings: Vec::new(),
+        };
+        Self {
+            parsed,
+            families: HashSet::new(),
+            last_family: None,
+            notes: [Noted::default(); Note::COUNT],
+            authoritative: false,
+            expected: "one address, prefix or address:port a line",
+        }
+    }
+
+    pub(super) fn accept(&mut self, line: u32, indicator: Indicator, sighting: Sighting) {
+        self.parsed.rows.push(Row {
+            line,
+            indicator,
+            sighting,
+        });
+    }
+
+    pub(super) fn ignore(&mut self) {
+        self.parsed.ignored = self.parsed.ignored.saturating_add(1);
+    }
+
+    pub(super) fn reject(&mut self, line: u32, text: &str, reason: impl Display) {
+        self.parsed.rejected = self.parsed.rejected.saturating_add(1);
+        if self.parsed.rejections.len() < MAX_REJECTIONS {
+            let text = text.chars().take(MAX_TEXT).collect();
+            let reason = reason.to_string();
+            self.parsed
+                .rejections
+                .push(Rejection { line, text, reason });
+        }
+    }
+
+    pub(super) fn note(&mut self, line: u32, note: Note) {
+        let noted = &mut self.notes[note as usize];
+        noted.count = noted.count.saturating_add(1);
+        if noted.count == 1 {
+            noted.first = line;
+        }
+    }
+
+    pub(super) fn warn(&mut self, text: impl Into<String>) {
+        if self.parsed.warnings.len() < MAX_WARNINGS {
+            self.parsed.warnings.push(text.into());
+        }
+    }
+
+    /// Compares the number that the feed states with the rows seen so far.
+    pub(super) fn confirm(&mut self, stated: u64) {
+        let seen = self.parsed.total();
+        self.parsed.complete = Some(stated == seen);
+        if stated != seen {
+            self.warn(format!(
+                "the feed states {stated} entries but {seen} were found: it is truncated or damaged"
+            ));
+        }
+    }
+
+    pub(super) fn confirm_whole(&mut self) {
+        self.authoritative = true;
+    }
+
+    /// What a body without entries should have held, for the message.
+    pub(super) fn expect(&mut self, expected: &'static str) {
+        self.expected = expected;
+    }
+
+    /// One shared copy of a family name; `None` when the feed leaves it out.
+    pub(super) fn family(&mut self, name: &str) -> Option<Arc<str>> {
+        let name = name.trim();
+        if name.is_empty() || name.eq_ignore_ascii_case("none") {
+            return None;
+        }
+        if self.last_family.as_deref() != Some(name) {
+            self.last_family = Some(self.intern(name));
+        }
+        self.last_family.clone()
+    }
+
+    fn intern(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.families.get(name) {
+            return Arc::clone(known);
+        }
+        let fresh: Arc<str> = name.chars().take(MAX_TEXT).collect::<String>().into();
+        if self.families.len() < MAX_FAMILIES {
+            self.families.insert(Arc::clone(&fresh));
+        }
+        fresh
+    }
+
+    pub(super) fn finish(mut self) -> Result<Parsed, NotAFeed> {
+        let total = self.parsed.total();
+        let confirmed = self.authoritative || self.parsed.complete == Some(true);
+        if total == 0 && !confirmed {
+            let format = self.parsed.format;
+            return Err(NotAFeed::NoEntries {
+                format,
+                expected: self.expected,
+            });
+        }
+        self.tell_notes();
+        self.parsed.rows.shrink_to_fit();
+        if self.parsed.rejected > total / 2 {
+            return Err(NotAFeed::MostlyMalformed(Box::new(self.parsed)));
+        }
+        Ok(self.parsed)
+    }
+
+    fn tell_notes(&mut self) {
+        for note in Note::ALL {
+            let Noted { count, first } = self.notes[note as usize];
+            if count > 0 {
+                self.warn(format!("{count} {} (first in line {first})", note.text()));
+            }
+        }
+        if self.parsed.total() == 0 {
+            self.warn("the feed is whole but holds no entries");
+        } else if self.parsed.rows.is_empty() && self.parsed.rejected == 0 {
+            self.warn("the feed names no address at all: nothing in it can be blocked here");
+        }
+        let listed = self.parsed.rejections.len();
+        if u64::try_from(listed).is_ok_and(|listed| listed < self.parsed.rejected) {
+            self.warn(format!("only the first {listed} rejected rows are listed"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_rejections_are_counted_but_not_all_kept() {
+        let mut out = Collector::new(Format::Plain);
+        for line in 0..60_000 {
+            out.reject(line, &"x".repeat(500), "bad");
+        }
+        let Err(NotAFeed::MostlyMalformed(parsed)) = out.finish() else {
+            panic!("all rows were malformed");
+        };
+        assert_eq!(parsed.rejected, 60_000);
+        assert_eq!(parsed.rejections.len(), MAX_REJECTIONS);
+        assert_eq!(parsed.rejections[0].text.len(), MAX_TEXT);
+        assert!(
+            parsed
+                .warnings
+                .iter()
+                .any(|text| text.contains("only the first 50000"))
+        );
+    }
+
+    #[test]
+    fn half_malformed_is_still_a_feed() {
+        let mut out = Collector::new(Format::Plain);
+        out.reject(1, "x", "bad");
+        out.ignore();
+        assert_eq!(out.finish().unwrap().total(), 2);
+    }
+
+    #[test]
+    fn families_are_shared() {
+        let mut out = Collector::new(Format::FeodoCsv);
+        let (first, other, again) = (
+            out.family("Emotet"),
+            out.family(" Dridex"),
+            out.family("Emotet"),
+        );
+        assert!(Arc::ptr_eq(&first.unwrap(), &again.unwrap()));
+        assert_eq!(other.as_deref(), Some("Dridex"));
+        assert_eq!(out.family("None"), None);
+    }
+}

@@ -1,0 +1,194 @@
+//! Which format a body is in.
+
+use super::{
+    Format, NotAFeed,
+    decode::is_binary,
+    format::{entry, feodo_csv, lines::lines, plain, trickbot},
+};
+
+/// Lines looked at before giving up.
+const PROBE: usize = 400;
+
+const HTML: [&str; 6] = [
+    "<!doctype html",
+    "<html",
+    "<head",
+    "<body",
+    "<?php",
+    "<script",
+];
+
+/// The format of `text`: the forced one if the text can be in it, otherwise the one it shows.
+pub(super) fn format(text: &str, forced: Option<Format>) -> Result<Format, NotAFeed> {
+    let start = text.trim_start().trim_start_matches('\u{feff}');
+    if begins_as_html(start) {
+        return Err(NotAFeed::Html);
+    }
+    if let Some(forced) = forced {
+        return Ok(forced);
+    }
+    if trickbot::has_marker(text) {
+        return Ok(Format::Trickbot);
+    }
+    if is_binary(text) {
+        return Err(NotAFeed::Binary {
+            kind: "binary data",
+            fix: "give the list itself, as text",
+        });
+    }
+    if is_json(start) {
+        return json(start);
+    }
+    by_lines(text)
+}
+
+fn begins_as_html(start: &str) -> bool {
+    let mut rest = start;
+    // Error pages open with comments, and XHTML with an XML declaration.
+    for _ in 0..8 {
+        let end = match rest {
+            _ if rest.starts_with("<!--") => "-->",
+            _ if rest.starts_with("<?xml") => "?>",
+            _ => break,
+        };
+        let Some((_, after)) = rest.split_once(end) else {
+            break;
+        };
+        rest = after.trim_start();
+    }
+    HTML.iter().any(|tag| {
+        rest.get(..tag.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(tag))
+    })
+}
+
+/// `[` also opens an IPv6 address with a port.
+fn is_json(start: &str) -> bool {
+    match start.strip_prefix('[') {
+        Some(rest) => rest.trim_start().starts_with(['{', ']', '"', '[']),
+        None => start.starts_with('{'),
+    }
+}
+
+fn json(start: &str) -> Result<Format, NotAFeed> {
+    let is_array = start.starts_with('[');
+    let first = start.split_once('}').map_or(start, |(first, _)| first);
+    let is_empty = start.split_whitespace().collect::<String>() == "[]";
+    if is_array && (first.contains("\"ip_address\"") || is_empty) {
+        return Ok(Format::FeodoJson);
+    }
+    let head = start
+        .get(..start.floor_char_boundary(4096))
+        .unwrap_or(start);
+    let looks_like = match head {
+        _ if head.contains("bundle--") || head.contains("\"bundle\"") => "a STIX bundle",
+        _ if head.contains("\"Event\"") => "a MISP event",
+        _ if head.contains("\"list\"") => "a MISP warninglist",
+        _ if head.contains("\"asn\"") => "a list of AS numbers",
+        _ => "JSON of another layout than Feodo Tracker's",
+    };
+    let fix = "give the source's plain or CSV list of addresses instead";
+    Err(NotAFeed::Unrecognised { looks_like, fix })
+}
+
+fn by_lines(text: &str) -> Result<Format, NotAFeed> {
+    let (mut ipset, mut feodo, mut comments_only, mut plain) = (false, false, true, false);
+    for (_, line) in lines(text).filter(|(_, line)| !line.is_empty()).take(PROBE) {
+        if feodo_csv::is_header(line) {
+            return Ok(Format::FeodoCsv);
+        }
+        if let Some(comment) = line.strip_prefix(['#', ';']) {
+            ipset |= comment.contains("hash:ip") || comment.contains("hash:net");
+            feodo |= comment.contains("Feodo Tracker Botnet C2 IP Blocklist");
+            feodo |= plain::footer(comment).is_some();
+            continue;
+        }
+        comments_only = false;
+        ipset |= line.starts_with("add ") || line.starts_with("create ");
+        plain |= entry::looks_like_one(line);
+    }
+    match () {
+        () if ipset => Ok(Format::Ipset),
+        () if feodo => Ok(Format::FeodoTxt),
+        () if plain || comments_only => Ok(Format::Plain),
+        () => Err(unrecognised(text)),
+    }
+}
+
+/// Names the usual mix-ups.
+fn unrecognised(text: &str) -> NotAFeed {
+    let first = lines(text)
+        .map(|(_, line)| line)
+        .find(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = first.unwrap_or_default();
+    let is_rule = ["alert ", "drop ", "reject ", "pass ", "block "]
+        .iter()
+        .any(|action| first.starts_with(action) && first.contains("->"));
+    let fix = "give a list with one address, prefix or address:port a line";
+    let looks_like = match () {
+        () if is_rule => "Suricata or Snort rules",
+        () if first.starts_with('<') => "XML",
+        () if first.matches(',').count() >= 2 => "CSV without Feodo Tracker's columns",
+        () => "text that names no address",
+    };
+    NotAFeed::Unrecognised { looks_like, fix }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detected(text: &str) -> Result<Format, String> {
+        format(text, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_format_is_known_by_its_own_marks() {
+        for (text, expected) in [
+            ("# list\n192.0.2.1\n", Format::Plain),
+            ("[2001:db8::1]:443\n", Format::Plain),
+            ("evil.example\n", Format::Plain),
+            (
+                "#\n# feodo\n# ipv4 hash:ip ipset\n# Feodo tracker\n192.0.2.1\n",
+                Format::Ipset,
+            ),
+            ("create c2 hash:ip\nadd c2 192.0.2.1\n", Format::Ipset),
+            (
+                "# x\n\"first_seen_utc\",\"dst_ip\",\"dst_port\"\n",
+                Format::FeodoCsv,
+            ),
+            (
+                "# Feodo Tracker Botnet C2 IP Blocklist\n192.0.2.1\n",
+                Format::FeodoTxt,
+            ),
+            ("192.0.2.1\n# END 1 entries", Format::FeodoTxt),
+            ("[{\"ip_address\":\"192.0.2.1\"}]", Format::FeodoJson),
+            (" [ ]\n", Format::FeodoJson),
+            ("<mcconf>\r\n<servs>", Format::Trickbot),
+            ("<?xml version=\"1.0\"?><dpost><handler>", Format::Trickbot),
+        ] {
+            assert_eq!(detected(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_feed_is_named() {
+        for (text, name) in [
+            ("  <!DOCTYPE html><title>Login</title>", "web page"),
+            ("<?xml version=\"1.0\"?>\n<!-- x --><html>", "web page"),
+            ("<?php\necho '192.0.2.1';", "web page"),
+            ("\0\u{1}\u{2}\u{3}abc", "binary"),
+            ("{\"type\": \"bundle\", \"objects\": []}", "STIX"),
+            ("{\"response\":[{\"Event\":{}}]}", "MISP event"),
+            ("alert ip any any -> [192.0.2.1] any (sid:1;)\n", "Suricata"),
+            (
+                "date,ip,port,event\n2017-10-09T00:00:00Z,192.0.2.1,447,x\n",
+                "CSV",
+            ),
+            ("This list moved.\nSee our site.\n", "names no address"),
+        ] {
+            let message = detected(text).unwrap_err();
+            assert!(message.contains(name), "{text}: {message}");
+        }
+    }
+}

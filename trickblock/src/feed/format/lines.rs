@@ -1,0 +1,61 @@
+//! Lines with their numbers.
+
+/// Longer ones are rejected unread: no entry needs them, and a message should not repeat them.
+pub(in crate::feed) const MAX_LINE: usize = 4096;
+
+/// The trimmed lines of a text, counted from 1. Ends with LF, CRLF, CR, or a mixture.
+pub(in crate::feed) fn lines(text: &str) -> Lines<'_> {
+    Lines {
+        rest: text,
+        number: 0,
+    }
+}
+
+pub(in crate::feed) struct Lines<'a> {
+    rest: &'a str,
+    number: u32,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (u32, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        self.number = self.number.saturating_add(1);
+        let end = self
+            .rest
+            .bytes()
+            .position(|byte| byte == b'\n' || byte == b'\r');
+        let (line, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        let rest = rest.strip_prefix("\r\n").unwrap_or_else(|| {
+            // The end is one byte or nothing at all.
+            rest.get(1..).unwrap_or_default()
+        });
+        self.rest = rest;
+        Some((self.number, trim(line)))
+    }
+}
+
+/// Blanks, and the marks that concatenated files leave between lines.
+fn trim(line: &str) -> &str {
+    let odd = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0');
+    line.trim_matches(odd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_line_end_counts_once() {
+        let found: Vec<_> = lines("a\nb\r\n\u{feff}c\r \r\n\nd").collect();
+        assert_eq!(
+            found,
+            [(1, "a"), (2, "b"), (3, "c"), (4, ""), (5, ""), (6, "d")]
+        );
+        assert_eq!(lines("").count(), 0);
+        assert_eq!(lines("a\n").count(), 1);
+    }
+}

@@ -1,0 +1,339 @@
+//! Links: which interfaces the program sits on. Their pins are the only record.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use aya::programs::{
+    ProgramError, Xdp, XdpMode,
+    links::{FdLink, PinnedLink},
+    xdp::XdpLink,
+};
+use aya_obj::programs::XdpAttachType;
+use serde::Serialize;
+
+use super::{
+    FilterError, Mode, Pins,
+    error::chain,
+    netlink::{self, Interface},
+    sys,
+};
+
+/// Which mode to attach in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModeChoice {
+    /// Native, else generic (and the result says which).
+    #[default]
+    Auto,
+    Native,
+    Generic,
+}
+
+/// A program on an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attached {
+    pub name: String,
+    pub ifindex: u32,
+    pub mode: Mode,
+    /// Taken over from an earlier daemon, without a gap.
+    pub adopted: bool,
+    /// Why the mode is generic where native was tried first.
+    pub note: Option<String>,
+}
+
+/// The pinned links of a filter.
+#[derive(Clone, Debug)]
+pub struct Hooks {
+    pins: Pins,
+}
+
+impl Hooks {
+    pub fn new(pins: Pins) -> Self {
+        Self { pins }
+    }
+
+    /// Interfaces on which the filter sits now, by name. A link whose interface is gone is not among
+    /// them.
+    pub fn attached(&self) -> Result<Vec<Attached>, FilterError> {
+        let links = self.pins.pinned_links();
+        links
+            .iter()
+            .filter_map(|(path, _)| self.look(path).transpose())
+            .collect()
+    }
+
+    fn look(&self, path: &Path) -> Result<Option<Attached>, FilterError> {
+        let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
+        let info = sys::link_info(std::os::fd::AsFd::as_fd(&link))
+            .map_err(FilterError::io("query", path.display()))?;
+        let interface = present(info.interface)?;
+        Ok(interface.and_then(|interface| {
+            let (_, mode) = interface
+                .xdp
+                .filter(|(program, _)| *program == info.program)?;
+            Some(Attached {
+                name: interface.name,
+                ifindex: interface.index,
+                mode,
+                adopted: true,
+                note: None,
+            })
+        }))
+    }
+
+    /// Puts `program` on the interface: an own link there is updated in place, a foreign program left
+    /// alone.
+    pub(super) fn attach(
+        &self,
+        program: &mut Xdp,
+        name: &str,
+        choice: ModeChoice,
+    ) -> Result<Attached, FilterError> {
+        let interface = netlink::interface(name)
+            .map_err(FilterError::io("query interface", name))?
+            .ok_or_else(|| FilterError::NoInterface {
+                name: name.to_owned(),
+            })?;
+        if !interface.ethernet {
+            return Err(FilterError::LinkType {
+                name: name.to_owned(),
+                layer: interface.layer,
+            });
+        }
+        match self.adopt(program, &interface)? {
+            Some(attached) => Ok(attached),
+            None => self.attach_new(program, &interface, choice),
+        }
+    }
+
+    fn adopt(
+        &self,
+        program: &mut Xdp,
+        interface: &Interface,
+    ) -> Result<Option<Attached>, FilterError> {
+        for (path, _) in self.pins.pinned_links() {
+            let Some(mut attached) = self
+                .look(&path)?
+                .filter(|attached| attached.ifindex == interface.index)
+            else {
+                continue;
+            };
+            update(program, &path)?;
+            attached.name.clone_from(&interface.name);
+            self.repin(&path, &interface.name)?;
+            return Ok(Some(attached));
+        }
+        Ok(None)
+    }
+
+    /// Gives the pin the place and name of today: it may come from another ABI version, or the
+    /// interface was renamed.
+    fn repin(&self, path: &Path, name: &str) -> Result<(), FilterError> {
+        let wanted = self.pins.link(name);
+        if path == wanted {
+            return Ok(());
+        }
+        let failed = FilterError::io("move pin", path.display());
+        fs::rename(path, wanted).map_err(failed)
+    }
+
+    fn attach_new(
+        &self,
+        program: &mut Xdp,
+        interface: &Interface,
+        choice: ModeChoice,
+    ) -> Result<Attached, FilterError> {
+        let name = &interface.name;
+        let (link, mode, note) = match choice {
+            ModeChoice::Generic => (
+                create(program, interface, XdpMode::Skb)?,
+                Mode::Generic,
+                None,
+            ),
+            ModeChoice::Native => (
+                create(program, interface, XdpMode::Driver)?,
+                Mode::Native,
+                None,
+            ),
+            ModeChoice::Auto => match create(program, interface, XdpMode::Driver) {
+                Ok(link) => (link, Mode::Native, None),
+                Err(FilterError::NoNative { source, .. }) => {
+                    let note = format!("the driver of {name} refuses native XDP ({source})");
+                    (
+                        create(program, interface, XdpMode::Skb)?,
+                        Mode::Generic,
+                        Some(note),
+                    )
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let path = self.pins.link(name);
+        // A pin of that name belongs to an interface that is gone: look() would have found it.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FilterError::io("remove", path.display())(error));
+            }
+            _ => {}
+        }
+        link.pin(&path).map_err(|error| FilterError::Attach {
+            name: name.clone(),
+            reason: chain(&error),
+        })?;
+        let _ = fs::remove_dir(self.pins.switched_off_mark(name));
+        Ok(Attached {
+            name: name.clone(),
+            ifindex: interface.index,
+            mode,
+            adopted: false,
+            note,
+        })
+    }
+
+    /// Detaches from all interfaces but `keep`, and removes pins of interfaces that are gone. Returns
+    /// the names.
+    pub fn detach_others(&self, keep: &[String]) -> Result<Vec<String>, FilterError> {
+        let others = self
+            .pins
+            .pinned_links()
+            .into_iter()
+            .filter(|(_, name)| !keep.contains(name));
+        others
+            .map(|(path, name)| detach(&path).map(|()| name))
+            .collect()
+    }
+
+    /// `trickblock off`: detaches everywhere and remembers where. Returns the names.
+    pub fn off(&self) -> Result<Vec<String>, FilterError> {
+        let names = self.detach_others(&[])?;
+        for name in &names {
+            let dir = self.pins.switched_off_mark(name);
+            match fs::create_dir(&dir) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(FilterError::io("create directory", dir.display())(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(names)
+    }
+
+    /// Interfaces that `off` detached.
+    pub fn switched_off(&self) -> Vec<String> {
+        self.pins.switched_off()
+    }
+
+    /// `trickblock on`: attaches the pinned program where `off` detached it.
+    pub fn on(&self, choice: ModeChoice) -> Result<Vec<Attached>, FilterError> {
+        let path = self.pins.program();
+        if !path.exists() {
+            return Err(FilterError::NoFilter {
+                path: self.pins.root().to_owned(),
+            });
+        }
+        let load = |error: ProgramError| FilterError::Load {
+            reason: chain(&error),
+            hint: "",
+        };
+        let mut program = Xdp::from_pin(&path, XdpAttachType::Interface).map_err(load)?;
+        self.switched_off()
+            .iter()
+            .map(|name| self.attach(&mut program, name, choice))
+            .collect()
+    }
+}
+
+fn present(index: u32) -> Result<Option<Interface>, FilterError> {
+    if index == 0 {
+        return Ok(None);
+    }
+    netlink::interface_by_index(index).map_err(FilterError::io("query interface", index))
+}
+
+/// Replaces the program behind a pinned link: no packet passes unjudged.
+fn update(program: &mut Xdp, path: &Path) -> Result<(), FilterError> {
+    let failed = |error: &dyn std::error::Error| FilterError::Attach {
+        name: path.display().to_string(),
+        reason: chain(error),
+    };
+    let link: FdLink = PinnedLink::from_pin(path)
+        .map_err(|error| failed(&error))?
+        .into();
+    let link = XdpLink::try_from(link).map_err(|error| failed(&error))?;
+    let id = program
+        .attach_to_link(link)
+        .map_err(|error| failed(&error))?;
+    // The pin keeps the link; this process need not.
+    program
+        .take_link(id)
+        .map(drop)
+        .map_err(|error| failed(&error))
+}
+
+fn create(program: &mut Xdp, interface: &Interface, mode: XdpMode) -> Result<FdLink, FilterError> {
+    let id = program
+        .attach_to_if_index(interface.index, mode)
+        .map_err(|error| refused(interface, mode, error))?;
+    let failed = |error: &dyn std::error::Error| FilterError::Attach {
+        name: interface.name.clone(),
+        reason: chain(error),
+    };
+    let link = program.take_link(id).map_err(|error| failed(&error))?;
+    FdLink::try_from(link).map_err(|error| failed(&error))
+}
+
+fn refused(interface: &Interface, mode: XdpMode, error: ProgramError) -> FilterError {
+    let name = interface.name.clone();
+    let errno = match &error {
+        ProgramError::SyscallError(call) => call.io_error.raw_os_error(),
+        _ => None,
+    };
+    match (errno, mode) {
+        (Some(libc::EBUSY | libc::EEXIST), _) => busy(name),
+        (Some(errno @ (libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE)), XdpMode::Driver) => {
+            FilterError::NoNative {
+                name,
+                source: io::Error::from_raw_os_error(errno),
+            }
+        }
+        _ => FilterError::Attach {
+            name,
+            reason: chain(&error),
+        },
+    }
+}
+
+fn busy(name: String) -> FilterError {
+    let holder = netlink::interface(&name)
+        .ok()
+        .flatten()
+        .and_then(|interface| interface.xdp);
+    let (holder, mode) = match holder {
+        Some((id, mode)) => (describe(id), mode.name()),
+        None => ("unknown".to_owned(), "mode unknown"),
+    };
+    FilterError::Busy { name, holder, mode }
+}
+
+/// `id 17 "xdp_pass"`; the name needs CAP_SYS_ADMIN.
+fn describe(id: u32) -> String {
+    let program = aya::programs::loaded_programs()
+        .flatten()
+        .find(|program| program.id() == id);
+    let name = program
+        .as_ref()
+        .and_then(|program| program.name_as_str())
+        .filter(|name| !name.is_empty());
+    name.map_or_else(|| format!("id {id}"), |name| format!("id {id} \"{name}\""))
+}
+
+fn detach(path: &PathBuf) -> Result<(), FilterError> {
+    let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
+    match sys::detach_link(std::os::fd::AsFd::as_fd(&link)) {
+        // The interface is gone, and the attachment with it.
+        Err(error) if error.raw_os_error() == Some(libc::ENOLINK) => {}
+        other => other.map_err(FilterError::io("detach", path.display()))?,
+    }
+    fs::remove_file(path).map_err(FilterError::io("remove", path.display()))
+}

@@ -1,0 +1,105 @@
+//! What goes wrong between user space and the kernel, each with its fix.
+
+use std::{io, path::PathBuf};
+
+use crate::table::CompileError;
+
+/// Errors of the kernel layer. Every message names the thing, the reason and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    #[error(
+        "missing privilege: {missing}; run as root or grant {missing} (for a service: AmbientCapabilities={missing})"
+    )]
+    Privilege { missing: String },
+    #[error(
+        "{path} is not on a BPF file system, so pins cannot live there; run `mount -t bpf bpf /sys/fs/bpf`, or set `pins` in [paths] (`--pins`) to a directory on one"
+    )]
+    NotBpffs { path: PathBuf },
+    #[error(
+        "{path} is not ours or of another layout: {what}; make sure that no other trickblock uses it, then remove {path} and start again, or set `pins` in [paths] (`--pins`) to another directory"
+    )]
+    Foreign { path: PathBuf, what: String },
+    #[error(
+        "interface {name}: no such interface in this network namespace; `ip link` lists those that exist"
+    )]
+    NoInterface { name: String },
+    #[error(
+        "interface {name}: link type {layer} has no Ethernet header, which this version needs; choose an Ethernet, VLAN or veth interface"
+    )]
+    LinkType { name: String, layer: String },
+    #[error(
+        "interface {name}: another XDP program is attached ({holder}, {mode}) and is left alone; detach it with `ip link set dev {name} xdp off` if it is not needed, or filter on another interface"
+    )]
+    Busy {
+        name: String,
+        holder: String,
+        mode: &'static str,
+    },
+    #[error(
+        "interface {name}: the driver refuses native XDP ({source}); set `xdp = \"auto\"` or `\"generic\"` in [filter] to run in the network stack, several times slower"
+    )]
+    NoNative { name: String, source: io::Error },
+    #[error("interface {name}: attaching failed: {reason}")]
+    Attach { name: String, reason: String },
+    #[error("the kernel refuses the program: {reason}; trickblock needs Linux 6.1 or newer{hint}")]
+    Load { reason: String, hint: &'static str },
+    #[error(
+        "no filter is pinned at {path}; start one with `trickblock run`, or name its directory with `--pins`"
+    )]
+    NoFilter { path: PathBuf },
+    #[error(
+        "capacity of {v4} IPv4 and {v6} IPv6 table entries is out of range; set `capacity` in [table] to at most 4000000"
+    )]
+    Capacity { v4: u64, v6: u64 },
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(
+        "never-block list: the kernel's map refuses {prefix} ({reason}); it holds {capacity} prefixes per family, shorten the allow list"
+    )]
+    NeverBlock {
+        prefix: ipnet::IpNet,
+        reason: String,
+        capacity: u32,
+    },
+    #[error("{op} {subject}: {source}")]
+    Io {
+        op: &'static str,
+        subject: String,
+        source: io::Error,
+    },
+    #[error("map {map}: {reason}")]
+    Map { map: &'static str, reason: String },
+}
+
+impl FilterError {
+    pub(super) fn io(op: &'static str, subject: impl ToString) -> impl FnOnce(io::Error) -> Self {
+        let subject = subject.to_string();
+        move |source| Self::Io {
+            op,
+            subject,
+            source,
+        }
+    }
+
+    pub(super) fn map(map: &'static str) -> impl Fn(aya::maps::MapError) -> Self {
+        move |error| Self::Map {
+            map,
+            reason: chain(&error),
+        }
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,347 @@
+//! A loaded filter: its program, its maps, its place in bpffs.
+
+use std::{
+    fs,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use aya::{
+    Ebpf, EbpfLoader, include_bytes_aligned,
+    programs::{TestRun as _, TestRunOptions, Xdp},
+};
+use trickblock_common::{
+    Reason, Side, Verdict,
+    abi::{Event, NO_INDICATOR, Settings},
+    table::Geometry,
+};
+
+use super::{
+    Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, abi, check_privilege,
+    error::chain, maps::identify, sys,
+};
+
+static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/trickblock-ebpf"));
+const PROGRAM: &str = "trickblock";
+
+/// Table entries to make room for, per family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    pub v4: u64,
+    pub v6: u64,
+}
+
+impl Capacity {
+    fn geometry(self) -> Result<Geometry, FilterError> {
+        Geometry::for_entries(self.v4, self.v6).ok_or(FilterError::Capacity {
+            v4: self.v4,
+            v6: self.v6,
+        })
+    }
+
+    fn of(maps: &Maps) -> Self {
+        let (v4, v6) = maps.geometry().capacity();
+        Self { v4, v6 }
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self {
+            v4: self.v4.max(other.v4),
+            v6: self.v6.max(other.v6),
+        }
+    }
+
+    /// One hit counter per entry: no indicator takes less than one.
+    fn hits(self) -> u32 {
+        u32::try_from(self.v4.saturating_add(self.v6))
+            .unwrap_or(u32::MAX)
+            .max(1)
+    }
+}
+
+/// The program and maps of this process.
+pub struct Filter {
+    ebpf: Ebpf,
+    pub maps: Maps,
+    pub events: Events,
+    hooks: Option<Hooks>,
+}
+
+impl Filter {
+    /// Loads the filter and pins it below `pins`. Pinned maps are adopted where they fit and are large
+    /// enough; the table is made anew where it is too small, and then the old one stays in force until
+    /// [`Self::attach`] has replaced the program on every interface.
+    pub fn load(pins: &Pins, capacity: Capacity) -> Result<Self, FilterError> {
+        check_privilege()?;
+        pins.create()?;
+        pins.check_maps()?;
+        let stage = Stage::new(pins, capacity)?;
+        let mut filter = stage.load()?;
+        stage.settle(pins)?;
+        filter.pin_program(pins)?;
+        filter.hooks = Some(Hooks::new(pins.clone()));
+        Ok(filter)
+    }
+
+    /// Loads a filter that nobody else can see and that is attached nowhere: for `replay` and tests.
+    /// `bpffs` is a directory on a BPF file system, used for a moment only.
+    pub fn load_private(bpffs: &Path, capacity: Capacity) -> Result<Self, FilterError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        check_privilege()?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let pins = Pins::new(bpffs.join(format!(
+            "trickblock-private-{}-{number}",
+            std::process::id()
+        )));
+        let filter = pins
+            .create()
+            .and_then(|()| Stage::new(&pins, capacity)?.load());
+        let _ = pins.remove();
+        filter
+    }
+
+    fn program(&mut self) -> Result<&mut Xdp, FilterError> {
+        let absent = || FilterError::Load {
+            reason: "no program in the object".to_owned(),
+            hint: "",
+        };
+        let program = self.ebpf.program_mut(PROGRAM).ok_or_else(absent)?;
+        program.try_into().map_err(|error| load_error(&error))
+    }
+
+    fn pin_program(&mut self, pins: &Pins) -> Result<(), FilterError> {
+        let (path, fresh) = (pins.program(), pins.program().with_file_name("program_new"));
+        let _ = fs::remove_file(&fresh);
+        self.program()?
+            .pin(&fresh)
+            .map_err(|error| load_error(&error))?;
+        fs::rename(&fresh, &path).map_err(FilterError::io("pin", path.display()))
+    }
+
+    /// Puts the program on an interface, taking over the link of an earlier daemon in place.
+    pub fn attach(&mut self, name: &str, choice: ModeChoice) -> Result<Attached, FilterError> {
+        let hooks = self.hooks.clone().ok_or_else(|| FilterError::Attach {
+            name: name.to_owned(),
+            reason: "a private filter is never attached".to_owned(),
+        })?;
+        hooks.attach(self.program()?, name, choice)
+    }
+
+    /// Verified instructions of the program, where the kernel tells.
+    pub fn verified_instructions(&mut self) -> Result<Option<u32>, FilterError> {
+        let info = self.program()?.info().map_err(|error| load_error(&error))?;
+        Ok(info.verified_instruction_count())
+    }
+
+    /// Runs the loaded program on `frame` (at least 14 bytes, of which the first 64 KiB are shown to
+    /// it). Needs [`Self::report_everything`] once before, and nobody else reading the events.
+    pub fn judge(&mut self, frame: &[u8]) -> Result<Judged, FilterError> {
+        const XDP_DROP: u32 = 1;
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(&frame[..frame.len().min(65_536)]);
+        let result = self
+            .program()?
+            .test_run(options)
+            .map_err(|error| load_error(&error))?;
+        let judged = self
+            .events
+            .next()
+            .map_or(Judged::MISS, |event| Judged::from_event(&event));
+        if (result.return_value == XDP_DROP) != (judged.reason.verdict() == Verdict::Drop) {
+            let reason = format!(
+                "it returned {}, but its event says {}",
+                result.return_value,
+                judged.reason.name()
+            );
+            return Err(FilterError::Load { reason, hint: "" });
+        }
+        Ok(judged)
+    }
+
+    /// An event for every packet that is not a plain miss, without limit.
+    pub fn report_everything(&mut self, monitor: bool) -> Result<(), FilterError> {
+        let monitor = u32::from(monitor);
+        self.maps.set_settings(&Settings {
+            monitor,
+            events_per_second: u32::MAX,
+            event_reasons: u64::MAX,
+        })
+    }
+}
+
+/// The program's verdict on one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub reason: Reason,
+    pub side: Side,
+    /// Id of the indicator.
+    pub indicator: Option<u32>,
+}
+
+impl Judged {
+    const MISS: Self = Self {
+        reason: Reason::Miss,
+        side: Side::None,
+        indicator: None,
+    };
+
+    fn from_event(event: &Event) -> Self {
+        Self {
+            reason: Reason::from_number(event.reason).unwrap_or(Reason::Miss),
+            side: Side::ALL
+                .get(usize::from(event.side))
+                .copied()
+                .unwrap_or(Side::None),
+            indicator: (event.indicator != NO_INDICATOR).then_some(event.indicator),
+        }
+    }
+}
+
+/// The pins that a load goes through: those of an earlier daemon, or new ones beside them.
+struct Stage {
+    pins: Pins,
+    table: PathBuf,
+    hits: PathBuf,
+    geometry: Geometry,
+    capacity: Capacity,
+    /// Too small a table, whose contents move into the new one.
+    outgrown: Option<Maps>,
+}
+
+impl Stage {
+    fn new(pins: &Pins, capacity: Capacity) -> Result<Self, FilterError> {
+        let pinned = Maps::open(pins).ok();
+        let (reused, outgrown) = match pinned {
+            Some(maps) if fits(&maps, capacity) => (Some(maps), None),
+            other => (None, other),
+        };
+        if let Some(maps) = reused {
+            let (table, hits) = (pins.map("TABLE"), pins.map("HITS"));
+            let geometry = *maps.geometry();
+            return Ok(Self {
+                pins: pins.clone(),
+                table,
+                hits,
+                geometry,
+                capacity,
+                outgrown,
+            });
+        }
+        let capacity = outgrown
+            .as_ref()
+            .map_or(capacity, |maps| capacity.max(Capacity::of(maps)));
+        let (table, hits) = (pins.map("TABLE_new"), pins.map("HITS_new"));
+        let _ = (fs::remove_file(&table), fs::remove_file(&hits));
+        let geometry = capacity.geometry()?;
+        create_table(&geometry, &table)?;
+        Ok(Self {
+            pins: pins.clone(),
+            table,
+            hits,
+            geometry,
+            capacity,
+            outgrown,
+        })
+    }
+
+    fn load(&self) -> Result<Filter, FilterError> {
+        let names = abi::SHAPES.iter().map(|shape| shape.name);
+        let paths: Vec<(&str, PathBuf)> = names.map(|name| (name, self.path(name))).collect();
+        let geometry = self.geometry.to_words();
+        let globals = [
+            "BLOOM_WORDS",
+            "BUCKETS_V4",
+            "BUCKETS_V6",
+            "AT_V4",
+            "AT_V6",
+            "HALF_WORDS",
+        ];
+        let mut loader = EbpfLoader::new();
+        // No CO-RE relocation is used: kernels without BTF serve as well.
+        loader
+            .btf(None)
+            .map_max_entries("HITS", self.capacity.hits());
+        loader
+            .map_max_entries("NEVER_V4", abi::NEVER_ENTRIES)
+            .map_max_entries("NEVER_V6", abi::NEVER_ENTRIES);
+        for (name, path) in &paths {
+            loader.map_pin_path(name, path.as_path());
+        }
+        for (name, value) in globals.iter().zip(&geometry) {
+            loader.override_global(name, value, true);
+        }
+        let mut ebpf = loader.load(OBJECT).map_err(|error| load_error(&error))?;
+        let maps = Maps::take(&mut ebpf)?;
+        if let Some(old) = &self.outgrown {
+            maps.inherit(old, random_seed())?;
+        }
+        let events = ebpf.take_map("EVENTS").ok_or(FilterError::Map {
+            map: "EVENTS",
+            reason: "absent".to_owned(),
+        })?;
+        let mut filter = Filter {
+            ebpf,
+            maps,
+            events: Events::new(events)?,
+            hooks: None,
+        };
+        filter
+            .program()?
+            .load()
+            .map_err(|error| load_error(&error))?;
+        Ok(filter)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        match name {
+            "TABLE" => self.table.clone(),
+            "HITS" => self.hits.clone(),
+            other => self.pins.map(other),
+        }
+    }
+
+    /// Gives new maps the names of the old ones, which live on as long as a program uses them.
+    fn settle(&self, pins: &Pins) -> Result<(), FilterError> {
+        for (from, name) in [(&self.table, "TABLE"), (&self.hits, "HITS")] {
+            let to = pins.map(name);
+            if *from != to {
+                fs::rename(from, &to).map_err(FilterError::io("pin", to.display()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fits(maps: &Maps, capacity: Capacity) -> bool {
+    let (v4, v6) = maps.geometry().capacity();
+    let hits = maps.hit_capacity().unwrap_or(0);
+    v4 >= capacity.v4 && v6 >= capacity.v6 && hits >= capacity.hits()
+}
+
+fn create_table(geometry: &Geometry, path: &Path) -> Result<(), FilterError> {
+    let bytes = u32::try_from(geometry.words() * 8).map_err(|_| FilterError::Capacity {
+        v4: geometry.buckets_v4,
+        v6: geometry.buckets_v6,
+    })?;
+    let table = sys::create_table(bytes).map_err(FilterError::io("create map", "TABLE"))?;
+    identify(table.as_fd(), geometry)?;
+    sys::pin(table.as_fd(), path).map_err(FilterError::io("pin", path.display()))
+}
+
+/// A hash seed that no feed can know.
+pub fn random_seed() -> u64 {
+    // Without entropy the set is still right, only its layout can be foreseen.
+    getrandom::u64().unwrap_or(0x5eed)
+}
+
+fn load_error(error: &dyn std::error::Error) -> FilterError {
+    let reason = chain(error);
+    // The verifier's words for a load without CAP_PERFMON.
+    let hint = if reason.contains("!root") {
+        "; the message points to a missing CAP_PERFMON"
+    } else {
+        ""
+    };
+    FilterError::Load { reason, hint }
+}

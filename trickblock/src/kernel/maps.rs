@@ -1,0 +1,367 @@
+//! The maps of a filter, whether just loaded or opened from their pins.
+
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use aya::{
+    Ebpf,
+    maps::{Array, LpmTrie, Map, MapData, PerCpuArray, lpm_trie::Key},
+};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::Serialize;
+use trickblock_common::{
+    Reason, Side,
+    abi::{Lost, Settings},
+    table::{
+        Geometry,
+        layout::{GENERATION, IDENTITY, MAGIC, PREAMBLE},
+    },
+};
+
+use super::{
+    FilterError, Pins, abi,
+    sys::{self, Mapping},
+};
+use crate::table::{Entry, Snapshot, compile, dump};
+
+/// Typed maps and the table's geometry.
+pub struct Maps {
+    table: MapData,
+    geometry: Geometry,
+    hits: MapData,
+    never_v4: LpmTrie<MapData, [u8; 4], u32>,
+    never_v6: LpmTrie<MapData, [u8; 16], u32>,
+    counter: PerCpuArray<MapData, [u64; 2]>,
+    settings: Array<MapData, [u8; 16]>,
+    lost: PerCpuArray<MapData, [u64; 2]>,
+}
+
+/// Packets and bytes with one reason and side, over all CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    #[serde(serialize_with = "name_of_reason")]
+    pub reason: Reason,
+    #[serde(serialize_with = "name_of_side")]
+    pub side: Side,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+fn name_of_reason<S: serde::Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(reason.name())
+}
+
+fn name_of_side<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
+    side.name().serialize(serializer)
+}
+
+impl Maps {
+    /// Takes the maps out of a loaded object.
+    pub(super) fn take(ebpf: &mut Ebpf) -> Result<Self, FilterError> {
+        let mut take = |name: &'static str| {
+            let absent = || FilterError::Map {
+                map: name,
+                reason: "not in the program".to_owned(),
+            };
+            ebpf.take_map(name).ok_or_else(absent)
+        };
+        Self::typed(&mut take)
+    }
+
+    /// Opens the pinned maps of a running filter.
+    pub fn open(pins: &Pins) -> Result<Self, FilterError> {
+        if pins.check(&abi::TABLE)?.is_none() {
+            return Err(FilterError::NoFilter {
+                path: pins.root().to_owned(),
+            });
+        }
+        pins.check_maps()?;
+        let mut open = |name: &'static str| {
+            let data = MapData::from_pin(pins.map(name)).map_err(FilterError::map(name))?;
+            Map::from_map_data(data).map_err(FilterError::map(name))
+        };
+        Self::typed(&mut open)
+    }
+
+    fn typed(
+        source: &mut dyn FnMut(&'static str) -> Result<Map, FilterError>,
+    ) -> Result<Self, FilterError> {
+        let table = data(source("TABLE")?)?;
+        Ok(Self {
+            geometry: geometry(table.fd().as_fd())?,
+            table,
+            hits: data(source("HITS")?)?,
+            never_v4: LpmTrie::try_from(source("NEVER_V4")?)
+                .map_err(FilterError::map("NEVER_V4"))?,
+            never_v6: LpmTrie::try_from(source("NEVER_V6")?)
+                .map_err(FilterError::map("NEVER_V6"))?,
+            counter: PerCpuArray::try_from(source("COUNTER")?)
+                .map_err(FilterError::map("COUNTER"))?,
+            settings: Array::try_from(source("SETTINGS")?).map_err(FilterError::map("SETTINGS"))?,
+            lost: PerCpuArray::try_from(source("LOST")?).map_err(FilterError::map("LOST"))?,
+        })
+    }
+
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    fn table(&self) -> BorrowedFd<'_> {
+        self.table.fd().as_fd()
+    }
+
+    fn preamble(&self) -> Result<Mapping, FilterError> {
+        Mapping::new(self.table(), 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))
+    }
+
+    fn half(&self, generation: u64) -> Result<Mapping, FilterError> {
+        let at = self.geometry.half_at(generation);
+        Mapping::new(self.table(), at, self.geometry.half).map_err(FilterError::io("map", "TABLE"))
+    }
+
+    /// The number of swaps so far.
+    pub fn generation(&self) -> Result<u64, FilterError> {
+        Ok(self.preamble()?.load(GENERATION))
+    }
+
+    /// The entries in force, sorted.
+    pub fn entries(&self) -> Result<Vec<Entry>, FilterError> {
+        let mut live = self.half(self.generation()?)?;
+        Ok(dump(live.words_mut(), &self.geometry))
+    }
+
+    /// A copy of what is in force, for looking things up on the host.
+    pub fn snapshot(&self) -> Result<Snapshot, FilterError> {
+        let mut live = self.half(self.generation()?)?;
+        let half = live.words_mut().to_vec();
+        Ok(Snapshot {
+            geometry: self.geometry,
+            half,
+            never: self.never_block()?,
+        })
+    }
+
+    /// Builds `entries` in the idle half, zeroes the counters of `fresh` ids, and flips: every packet
+    /// sees the old set or the new one. Returns the new generation after a grace period, when no
+    /// packet sees the old set any more. On an error the old set stays in force.
+    pub fn swap(&self, entries: &[Entry], fresh: &[u32], seed: u64) -> Result<u64, FilterError> {
+        let preamble = self.preamble()?;
+        let next = preamble.load(GENERATION) + 1;
+        let mut idle = self.half(next)?;
+        compile(entries, seed, &self.geometry, idle.words_mut())?;
+        self.zero_hits(fresh)?;
+        preamble.store(GENERATION, next);
+        sys::grace_period().map_err(FilterError::io("wait for", "a grace period"))?;
+        Ok(next)
+    }
+
+    /// Takes over what `old` has in force, ids and hits included.
+    pub(super) fn inherit(&self, old: &Self, seed: u64) -> Result<(), FilterError> {
+        let entries = old.entries()?;
+        self.swap(&entries, &[], seed)?;
+        let (from, to) = (old.hits_mapping()?, self.hits_mapping()?);
+        entries
+            .iter()
+            .map(|entry| u64::from(entry.id))
+            .for_each(|id| to.store(id, from.load(id)));
+        Ok(())
+    }
+
+    fn hits_mapping(&self) -> Result<Mapping, FilterError> {
+        let entries = self
+            .hits
+            .info()
+            .map_err(FilterError::map("HITS"))?
+            .max_entries();
+        Mapping::new(self.hits.fd().as_fd(), 0, u64::from(entries))
+            .map_err(FilterError::io("map", "HITS"))
+    }
+
+    fn zero_hits(&self, ids: &[u32]) -> Result<(), FilterError> {
+        let hits = self.hits_mapping()?;
+        ids.iter().for_each(|id| hits.store(u64::from(*id), 0));
+        Ok(())
+    }
+
+    /// Packets that each id matched, in the order of `ids`.
+    pub fn hits(&self, ids: impl IntoIterator<Item = u32>) -> Result<Vec<u64>, FilterError> {
+        let hits = self.hits_mapping()?;
+        Ok(ids.into_iter().map(|id| hits.load(u64::from(id))).collect())
+    }
+
+    /// Number of hit counters.
+    pub fn hit_capacity(&self) -> Result<u32, FilterError> {
+        Ok(self
+            .hits
+            .info()
+            .map_err(FilterError::map("HITS"))?
+            .max_entries())
+    }
+
+    /// Every reason and side with a packet. The plain miss is not counted.
+    pub fn counters(&self) -> Result<Vec<Tally>, FilterError> {
+        let mut tallies = Vec::new();
+        for reason in Reason::ALL {
+            for side in Side::ALL {
+                let index = *reason as u32 * 3 + side as u32;
+                let [packets, bytes] = sum(&self.counter, index, "COUNTER")?;
+                if packets > 0 {
+                    tallies.push(Tally {
+                        reason: *reason,
+                        side,
+                        packets,
+                        bytes,
+                    });
+                }
+            }
+        }
+        Ok(tallies)
+    }
+
+    /// Events that no reader will see.
+    pub fn lost(&self) -> Result<Lost, FilterError> {
+        let [limited, full] = sum(&self.lost, 0, "LOST")?;
+        Ok(Lost { limited, full })
+    }
+
+    pub fn settings(&self) -> Result<Settings, FilterError> {
+        let bytes = self
+            .settings
+            .get(&0, 0)
+            .map_err(FilterError::map("SETTINGS"))?;
+        let [a, b, c, d, e, f, g, h, reasons @ ..] = bytes;
+        Ok(Settings {
+            monitor: u32::from_ne_bytes([a, b, c, d]),
+            events_per_second: u32::from_ne_bytes([e, f, g, h]),
+            event_reasons: u64::from_ne_bytes(reasons),
+        })
+    }
+
+    pub fn set_settings(&mut self, settings: &Settings) -> Result<(), FilterError> {
+        let mut bytes = [0; 16];
+        bytes[..4].copy_from_slice(&settings.monitor.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&settings.events_per_second.to_ne_bytes());
+        bytes[8..].copy_from_slice(&settings.event_reasons.to_ne_bytes());
+        self.settings
+            .set(0, bytes, 0)
+            .map_err(FilterError::map("SETTINGS"))
+    }
+
+    /// The never-block list in force.
+    pub fn never_block(&self) -> Result<Vec<(IpNet, u32)>, FilterError> {
+        let mut list = Vec::new();
+        for entry in self.never_v4.iter() {
+            let (key, value) = entry.map_err(FilterError::map("NEVER_V4"))?;
+            list.extend(net(
+                Ipv4Net::new(key.data().into(), length(key.prefix_len())).map(IpNet::V4),
+                value,
+            ));
+        }
+        for entry in self.never_v6.iter() {
+            let (key, value) = entry.map_err(FilterError::map("NEVER_V6"))?;
+            list.extend(net(
+                Ipv6Net::new(key.data().into(), length(key.prefix_len())).map(IpNet::V6),
+                value,
+            ));
+        }
+        list.sort_unstable();
+        Ok(list)
+    }
+
+    /// Makes `wanted` the never-block list; additions come first, so that nothing is unprotected
+    /// meanwhile.
+    pub fn set_never_block(&mut self, wanted: &[(IpNet, u32)]) -> Result<(), FilterError> {
+        for (prefix, value) in wanted {
+            let refused = |error: aya::maps::MapError| FilterError::NeverBlock {
+                prefix: *prefix,
+                reason: super::error::chain(&error),
+                capacity: abi::NEVER_ENTRIES,
+            };
+            match prefix {
+                IpNet::V4(net) => self
+                    .never_v4
+                    .insert(&key_v4(net), value, 0)
+                    .map_err(refused)?,
+                IpNet::V6(net) => self
+                    .never_v6
+                    .insert(&key_v6(net), value, 0)
+                    .map_err(refused)?,
+            }
+        }
+        let keep: std::collections::BTreeSet<IpNet> =
+            wanted.iter().map(|(prefix, _)| *prefix).collect();
+        for (prefix, _) in self
+            .never_block()?
+            .iter()
+            .filter(|(prefix, _)| !keep.contains(prefix))
+        {
+            match prefix {
+                IpNet::V4(net) => self
+                    .never_v4
+                    .remove(&key_v4(net))
+                    .map_err(FilterError::map("NEVER_V4"))?,
+                IpNet::V6(net) => self
+                    .never_v6
+                    .remove(&key_v6(net))
+                    .map_err(FilterError::map("NEVER_V6"))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn data(map: Map) -> Result<MapData, FilterError> {
+    match map {
+        Map::Array(data) => Ok(data),
+        _ => Err(FilterError::Map {
+            map: "TABLE or HITS",
+            reason: "not an array".to_owned(),
+        }),
+    }
+}
+
+/// Reads and checks what the table says of itself.
+fn geometry(table: BorrowedFd<'_>) -> Result<Geometry, FilterError> {
+    let preamble = Mapping::new(table, 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))?;
+    let word = |index: u64| preamble.load(IDENTITY + index);
+    let fields = [word(1), word(2), word(3), word(4), word(5), word(6)];
+    let geometry = Geometry::from_words(fields).filter(|_| word(0) == MAGIC);
+    geometry.ok_or(FilterError::Map {
+        map: "TABLE",
+        reason: "its header is damaged".to_owned(),
+    })
+}
+
+/// Writes what the table says of itself.
+pub(super) fn identify(table: BorrowedFd<'_>, geometry: &Geometry) -> Result<(), FilterError> {
+    let preamble = Mapping::new(table, 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))?;
+    for (index, field) in (1u64..).zip(geometry.to_words()) {
+        preamble.store(IDENTITY + index, field);
+    }
+    preamble.store(IDENTITY, MAGIC);
+    Ok(())
+}
+
+fn sum(
+    map: &PerCpuArray<MapData, [u64; 2]>,
+    index: u32,
+    name: &'static str,
+) -> Result<[u64; 2], FilterError> {
+    let values = map.get(&index, 0).map_err(FilterError::map(name))?;
+    Ok(values.iter().fold([0; 2], |[a, b], [c, d]| [a + c, b + d]))
+}
+
+fn length(prefix_len: u32) -> u8 {
+    u8::try_from(prefix_len).unwrap_or(u8::MAX)
+}
+
+fn net(net: Result<IpNet, ipnet::PrefixLenError>, value: u32) -> Option<(IpNet, u32)> {
+    net.ok().map(|net| (net, value))
+}
+
+fn key_v4(net: &Ipv4Net) -> Key<[u8; 4]> {
+    Key::new(u32::from(net.prefix_len()), net.network().octets())
+}
+
+fn key_v6(net: &Ipv6Net) -> Key<[u8; 16]> {
+    Key::new(u32::from(net.prefix_len()), net.network().octets())
+}

@@ -1,0 +1,21 @@
+//! The only user of aya: programs, maps, pins and links.
+
+mod abi;
+mod attach;
+mod error;
+mod events;
+mod filter;
+mod maps;
+pub mod netlink;
+mod pins;
+mod privilege;
+mod sys;
+
+pub use attach::{Attached, Hooks, ModeChoice};
+pub use error::FilterError;
+pub use events::Events;
+pub use filter::{Capacity, Filter, Judged, random_seed};
+pub use maps::{Maps, Tally};
+pub use netlink::Mode;
+pub use pins::Pins;
+pub use privilege::check_privilege;

@@ -1,0 +1,133 @@
+//! What the kernel says of a network interface, by one rtnetlink request.
+
+use std::io;
+
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::{
+    RouteNetlinkMessage,
+    link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
+};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+/// How an XDP program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// In the driver.
+    Native,
+    /// In the network stack, after the driver has built a socket buffer: several times slower.
+    Generic,
+    /// In the network card.
+    Offload,
+}
+
+impl Mode {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Offload => "offload",
+        }
+    }
+}
+
+/// An interface as it is now.
+#[derive(Clone, Debug)]
+pub struct Interface {
+    pub name: String,
+    pub index: u32,
+    /// Frames begin with an Ethernet header.
+    pub ethernet: bool,
+    /// For messages: `Ether`, `Ppp`, `Loopback`, …
+    pub layer: String,
+    pub mtu: u32,
+    /// Id and mode of the attached XDP program.
+    pub xdp: Option<(u32, Mode)>,
+}
+
+/// The interface called `name` in this network namespace, `None` where there is none.
+pub fn interface(name: &str) -> io::Result<Option<Interface>> {
+    let mut request = LinkMessage::default();
+    request
+        .attributes
+        .push(LinkAttribute::IfName(name.to_owned()));
+    match ask(request) {
+        Ok(link) => Ok(Some(describe(link))),
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+        // The kernel's answer to a name that no interface can have.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ERANGE | libc::EINVAL)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The interface with this index, `None` where there is none.
+pub fn interface_by_index(index: u32) -> io::Result<Option<Interface>> {
+    let mut request = LinkMessage::default();
+    request.header.index = index;
+    match ask(request) {
+        Ok(link) => Ok(Some(describe(link))),
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn ask(request: LinkMessage) -> io::Result<LinkMessage> {
+    let mut socket = Socket::new(NETLINK_ROUTE)?;
+    socket.bind_auto()?;
+    socket.connect(&SocketAddr::new(0, 0))?;
+    let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetLink(request));
+    message.header.flags = NLM_F_REQUEST;
+    message.finalize();
+    let mut buffer = vec![0; message.buffer_len()];
+    message.serialize(&mut buffer);
+    socket.send(&buffer, 0)?;
+    let (reply, _) = socket.recv_from_full()?;
+    let reply =
+        NetlinkMessage::<RouteNetlinkMessage>::deserialize(&reply).map_err(io::Error::other)?;
+    match reply.payload {
+        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(link),
+        NetlinkPayload::Error(error) => Err(error.to_io()),
+        other => Err(io::Error::other(format!(
+            "unexpected netlink answer: {other:?}"
+        ))),
+    }
+}
+
+fn describe(link: LinkMessage) -> Interface {
+    let layer = link.header.link_layer_type;
+    let mut interface = Interface {
+        name: String::new(),
+        index: link.header.index,
+        // The loopback interface carries Ethernet headers too.
+        ethernet: matches!(layer, LinkLayerType::Ether | LinkLayerType::Loopback),
+        layer: format!("{layer:?}"),
+        mtu: 0,
+        xdp: None,
+    };
+    for attribute in link.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => interface.name = name,
+            LinkAttribute::Mtu(mtu) => interface.mtu = mtu,
+            LinkAttribute::Xdp(xdp) => interface.xdp = attached(&xdp),
+            _ => {}
+        }
+    }
+    interface
+}
+
+fn attached(xdp: &[LinkXdp]) -> Option<(u32, Mode)> {
+    let mode = xdp.iter().find_map(|attribute| match attribute {
+        LinkXdp::Attached(XdpAttached::Driver | XdpAttached::Multiple) => Some(Mode::Native),
+        LinkXdp::Attached(XdpAttached::SocketBuffer) => Some(Mode::Generic),
+        LinkXdp::Attached(XdpAttached::Hardware) => Some(Mode::Offload),
+        _ => None,
+    })?;
+    let program = xdp.iter().find_map(|attribute| match attribute {
+        LinkXdp::ProgId(id)
+        | LinkXdp::DrvProgId(id)
+        | LinkXdp::SkbProgId(id)
+        | LinkXdp::HwProgId(id) => Some(*id),
+        _ => None,
+    })?;
+    Some((program, mode))
+}

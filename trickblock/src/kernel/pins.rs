@@ -1,0 +1,195 @@
+//! Where things live on the BPF file system.
+//!
+//! ```text
+//! /sys/fs/bpf/trickblock/v1/maps/TABLE …   the maps
+//!                           program        the loaded program
+//!                           links/eth0 …   one link per interface; removing it detaches
+//!                           off/eth0 …     directories: interfaces that `trickblock off` detached
+//! ```
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use aya::maps::MapInfo;
+use trickblock_common::abi::ABI_VERSION;
+
+use super::{
+    FilterError,
+    abi::{SHAPES, Shape},
+    sys,
+};
+
+/// The pin directories of one filter.
+#[derive(Clone, Debug)]
+pub struct Pins {
+    root: PathBuf,
+    dir: PathBuf,
+}
+
+impl Pins {
+    /// `root` is the configured directory; the ABI version is appended here.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        let dir = root.join(format!("v{ABI_VERSION}"));
+        Self { root, dir }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn map(&self, name: &str) -> PathBuf {
+        self.dir.join("maps").join(name)
+    }
+
+    pub(super) fn program(&self) -> PathBuf {
+        self.dir.join("program")
+    }
+
+    fn links(&self) -> PathBuf {
+        self.dir.join("links")
+    }
+
+    fn off(&self) -> PathBuf {
+        self.dir.join("off")
+    }
+
+    /// The link of an interface.
+    pub(super) fn link(&self, interface: &str) -> PathBuf {
+        self.links().join(encode(interface))
+    }
+
+    /// The directory that remembers an interface as switched off.
+    pub(super) fn switched_off_mark(&self, interface: &str) -> PathBuf {
+        self.off().join(encode(interface))
+    }
+
+    /// Makes the directories after checking that they are on a bpffs.
+    pub(super) fn create(&self) -> Result<(), FilterError> {
+        let existing = self
+            .root
+            .ancestors()
+            .find(|path| path.exists())
+            .unwrap_or(Path::new("/"));
+        match sys::is_bpffs(existing) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(FilterError::NotBpffs {
+                    path: self.root.clone(),
+                });
+            }
+            Err(error) => return Err(FilterError::io("stat", existing.display())(error)),
+        }
+        for dir in [self.dir.join("maps"), self.links(), self.off()] {
+            fs::create_dir_all(&dir).map_err(FilterError::io("create directory", dir.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Fails where a pinned map is not what this version would have made.
+    pub(super) fn check_maps(&self) -> Result<(), FilterError> {
+        SHAPES
+            .iter()
+            .try_for_each(|shape| self.check(shape).map(drop))
+    }
+
+    /// Whether the map is pinned; an error where it is of another shape.
+    pub(super) fn check(&self, shape: &Shape) -> Result<Option<MapInfo>, FilterError> {
+        let path = self.map(shape.name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let foreign = |what: String| FilterError::Foreign {
+            path: self.dir.clone(),
+            what,
+        };
+        let info =
+            MapInfo::from_pin(&path).map_err(|error| foreign(super::error::chain(&error)))?;
+        shape
+            .mismatch(&info)
+            .map_or(Ok(Some(info)), |what| Err(foreign(what)))
+    }
+
+    /// Names pinned in the links directory of this or any other ABI version: (version directory,
+    /// interface name).
+    pub(super) fn pinned_links(&self) -> Vec<(PathBuf, String)> {
+        let versions = names(&self.root)
+            .into_iter()
+            .filter(|name| is_version(name));
+        let mut links: Vec<_> = versions
+            .flat_map(|version| {
+                let dir = self.root.join(version).join("links");
+                names(&dir)
+                    .into_iter()
+                    .map(move |name| (dir.join(&name), name))
+            })
+            .collect();
+        links.sort();
+        links
+    }
+
+    /// Interfaces that `off` detached.
+    pub(super) fn switched_off(&self) -> Vec<String> {
+        names(&self.off()).iter().map(|name| decode(name)).collect()
+    }
+
+    /// Removes the directories of older ABI versions: their links have been taken over.
+    pub(super) fn remove_other_versions(&self) -> io::Result<()> {
+        for version in names(&self.root)
+            .into_iter()
+            .filter(|name| is_version(name))
+        {
+            let dir = self.root.join(version);
+            if dir != self.dir {
+                fs::remove_dir_all(dir)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes every pin; a filter that is still attached then ends.
+    pub fn remove(&self) -> io::Result<()> {
+        match fs::remove_dir_all(&self.root) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// bpffs refuses names with a dot, and `eth0.100` is the usual name of a VLAN interface.
+fn encode(interface: &str) -> String {
+    interface.replace('%', "%25").replace('.', "%2e")
+}
+
+fn decode(name: &str) -> String {
+    name.replace("%2e", ".").replace("%25", "%")
+}
+
+fn is_version(name: &str) -> bool {
+    name.strip_prefix('v')
+        .is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interface_names_survive_bpffs() {
+        for name in ["eth0", "eth0.100", "a%2eb", "%25.%", "wlan.%2e"] {
+            assert!(!encode(name).contains('.'));
+            assert_eq!(decode(&encode(name)), name);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What to do about the indicators of all feeds together: guard them, merge them, and give every
+//! one its action.
+
+mod guard;
+mod merge;
+mod prefixes;
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    guard::{Guard, Protection, Refusal},
+    merge::{FeedRows, Refused, Rule, RuleSet, Source, Sources, merge},
+};
+
+/// What happens to a packet that matches. `Drop` is the greater one: it beats `Monitor`.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Count and report, but let pass.
+    Monitor,
+    #[default]
+    Drop,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Monitor => "monitor",
+            Self::Drop => "drop",
+        })
+    }
+}
+
+/// The text names no action.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown action `{0}`: use drop or monitor")]
+pub struct UnknownAction(String);
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "monitor" => Ok(Self::Monitor),
+            "drop" => Ok(Self::Drop),
+            _ => Err(UnknownAction(text.to_owned())),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A rule set compiled into the flat image that the kernel reads, and read back from it.
+
+pub mod compile;
+mod cuckoo;
+pub mod dump;
+pub mod ids;
+pub mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use ipnet::IpNet;
+use trickblock_common::{V4, V6};
+
+pub use compile::{CompileError, compile, needed_entries};
+pub use dump::dump;
+pub use ids::{Ids, Plan};
+pub use snapshot::Snapshot;
+
+use crate::indicator::Indicator;
+
+/// One indicator as the table holds it. Slices of entries are sorted by indicator, each only once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub indicator: Indicator,
+    /// False: monitor.
+    pub drop: bool,
+    /// Index of its hit counter; stable while the indicator stays listed.
+    pub id: u32,
+}
+
+/// SHA-256 over the indicators and their actions: equal for equal rule sets, whatever ids and seeds.
+pub fn fingerprint(entries: &[Entry]) -> String {
+    use sha2::{Digest as _, Sha256};
+    use std::fmt::Write as _;
+    let mut hash = Sha256::new();
+    let mut line = String::new();
+    for entry in entries {
+        line.clear();
+        let action = if entry.drop { "drop" } else { "monitor" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(line, "{} {action}", entry.indicator);
+        hash.update(line.as_bytes());
+    }
+    hash.finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// A prefix in the form that keys and hashes use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Prefix {
+    V4(V4, u8),
+    V6(V6, u8),
+}
+
+impl From<IpNet> for Prefix {
+    fn from(net: IpNet) -> Self {
+        match net {
+            IpNet::V4(net) => Self::V4(V4::from_bytes(net.network().octets()), net.prefix_len()),
+            IpNet::V6(net) => Self::V6(V6::from_bytes(net.network().octets()), net.prefix_len()),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The kernel's lookup on the host: the same code over a copy of the live half.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use trickblock_common::{
+    Lookup, Outcome, Transport, V4, V6,
+    abi::protection,
+    judge::decide,
+    table::{
+        Endpoint, Geometry, KeyV4, KeyV6, Match, Record, Table,
+        lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6},
+        prefilter::{near_v4, near_v6},
+    },
+};
+
+/// One half and the never-block list.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub geometry: Geometry,
+    /// `geometry.half` words.
+    pub half: Vec<u64>,
+    /// Prefix and its value of [`protection`].
+    pub never: Vec<(IpNet, u32)>,
+}
+
+impl Snapshot {
+    /// The verdict on a packet to `address` with this transport, as the program would give it.
+    pub fn judge_destination(&self, address: IpAddr, transport: Transport) -> Outcome {
+        let end = Endpoint::destination(transport);
+        match address {
+            IpAddr::V4(address) => {
+                let address = V4::from_bytes(address.octets());
+                if !self.near_v4(address, address) {
+                    return Outcome::MISS;
+                }
+                decide(
+                    Lookup::side_v4(self, address, end),
+                    Match::NONE,
+                    32,
+                    transport,
+                )
+            }
+            IpAddr::V6(address) => {
+                let address = V6::from_bytes(address.octets());
+                if !self.near_v6(address, address) {
+                    return Outcome::MISS;
+                }
+                decide(
+                    Lookup::side_v6(self, address, end),
+                    Match::NONE,
+                    128,
+                    transport,
+                )
+            }
+        }
+    }
+
+    /// The longest never-block prefix that holds `address`, and its protection.
+    pub fn protection(&self, address: IpAddr) -> Option<(IpNet, u32)> {
+        let holding = self
+            .never
+            .iter()
+            .filter(|(prefix, _)| prefix.contains(&address));
+        holding
+            .max_by_key(|(prefix, _)| prefix.prefix_len())
+            .copied()
+    }
+
+    fn protection_value(&self, address: IpAddr) -> u32 {
+        self.protection(address)
+            .map_or(protection::NONE, |(_, value)| value)
+    }
+}
+
+impl Lookup for Snapshot {
+    fn near_v4(&self, source: V4, destination: V4) -> bool {
+        near_v4(self.half.as_slice(), &self.geometry, source, destination)
+    }
+
+    fn near_v6(&self, source: V6, destination: V6) -> bool {
+        near_v6(self.half.as_slice(), &self.geometry, source, destination)
+    }
+
+    fn side_v4(&self, address: V4, end: Endpoint) -> Match {
+        side_v4(self, address, end)
+    }
+
+    fn side_v6(&self, address: V6, end: Endpoint) -> Match {
+        side_v6(self, address, end)
+    }
+}
+
+impl Table for Snapshot {
+    fn lengths_v4(&self) -> u64 {
+        lengths_v4(self.half.as_slice())
+    }
+
+    fn lengths_v6(&self, word: u64) -> u64 {
+        lengths_v6(self.half.as_slice(), word)
+    }
+
+    fn record_v4(&self, key: KeyV4) -> Record {
+        find_v4(self.half.as_slice(), &self.geometry, key)
+    }
+
+    fn record_v6(&self, key: KeyV6) -> Record {
+        find_v6(self.half.as_slice(), &self.geometry, key)
+    }
+
+    fn protection_v4(&self, address: V4) -> u32 {
+        self.protection_value(IpAddr::V4(address.0.into()))
+    }
+
+    fn protection_v6(&self, address: V6) -> u32 {
+        let bits = (u128::from(address.high) << 64) | u128::from(address.low);
+        self.protection_value(IpAddr::V6(bits.into()))
+    }
+}

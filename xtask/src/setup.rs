@@ -1,0 +1,122 @@
+//! `cargo xtask setup`: installs what building and testing needs and this machine lacks.
+//!
+//! Every task calls it first. With everything in place it only looks, well under a second.
+
+mod apt;
+mod compiler;
+mod linker;
+mod report;
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    probe,
+    process::{cargo, command, find, stdout_of, watched},
+};
+
+pub use report::Detail;
+use report::Report;
+
+/// Debian packages that the tests and the demo run, with the program that shows they are there.
+const TOOLS: [Tool; 1] = [Tool {
+    program: "ip",
+    package: "iproute2",
+    reason: "namespaces and veth pairs of the test lab",
+}];
+
+struct Tool {
+    program: &'static str,
+    package: &'static str,
+    reason: &'static str,
+}
+
+/// Looks for everything, installs what is missing, says what it found and did.
+///
+/// # Errors
+/// If something needed is missing and cannot be installed; the message says what to do.
+pub fn run(detail: Detail) -> Result<bool> {
+    let mut report = Report::new(detail);
+    host(&mut report);
+    compiler::ensure(&mut report);
+    linker::ensure(&mut report);
+    tools(&mut report);
+    bpffs(&mut report);
+    report.finish()
+}
+
+/// Setup as the first step of another task: silent but for what it had to do.
+pub fn ensure() -> Result<()> {
+    if !run(Detail::Changes)? {
+        bail!("setup did not succeed, see above; `cargo xtask doctor` shows the whole picture");
+    }
+    Ok(())
+}
+
+/// Installs cargo-deny if it is missing: only lint needs it, and building it takes minutes.
+pub fn ensure_cargo_deny() -> Result<()> {
+    if stdout_of(command("cargo-deny").arg("--version")).is_some() {
+        return Ok(());
+    }
+    let mut install = cargo();
+    install.args(["install", "--locked", "cargo-deny", "--version", "0.20.2"]);
+    watched("cargo install cargo-deny", install)
+}
+
+/// rustup and the compiler that builds this very task: they cannot be missing, but the log
+/// of a failing machine should begin with them.
+fn host(report: &mut Report) {
+    let rustc = stdout_of(command("rustc").arg("--version"));
+    report.ok(
+        "host compiler",
+        rustc.as_deref().unwrap_or("of the running cargo"),
+    );
+    if find("rustup").is_none() {
+        report.failed(
+            "rustup",
+            "not found: the XDP program is built by a second toolchain, which rustup selects",
+            "install rustup, then run `cargo xtask setup` again",
+        );
+    }
+}
+
+fn tools(report: &mut Report) {
+    for tool in &TOOLS {
+        if let Some(file) = find(tool.program) {
+            report.ok(tool.program, &file.display().to_string());
+            continue;
+        }
+        let start = Instant::now();
+        match apt::install(&[tool.package]) {
+            Ok(()) => report.did(tool.program, &format!("installed {}", tool.package), start),
+            Err(error) => {
+                let why = format!("missing ({}): {error:#}", tool.reason);
+                report.failed(tool.program, &why, &apt::by_hand(&[tool.package]));
+            }
+        }
+    }
+}
+
+/// Pins live in the BPF filesystem. Building does not need it, so its absence is only noted.
+fn bpffs(report: &mut Report) {
+    const TARGET: &str = "/sys/fs/bpf";
+    const FIX: &str = "as root: mount -t bpf bpf /sys/fs/bpf";
+    if let Some(target) = probe::bpffs() {
+        return report.ok("bpffs", &target.display().to_string());
+    }
+    if !probe::is_root() || !Path::new(TARGET).is_dir() {
+        return report.note("bpffs", "not mounted (needed to run the filter)", FIX);
+    }
+    let start = Instant::now();
+    match mount_bpffs(TARGET) {
+        Ok(()) => report.did("bpffs", "mounted on /sys/fs/bpf", start),
+        Err(error) => report.note("bpffs", &format!("not mounted: {error:#}"), FIX),
+    }
+}
+
+fn mount_bpffs(target: &str) -> Result<()> {
+    let mut mount = command("mount");
+    mount.args(["-t", "bpf", "bpf", target]);
+    watched("mount -t bpf", mount).context("the kernel refused")
+}
