@@ -140,7 +140,7 @@ const PACE: Duration = Duration::from_millis(1);
 /// Below a second a blocked attempt is a single SYN; what should pass gets the time it needs.
 fn patience(expect: Expect) -> Duration {
     match expect {
-        Expect::Delivered => Duration::from_secs(5),
+        Expect::Delivered => Duration::from_secs(3),
         Expect::Blocked => Duration::from_millis(800),
     }
 }

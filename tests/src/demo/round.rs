@@ -72,7 +72,7 @@ pub fn pause(duration: Duration) -> anyhow::Result<()> {
 /// How long a packet that leaks may take to show up.
 const LATE: Duration = Duration::from_millis(400);
 /// How long to wait for a packet that should arrive before it is called lost.
-const LOST: Duration = Duration::from_secs(5);
+const LOST: Duration = Duration::from_secs(3);
 
 fn send_all(
     number: u8,

@@ -1,9 +1,10 @@
 //! Datagrams sent every few milliseconds, to see when something begins or ceases to pass.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -89,43 +90,29 @@ pub struct Stream {
     round: u8,
     kinds: Vec<Kind>,
     stop: Arc<AtomicBool>,
-    sent: Arc<std::sync::atomic::AtomicUsize>,
+    sent: Arc<AtomicUsize>,
     thread: Option<JoinHandle<anyhow::Result<Vec<Instant>>>>,
 }
 
 impl Stream {
     /// Begins to send.
     pub fn start(channels: Vec<Arc<Channel>>, round: u8, kinds: &[Kind]) -> Self {
-        let (stop, sent) = <(Arc<AtomicBool>, Arc<std::sync::atomic::AtomicUsize>)>::default();
-        let thread = {
-            let (channels, kinds) = (channels.clone(), kinds.to_vec());
-            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
-            thread::spawn(move || {
-                let mut times = Vec::new();
-                for sequence in 0..MOST {
-                    if stop.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    times.push(Instant::now());
-                    for (channel, kind) in channels
-                        .iter()
-                        .flat_map(|one| kinds.iter().map(move |kind| (one, kind)))
-                    {
-                        channel.datagram(round, *kind, sequence)?;
-                    }
-                    sent.store(times.len(), Ordering::Relaxed);
-                    thread::sleep(EVERY);
-                }
-                Ok(times)
-            })
+        let (stop, sent) = <(Arc<AtomicBool>, Arc<AtomicUsize>)>::default();
+        let sender = Sender {
+            channels: channels.clone(),
+            round,
+            kinds: kinds.to_vec(),
+            stop: Arc::clone(&stop),
+            sent: Arc::clone(&sent),
         };
+        let thread = Some(thread::spawn(move || sender.run()));
         Self {
             channels,
             round,
             kinds: kinds.to_vec(),
             stop,
             sent,
-            thread: Some(thread),
+            thread,
         }
     }
 
@@ -162,6 +149,36 @@ impl Stream {
     }
 }
 
+/// The thread's share of a [`Stream`].
+struct Sender {
+    channels: Vec<Arc<Channel>>,
+    round: u8,
+    kinds: Vec<Kind>,
+    stop: Arc<AtomicBool>,
+    sent: Arc<AtomicUsize>,
+}
+
+impl Sender {
+    /// Sends until told to stop, and returns when it did.
+    fn run(&self) -> anyhow::Result<Vec<Instant>> {
+        let mut times = Vec::new();
+        for sequence in 0..MOST {
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            times.push(Instant::now());
+            for channel in &self.channels {
+                for kind in &self.kinds {
+                    channel.datagram(self.round, *kind, sequence)?;
+                }
+            }
+            self.sent.store(times.len(), Ordering::Relaxed);
+            thread::sleep(EVERY);
+        }
+        Ok(times)
+    }
+}
+
 impl Drop for Stream {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -194,11 +211,7 @@ fn wait(what: &str, condition: impl Fn() -> bool) -> anyhow::Result<()> {
 }
 
 /// `sent`: when each packet was sent. The first that did not arrive divides before and after.
-fn judge(
-    sent: &[Instant],
-    arrived: &std::collections::BTreeSet<u32>,
-    changed: Instant,
-) -> anyhow::Result<Cut> {
+fn judge(sent: &[Instant], arrived: &BTreeSet<u32>, changed: Instant) -> anyhow::Result<Cut> {
     let numbered = (0_u32..).zip(sent);
     let (first, at) = numbered
         .into_iter()
