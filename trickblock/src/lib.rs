@@ -7,8 +7,11 @@
 //! ```
 
 pub mod cli;
+pub mod config;
+pub mod daemon;
 pub mod feed;
 pub mod indicator;
 pub mod kernel;
+pub mod observe;
 pub mod policy;
 pub mod table;

@@ -1,11 +1,14 @@
 //! From the bytes of a feed to rows: detects the format, reads every row, and says of each row
 //! that is not an indicator why it is not.
 
+pub mod cache;
 mod collect;
 mod decode;
 mod detect;
 mod error;
 mod format;
+pub mod limits;
+pub mod source;
 
 use std::{fmt, str::FromStr};
 

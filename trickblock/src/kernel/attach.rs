@@ -224,6 +224,17 @@ impl Hooks {
         self.pins.switched_off()
     }
 
+    /// Makes `off` undone without attaching anywhere.
+    pub fn forget_switched_off(&self) -> Result<(), FilterError> {
+        let marks = self
+            .switched_off()
+            .into_iter()
+            .map(|name| self.pins.switched_off_mark(&name));
+        marks
+            .map(|mark| fs::remove_dir(&mark).map_err(FilterError::io("remove", mark.display())))
+            .collect()
+    }
+
     /// `trickblock on`: attaches the pinned program where `off` detached it.
     pub fn on(&self, choice: ModeChoice) -> Result<Vec<Attached>, FilterError> {
         let path = self.pins.program();

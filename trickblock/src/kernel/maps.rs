@@ -13,7 +13,7 @@ use trickblock_common::{
     abi::{Lost, Settings},
     table::{
         Geometry,
-        layout::{GENERATION, IDENTITY, MAGIC, PREAMBLE},
+        layout::{ENTRIES_V4, ENTRIES_V6, GENERATION, IDENTITY, MAGIC, PREAMBLE},
     },
 };
 
@@ -127,6 +127,12 @@ impl Maps {
     pub fn entries(&self) -> Result<Vec<Entry>, FilterError> {
         let mut live = self.half(self.generation()?)?;
         Ok(dump(live.words_mut(), &self.geometry))
+    }
+
+    /// Table entries in use: (IPv4, IPv6).
+    pub fn used(&self) -> Result<(u64, u64), FilterError> {
+        let live = self.half(self.generation()?)?;
+        Ok((live.load(ENTRIES_V4), live.load(ENTRIES_V6)))
     }
 
     /// A copy of what is in force, for looking things up on the host.

@@ -1,0 +1,245 @@
+//! The `[[feed]]` tables.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+
+use toml::de::{DeTable, DeValue};
+use ureq::http::{HeaderName, HeaderValue, Uri};
+
+use super::{
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
+    problem::Problems,
+    read::{Unique, required, tables},
+    section::Section,
+    value,
+};
+use crate::feed::source::{HttpSpec, Location};
+
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "url",
+    "path",
+    "format",
+    "action",
+    "interval",
+    "timeout",
+    "connect_timeout",
+    "headers",
+    "headers_file",
+];
+/// They mean nothing for a file, and a setting that does nothing misleads.
+const HTTP_ONLY: &[&str] = &[
+    "interval",
+    "timeout",
+    "connect_timeout",
+    "headers",
+    "headers_file",
+];
+
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+const MAX_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// The wall clock that any feed has to be read in.
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);
+
+type Header = (HeaderName, HeaderValue);
+
+pub(super) fn feeds(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<FeedConfig> {
+    let tables = tables(root, "feed", problems);
+    if tables.is_empty() && !root.contains_key("feed") {
+        problems.general("no [[feed]]: name at least one, for instance\n[[feed]]\nname = \"own\"\npath = \"own.txt\"");
+    }
+    let mut names = Unique::default();
+    let mut list = Vec::new();
+    for (table, span) in tables {
+        let mut section = Section::new("[[feed]]", table, span, KEYS, problems);
+        list.extend(feed(&mut section, &mut names));
+    }
+    list
+}
+
+fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedConfig> {
+    // All keys are read before any is missed, so that every mistake is found.
+    let name =
+        required(section, "name", value::feed_name).and_then(|name| names.admit(name, section));
+    let interval = duration(
+        section,
+        "interval",
+        MIN_INTERVAL,
+        MAX_INTERVAL,
+        DEFAULT_INTERVAL,
+    );
+    let location = location(section);
+    let format = section
+        .parsed("format", value::format)
+        .map(|(format, _)| format);
+    let action = section
+        .parsed("action", value::action)
+        .map_or_else(Default::default, |(action, _)| action);
+    Some(FeedConfig {
+        name: name?,
+        location: location?,
+        format,
+        action,
+        interval,
+    })
+}
+
+fn location(section: &mut Section<'_, '_, '_>) -> Option<Location> {
+    match (section.raw("url"), section.raw("path")) {
+        (Some(_), None) => http(section).map(Location::Http),
+        (None, Some(_)) => path(section),
+        (Some(_), Some(second)) => {
+            section.problems().at(
+                &second.span(),
+                "[[feed]] has both `url` and `path`: keep one, a feed comes from one place",
+            );
+            None
+        }
+        (None, None) => {
+            let span = section.span();
+            section.problems().at(
+                &span,
+                "[[feed]] has neither `url` nor `path`: say where it comes from",
+            );
+            None
+        }
+    }
+}
+
+fn path(section: &mut Section<'_, '_, '_>) -> Option<Location> {
+    for key in HTTP_ONLY {
+        if let Some(span) = section.key_span(key) {
+            section.problems().at(&span, format!("`{key}` in [[feed]] is for `url` feeds only: remove it, files are watched for changes"));
+        }
+    }
+    let directory = section.problems().directory().to_owned();
+    section
+        .parsed("path", |text| value::path(text, &directory))
+        .map(|(path, _)| Location::Path(path))
+}
+
+fn http(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
+    let url: Option<Uri> = section.parsed("url", value::url).map(|(url, _)| url);
+    let timeout = duration(
+        section,
+        "timeout",
+        MIN_TIMEOUT,
+        MAX_TIMEOUT,
+        DEFAULT_TIMEOUT,
+    );
+    let connect_timeout = duration(
+        section,
+        "connect_timeout",
+        MIN_TIMEOUT,
+        MAX_TIMEOUT,
+        DEFAULT_CONNECT_TIMEOUT,
+    );
+    let mut headers = inline_headers(section);
+    headers.extend(file_headers(section));
+    Some(HttpSpec {
+        url: url?,
+        timeout,
+        connect_timeout,
+        headers,
+    })
+}
+
+fn duration(
+    section: &mut Section<'_, '_, '_>,
+    key: &str,
+    min: Duration,
+    max: Duration,
+    default: Duration,
+) -> Duration {
+    section
+        .parsed(key, |text| value::duration(text, min, max))
+        .map_or(default, |(span, _)| span)
+}
+
+fn inline_headers(section: &mut Section<'_, '_, '_>) -> Vec<Header> {
+    let Some(value) = section.raw("headers") else {
+        return Vec::new();
+    };
+    let DeValue::Table(table) = value.get_ref() else {
+        section.wrong_type(
+            "headers",
+            value,
+            "a table, such as { Accept = \"text/csv\" }",
+        );
+        return Vec::new();
+    };
+    let mut headers = Vec::new();
+    for (name, value) in table {
+        match header(name.get_ref(), value.get_ref().as_str()) {
+            Ok(header) => headers.push(header),
+            Err(reason) => section
+                .problems()
+                .at(&value.span(), format!("`headers` in [[feed]]: {reason}")),
+        }
+    }
+    headers
+}
+
+fn file_headers(section: &mut Section<'_, '_, '_>) -> Vec<Header> {
+    let directory = section.problems().directory().to_owned();
+    let read = |text: &str| read_headers(&value::path(text, &directory)?);
+    section
+        .parsed("headers_file", read)
+        .map(|(headers, _)| headers)
+        .unwrap_or_default()
+}
+
+/// `Name: value` lines; blank lines and lines that begin with `#` are skipped.
+fn read_headers(path: &Path) -> Result<Vec<Header>, String> {
+    let shown = path.display();
+    let unusable =
+        |error| format!("{shown} cannot be read ({error}): create it, or correct the path");
+    let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        return Err(format!(
+            "{shown} is open to everybody although it holds secrets: run `chmod 600 {shown}`"
+        ));
+    }
+    let text = fs::read_to_string(path).map_err(unusable)?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
+    lines
+        .map(|(index, line)| {
+            header_line(line)
+                .map_err(|reason| format!("{shown}:{}: {reason}", index.saturating_add(1)))
+        })
+        .collect()
+}
+
+/// The line is not repeated in the error: it may be a secret.
+fn header_line(line: &str) -> Result<Header, String> {
+    let (name, value) = line
+        .split_once(':')
+        .ok_or("no colon in this line: write `Name: value`")?;
+    header(name.trim(), Some(value.trim()))
+}
+
+fn header(name: &str, value: Option<&str>) -> Result<Header, String> {
+    const OURS: [&str; 6] = [
+        "host",
+        "accept-encoding",
+        "if-none-match",
+        "if-modified-since",
+        "content-length",
+        "connection",
+    ];
+    let value = value.ok_or_else(|| format!("the value of `{name}` must be a string"))?;
+    let name: HeaderName = name
+        .parse()
+        .map_err(|_| format!("`{name}` is not a header name: use letters, digits and `-`"))?;
+    if OURS.contains(&name.as_str()) {
+        return Err(format!("`{name}` is set by trickblock itself: remove it"));
+    }
+    let mut value: HeaderValue = value.parse().map_err(|_| {
+        format!("the value of `{name}` has characters that no header may have: remove them")
+    })?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}

@@ -1,0 +1,182 @@
+//! The configuration: what the operator wrote, checked as a whole before anything starts.
+//!
+//! Every key with its default is in `docs/config.md`, whose examples are tests.
+
+mod feed;
+mod flags;
+mod problem;
+mod read;
+mod section;
+mod value;
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+pub use self::problem::{ConfigError, Problem};
+use crate::{
+    feed::{Format, source::Location},
+    policy::Action,
+};
+
+/// All settings, with defaults filled in and relative paths made absolute or relative to the
+/// working directory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub paths: Paths,
+    /// Prefixes of the operator's own network.
+    pub own: Vec<IpNet>,
+    pub guard: Guard,
+    pub filter: Filter,
+    pub table: Table,
+    /// At least one, names unique.
+    pub interfaces: Vec<Interface>,
+    /// At least one, names unique.
+    pub feeds: Vec<FeedConfig>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Last good feeds.
+    pub state: PathBuf,
+    pub socket: PathBuf,
+    /// Below a mounted bpffs.
+    pub pins: PathBuf,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            state: "/var/lib/trickblock".into(),
+            socket: "/run/trickblock/control.sock".into(),
+            pins: "/sys/fs/bpf/trickblock".into(),
+        }
+    }
+}
+
+/// What no feed may block, besides what is compiled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Guard {
+    pub allow: Vec<IpNet>,
+    /// They existed when the configuration was read.
+    pub allow_files: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// `Monitor` overrides every feed.
+    pub mode: Action,
+    pub xdp: XdpMode,
+    /// Bound of the events that the kernel hands out.
+    pub events_per_second: u32,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            mode: Action::Drop,
+            xdp: XdpMode::Auto,
+            events_per_second: 1_000,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Table entries to make room for; `None` chooses at start, from what the feeds hold then.
+    pub capacity: Option<NonZeroU32>,
+}
+
+/// How the program is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum XdpMode {
+    Native,
+    Generic,
+    /// Native; generic where the driver refuses, and then said.
+    #[default]
+    Auto,
+}
+
+/// What is behind an interface: clients are taken from the inside only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Inside,
+    Uplink,
+    #[default]
+    Auto,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    pub name: String,
+    pub role: Role,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedConfig {
+    /// Letters, digits, `.`, `_` and `-`; it names the feed everywhere, also on disk.
+    pub name: String,
+    pub location: Location,
+    /// `None` detects it.
+    pub format: Option<Format>,
+    pub action: Action,
+    /// Between two fetches; files are watched instead.
+    pub interval: Duration,
+}
+
+/// Between two fetches of an HTTP feed that says nothing else.
+pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
+/// Bound of one fetch.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bound of resolving and of connecting.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// No configuration is larger; a device or a log given by mistake is.
+const MAX_BYTES: u64 = 1 << 20;
+
+impl Config {
+    /// Reads and checks the file `path`; all mistakes are reported together.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = read_text(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks `text` as the contents of `path`, against which relative paths are resolved.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        read::parse(text, path)
+    }
+
+    /// The configuration of `trickblock run -i IFACE… --feed URL|FILE…`: defaults for all
+    /// the rest, feeds named after their file or host.
+    pub fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Self, ConfigError> {
+        flags::from_flags(interfaces, feeds)
+    }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let count = File::open(path)?
+        .take(MAX_BYTES.saturating_add(1))
+        .read_to_string(&mut text)?;
+    if u64::try_from(count).is_ok_and(|count| count > MAX_BYTES) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "larger than 1 MiB",
+        ));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

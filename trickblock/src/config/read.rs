@@ -1,0 +1,259 @@
+//! From the file's text to a [`Config`].
+
+use std::path::{Path, PathBuf};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    Config, ConfigError, Filter, Guard, Interface, Paths, Table, feed,
+    problem::Problems,
+    section::{Located, Section},
+    value,
+};
+
+pub(super) const ROOT: &[&str] = &[
+    "paths",
+    "network",
+    "guard",
+    "filter",
+    "table",
+    "interface",
+    "feed",
+];
+pub(super) const PATHS: &[&str] = &["state", "socket", "pins"];
+pub(super) const NETWORK: &[&str] = &["own"];
+pub(super) const GUARD: &[&str] = &["allow", "allow_files"];
+pub(super) const FILTER: &[&str] = &["mode", "xdp", "events_per_second"];
+pub(super) const TABLE: &[&str] = &["capacity"];
+pub(super) const INTERFACE: &[&str] = &["name", "role"];
+
+/// Above this the mapped tables would take gigabytes.
+const MAX_CAPACITY: u32 = 4_000_000;
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    let mut problems = Problems::new(path, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        problems.at(
+            &error.span().unwrap_or_default(),
+            format!("not TOML: {}", error.message()),
+        );
+    }
+    // After a syntax error the rest is guesswork, and guessed mistakes would only confuse.
+    if !problems.is_empty() {
+        return Err(problems.into_error());
+    }
+    let root = document.get_ref();
+    drop(Section::new(
+        "the file",
+        root,
+        document.span(),
+        ROOT,
+        &mut problems,
+    ));
+    let config = config(root, &mut problems);
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(problems.into_error())
+    }
+}
+
+fn config(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
+    Config {
+        paths: paths(&mut table(root, "paths", "[paths]", PATHS, problems)),
+        own: table(root, "network", "[network]", NETWORK, problems).list("own", value::prefix),
+        guard: guard(&mut table(root, "guard", "[guard]", GUARD, problems)),
+        filter: filter(&mut table(root, "filter", "[filter]", FILTER, problems)),
+        table: capacity(&mut table(root, "table", "[table]", TABLE, problems)),
+        interfaces: interfaces(root, problems),
+        feeds: feed::feeds(root, problems),
+    }
+}
+
+fn paths(section: &mut Section<'_, '_, '_>) -> Paths {
+    let directory = section.problems().directory().to_owned();
+    let mut path = |key, default: PathBuf| {
+        section
+            .parsed(key, |text| value::path(text, &directory))
+            .map_or(default, |(path, _)| path)
+    };
+    let Paths {
+        state,
+        socket,
+        pins,
+    } = Paths::default();
+    Paths {
+        state: path("state", state),
+        socket: path("socket", socket),
+        pins: path("pins", pins),
+    }
+}
+
+fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
+    let directory = section.problems().directory().to_owned();
+    // A guard that is silently not there is worse than a daemon that does not start.
+    let existing = |text: &str| {
+        let path = value::path(text, &directory)?;
+        match path.metadata() {
+            Ok(metadata) if metadata.is_file() => Ok(path),
+            Ok(_) => Err(format!(
+                "{} is not a file: name the allow file itself",
+                path.display()
+            )),
+            Err(error) => Err(format!(
+                "{} cannot be used ({error}): create it, or remove it here",
+                path.display()
+            )),
+        }
+    };
+    Guard {
+        allow: section.list("allow", value::prefix),
+        allow_files: section.list("allow_files", existing),
+    }
+}
+
+fn filter(section: &mut Section<'_, '_, '_>) -> Filter {
+    let default = Filter::default();
+    Filter {
+        mode: section
+            .parsed("mode", value::action)
+            .map_or(default.mode, |(mode, _)| mode),
+        xdp: section
+            .parsed("xdp", value::xdp_mode)
+            .map_or(default.xdp, |(xdp, _)| xdp),
+        events_per_second: section
+            .number("events_per_second", 0)
+            .unwrap_or(default.events_per_second),
+    }
+}
+
+fn capacity(section: &mut Section<'_, '_, '_>) -> Table {
+    let Some(capacity) = section.number("capacity", 1) else {
+        return Table::default();
+    };
+    if capacity > MAX_CAPACITY {
+        let span = section.key_span("capacity").unwrap_or_default();
+        section.problems().at(
+            &span,
+            format!("`capacity` in [table] is {capacity}: the most is {MAX_CAPACITY}"),
+        );
+    }
+    Table {
+        capacity: capacity.try_into().ok(),
+    }
+}
+
+fn interfaces(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<Interface> {
+    let tables = tables(root, "interface", problems);
+    if tables.is_empty() && !root.contains_key("interface") {
+        problems.general(
+            "no [[interface]]: name at least one, for instance\n[[interface]]\nname = \"eth0\"",
+        );
+    }
+    let mut names = Unique::default();
+    let mut list = Vec::new();
+    for (table, span) in tables {
+        let mut section = Section::new("[[interface]]", table, span, INTERFACE, problems);
+        let role = section
+            .parsed("role", value::role)
+            .map_or_else(Default::default, |(role, _)| role);
+        let name = required(&mut section, "name", value::interface_name);
+        if let Some(name) = name.and_then(|name| names.admit(name, &mut section)) {
+            list.push(Interface { name, role });
+        }
+    }
+    list
+}
+
+/// A key without which the section means nothing.
+pub(super) fn required<T>(
+    section: &mut Section<'_, '_, '_>,
+    key: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<Located<T>> {
+    if section.raw(key).is_none() {
+        let (span, title) = (section.span(), section.title());
+        section
+            .problems()
+            .at(&span, format!("{title} has no `{key}`: give it one"));
+    }
+    section.parsed(key, parse)
+}
+
+/// Names seen so far, with their places.
+#[derive(Default)]
+pub(super) struct Unique(Vec<Located<String>>);
+
+impl Unique {
+    /// Notes a second use of a name as a mistake that points at the first.
+    pub(super) fn admit(
+        &mut self,
+        (name, span): Located<String>,
+        section: &mut Section<'_, '_, '_>,
+    ) -> Option<String> {
+        let title = section.title();
+        if let Some((_, first)) = self.0.iter().find(|(known, _)| *known == name) {
+            let line = section.problems().line(first);
+            section.problems().at(
+                &span,
+                format!("{title} `{name}` is there already, in line {line}: rename or remove one"),
+            );
+            return None;
+        }
+        self.0.push((name.clone(), span));
+        Some(name)
+    }
+}
+
+fn table<'t, 'p, 'a>(
+    root: &'t DeTable<'t>,
+    key: &str,
+    title: &'static str,
+    known: &[&str],
+    problems: &'p mut Problems<'a>,
+) -> Section<'t, 'p, 'a> {
+    let Some(value) = root.get(key) else {
+        return Section::absent(title, problems);
+    };
+    match value.get_ref() {
+        DeValue::Table(table) => Section::new(title, table, value.span(), known, problems),
+        _ => {
+            problems.at(
+                &value.span(),
+                format!("`{key}` must be a table: write {title}"),
+            );
+            Section::absent(title, problems)
+        }
+    }
+}
+
+/// The tables of `[[key]]`, each with its place.
+pub(super) fn tables<'t>(
+    root: &'t DeTable<'t>,
+    key: &str,
+    problems: &mut Problems<'_>,
+) -> Vec<Located<&'t DeTable<'t>>> {
+    let Some(value) = root.get(key) else {
+        return Vec::new();
+    };
+    let items: Vec<&Spanned<DeValue<'_>>> = value
+        .get_ref()
+        .as_array()
+        .map(|items| items.iter().collect())
+        .unwrap_or_default();
+    let found: Vec<_> = items
+        .iter()
+        .filter_map(|item| Some((item.get_ref().as_table()?, item.span())))
+        .collect();
+    if found.is_empty() || found.len() != items.len() {
+        problems.at(
+            &value.span(),
+            format!("`{key}` must be a list of tables: write [[{key}]] with two brackets"),
+        );
+    }
+    found
+}

@@ -1,0 +1,174 @@
+//! What the strings of a configuration mean. Each error ends with what would be right.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ipnet::IpNet;
+use ureq::http::Uri;
+
+use super::{
+    Role, XdpMode,
+    section::{nearest, quoted},
+};
+use crate::{feed::Format, policy::Action};
+
+/// Longest interface name that Linux knows (`IFNAMSIZ` without its NUL).
+const MAX_INTERFACE_NAME: usize = 15;
+const MAX_FEED_NAME: usize = 64;
+
+pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
+    let parsed = text
+        .parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let net: IpNet = parsed.map_err(|_| {
+        format!("`{text}` is not an address or a prefix: write 203.0.113.5 or 2001:db8::/48")
+    })?;
+    if net != net.trunc() {
+        return Err(format!(
+            "`{text}` has bits beyond its length: write `{}`, or the address alone",
+            net.trunc()
+        ));
+    }
+    Ok(net)
+}
+
+pub(super) fn action(text: &str) -> Result<Action, String> {
+    choose(
+        text,
+        &[("drop", Action::Drop), ("monitor", Action::Monitor)],
+    )
+}
+
+pub(super) fn format(text: &str) -> Result<Format, String> {
+    choose(text, &Format::ALL.map(|format| (format.name(), format)))
+}
+
+pub(super) fn xdp_mode(text: &str) -> Result<XdpMode, String> {
+    choose(
+        text,
+        &[
+            ("native", XdpMode::Native),
+            ("generic", XdpMode::Generic),
+            ("auto", XdpMode::Auto),
+        ],
+    )
+}
+
+pub(super) fn role(text: &str) -> Result<Role, String> {
+    choose(
+        text,
+        &[
+            ("inside", Role::Inside),
+            ("uplink", Role::Uplink),
+            ("auto", Role::Auto),
+        ],
+    )
+}
+
+/// Whether the interface exists is seen when it is attached to.
+pub(super) fn interface_name(text: &str) -> Result<String, String> {
+    let valid = (1..=MAX_INTERFACE_NAME).contains(&text.len())
+        && !matches!(text, "." | "..")
+        && !text.contains(|c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control());
+    if !valid {
+        return Err(format!(
+            "`{text}` is not an interface name: take one that `ip link` shows"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn feed_name(text: &str) -> Result<String, String> {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if text.is_empty()
+        || text.len() > MAX_FEED_NAME
+        || text.starts_with('.')
+        || !text.chars().all(harmless)
+    {
+        return Err(format!(
+            "`{text}` is not a feed name: use 1 to {MAX_FEED_NAME} of the characters A-Z a-z 0-9 . _ - and no dot first"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A span of time in the friendly form, between `min` and `max`.
+pub(super) fn duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
+    let parsed = text
+        .parse::<jiff::SignedDuration>()
+        .ok()
+        .and_then(|span| Duration::try_from(span).ok());
+    let span = parsed
+        .ok_or_else(|| format!("`{text}` is not a span of time: write 500ms, 30s, 5m or 1h"))?;
+    if span < min {
+        return Err(format!(
+            "`{text}` is too short: the least is {}",
+            friendly(min)
+        ));
+    }
+    if span > max {
+        return Err(format!(
+            "`{text}` is too long: the most is {}",
+            friendly(max)
+        ));
+    }
+    Ok(span)
+}
+
+/// An absolute http or https URL without credentials.
+pub(super) fn url(text: &str) -> Result<Uri, String> {
+    let wrong = |reason: &str| {
+        Err(format!(
+            "`{text}` is not a feed's URL ({reason}): write https://host/path"
+        ))
+    };
+    let Ok(uri) = text.parse::<Uri>() else {
+        return wrong("it cannot be parsed");
+    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return wrong("it must begin with http:// or https://");
+    }
+    let Some(authority) = uri.authority() else {
+        return wrong("it names no host");
+    };
+    // The text may hold a password, so it is not repeated here.
+    if authority.as_str().contains('@') {
+        return Err(
+            "the URL holds a user name or password: put credentials into `headers_file`".to_owned(),
+        );
+    }
+    if authority.host().is_empty() {
+        return wrong("it names no host");
+    }
+    Ok(uri)
+}
+
+/// `text` below `directory`, unless it is absolute.
+pub(super) fn path(text: &str, directory: &Path) -> Result<PathBuf, String> {
+    if text.trim().is_empty() || text.contains('\0') {
+        return Err("is empty: give it a path, or remove it".to_owned());
+    }
+    Ok(directory.join(text))
+}
+
+fn choose<T: Copy>(text: &str, options: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, value)) = options.iter().find(|(name, _)| *name == text) {
+        return Ok(*value);
+    }
+    let names: Vec<_> = options.iter().map(|(name, _)| *name).collect();
+    Err(match nearest(text, &names) {
+        Some(near) => format!(
+            "`{text}` is not one of {}; did you mean `{near}`?",
+            quoted(&names)
+        ),
+        None => format!("`{text}` is not one of {}", quoted(&names)),
+    })
+}
+
+fn friendly(span: Duration) -> String {
+    jiff::SignedDuration::try_from(span)
+        .map_or_else(|_| format!("{span:?}"), |span| format!("{span:#}"))
+}

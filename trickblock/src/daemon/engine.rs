@@ -1,0 +1,305 @@
+//! The filter and what is in force in it. Every change goes through here, one at a time.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use trickblock_common::{Reason, Verdict, abi::Settings};
+
+use super::feeds::{Content, Feed, Refused};
+use crate::{
+    config::{Config, FeedConfig, XdpMode},
+    feed::source::Body,
+    indicator::Indicator,
+    kernel::{Attached, Capacity, Filter, FilterError, Hooks, ModeChoice, Pins, random_seed},
+    policy::{Action, FeedRows, Guard, RuleSet, merge},
+    table::{Entry, Ids, Plan, ids::OutOfIds, needed_entries},
+};
+
+/// Entries that a table has room for when the configuration says nothing.
+const DEFAULT_CAPACITY: u64 = 262_144;
+
+/// A body or configuration that was not put in force; the last good set stays.
+#[derive(Debug, thiserror::Error)]
+pub enum Held {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
+    Ids(#[from] OutOfIds),
+}
+
+/// Owns the filter.
+pub struct Engine {
+    pub config: Config,
+    pub filter: Filter,
+    pub hooks: Hooks,
+    pub feeds: Vec<Feed>,
+    pub rules: RuleSet,
+    /// Sorted.
+    pub live: Vec<Entry>,
+    pub started: Timestamp,
+    pub events_read: u64,
+    guard: Guard,
+    ids: Ids,
+    /// In force when this daemon started. They stay until every feed has spoken once: a restart must
+    /// not lose what a feed that cannot be reached now said before.
+    inherited: BTreeMap<Indicator, bool>,
+    /// Interfaces that could not be attached to, and why.
+    pub unattached: BTreeMap<String, String>,
+}
+
+impl Engine {
+    /// Loads the filter with room for `first`, taking over what an earlier daemon left.
+    pub fn start(config: Config, guard: Guard, first: &[Content]) -> Result<Self, FilterError> {
+        let pins = Pins::new(&config.paths.pins);
+        let filter = Filter::load(&pins, capacity(&config, &guard, first))?;
+        let live = filter.maps.entries()?;
+        let ids = Ids::new(filter.maps.hit_capacity()?, &live);
+        let mut engine = Self {
+            feeds: config.feeds.iter().cloned().map(Feed::new).collect(),
+            hooks: Hooks::new(pins),
+            filter,
+            rules: RuleSet::default(),
+            inherited: live
+                .iter()
+                .map(|entry| (entry.indicator, entry.drop))
+                .collect(),
+            live,
+            started: Timestamp::now(),
+            events_read: 0,
+            guard,
+            ids,
+            unattached: BTreeMap::new(),
+            config,
+        };
+        engine.settle_kernel()?;
+        Ok(engine)
+    }
+
+    /// Brings settings and the never-block list in line with the configuration.
+    fn settle_kernel(&mut self) -> Result<(), FilterError> {
+        self.filter.maps.set_settings(&settings(&self.config))?;
+        self.filter
+            .maps
+            .set_never_block(&self.guard.protected_values())
+    }
+
+    /// Puts a body in force. On an error everything stays as it was.
+    pub fn offer(
+        &mut self,
+        feed: usize,
+        body: &Body,
+        at: Timestamp,
+        fresh: bool,
+    ) -> Result<(), Held> {
+        let Some(known) = self.feeds.get(feed) else {
+            return Ok(());
+        };
+        let content = known.read(body)?;
+        let unchanged = known
+            .content
+            .as_ref()
+            .is_some_and(|current| current.same_rows(&content));
+        if !unchanged {
+            self.enforce(Some((feed, &content)))?;
+        }
+        self.feeds[feed].accept(content, at, fresh);
+        if self.feeds.iter().all(|feed| feed.content.is_some()) && !self.inherited.is_empty() {
+            self.inherited.clear();
+            self.enforce(None)?;
+        }
+        Ok(())
+    }
+
+    /// Compiles what all feeds say, with `candidate` in place of one feed's content, and swaps it in.
+    fn enforce(&mut self, candidate: Option<(usize, &Content)>) -> Result<(), Held> {
+        let rules = merge(&self.rows(candidate), &self.guard);
+        let plan = self.plan(&rules)?;
+        if plan.entries != self.live {
+            self.filter
+                .maps
+                .swap(&plan.entries, &plan.fresh, random_seed())?;
+            self.ids.commit(&plan);
+            tracing::info!(
+                indicators = plan.entries.len(),
+                new = plan.fresh.len(),
+                gone = plan.retired.len(),
+                "new set in force"
+            );
+        }
+        self.live = plan.entries;
+        self.rules = rules;
+        Ok(())
+    }
+
+    fn rows<'a>(&'a self, candidate: Option<(usize, &'a Content)>) -> Vec<FeedRows<'a>> {
+        let content = |index: usize, feed: &'a Feed| match candidate {
+            Some((changed, content)) if changed == index => Some(content),
+            _ => feed.content.as_ref(),
+        };
+        let feeds = self.feeds.iter().enumerate();
+        feeds
+            .filter_map(|(index, feed)| Some(content(index, feed)?.rows(feed.config.action)))
+            .flatten()
+            .collect()
+    }
+
+    fn plan(&self, rules: &RuleSet) -> Result<Plan, OutOfIds> {
+        let wanted = rules
+            .rules
+            .iter()
+            .map(|rule| (rule.indicator, rule.action == Action::Drop));
+        if self.inherited.is_empty() {
+            return self.ids.plan(&self.live, wanted);
+        }
+        let mut union = self.inherited.clone();
+        union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
+        union.extend(wanted);
+        self.ids.plan(&self.live, union)
+    }
+
+    /// Attaches to every configured interface that the filter is not on yet, and leaves all others.
+    /// What fails is remembered, said once, and tried again by the next call.
+    pub fn attach_all(&mut self) -> Result<Vec<Attached>, FilterError> {
+        let wanted: Vec<String> = self
+            .config
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone())
+            .collect();
+        for name in self.hooks.detach_others(&wanted)? {
+            tracing::info!(interface = name, "detached: no longer configured, or gone");
+        }
+        Ok(wanted.iter().filter_map(|name| self.attach(name)).collect())
+    }
+
+    fn attach(&mut self, name: &str) -> Option<Attached> {
+        match self
+            .filter
+            .attach(name, mode_choice(self.config.filter.xdp))
+        {
+            Ok(attached) => {
+                self.unattached.remove(name);
+                Some(attached)
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                if self
+                    .unattached
+                    .insert(name.to_owned(), reason.clone())
+                    .as_ref()
+                    != Some(&reason)
+                {
+                    tracing::error!(interface = name, "{reason}");
+                }
+                None
+            }
+        }
+    }
+
+    /// Re-attaches where an interface came back; does nothing while switched off.
+    pub fn keep_attached(&mut self) -> Result<Vec<Attached>, FilterError> {
+        if !self.hooks.switched_off().is_empty() {
+            return Ok(Vec::new());
+        }
+        let attached = self.hooks.attached()?;
+        let names = self
+            .config
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.clone());
+        let missing: Vec<String> = names
+            .filter(|name| attached.iter().all(|on| on.name != *name))
+            .collect();
+        Ok(missing
+            .iter()
+            .filter_map(|name| self.attach(name))
+            .collect())
+    }
+
+    /// `trickblock on`: the program of this daemon, on every configured interface.
+    pub fn on(&mut self) -> Result<Vec<Attached>, FilterError> {
+        self.hooks.forget_switched_off()?;
+        self.attach_all()
+    }
+
+    /// Applies a configuration that was read again. The feeds keep what they had where name and
+    /// source are the same. Paths and the table's capacity need a restart.
+    pub fn reconfigure(&mut self, config: Config, guard: Guard) -> Result<(), Held> {
+        let feeds = config
+            .feeds
+            .iter()
+            .cloned()
+            .map(|config| self.carry_over(config))
+            .collect();
+        let before = (
+            std::mem::replace(&mut self.config, config),
+            std::mem::replace(&mut self.guard, guard),
+        );
+        let old_feeds = std::mem::replace(&mut self.feeds, feeds);
+        if let Err(error) = self.reenforce() {
+            (self.config, self.guard) = before;
+            self.feeds = old_feeds;
+            self.reenforce()?;
+            return Err(error);
+        }
+        self.attach_all()?;
+        Ok(())
+    }
+
+    fn reenforce(&mut self) -> Result<(), Held> {
+        self.settle_kernel()?;
+        self.enforce(None)
+    }
+
+    fn carry_over(&self, config: FeedConfig) -> Feed {
+        let known = self.feeds.iter().find(|feed| {
+            feed.config.name == config.name && feed.config.location == config.location
+        });
+        let mut feed = Feed::new(config);
+        if let Some(known) = known {
+            feed.content.clone_from(&known.content);
+            (feed.last_ok, feed.fresh) = (known.last_ok, known.fresh);
+            feed.last_error.clone_from(&known.last_error);
+        }
+        feed
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let hits = Reason::ALL
+        .iter()
+        .filter(|reason| reason.verdict() != Verdict::Pass);
+    Settings {
+        monitor: u32::from(config.filter.mode == Action::Monitor),
+        events_per_second: config.filter.events_per_second,
+        event_reasons: hits.fold(0, |set, reason| set | 1 << *reason as u8),
+    }
+}
+
+fn mode_choice(mode: XdpMode) -> ModeChoice {
+    match mode {
+        XdpMode::Auto => ModeChoice::Auto,
+        XdpMode::Native => ModeChoice::Native,
+        XdpMode::Generic => ModeChoice::Generic,
+    }
+}
+
+/// What the configuration says, else twice what the feeds hold now.
+fn capacity(config: &Config, guard: &Guard, first: &[Content]) -> Capacity {
+    if let Some(capacity) = config.table.capacity {
+        let v4 = u64::from(capacity.get());
+        return Capacity { v4, v6: v4 / 4 };
+    }
+    let rows: Vec<FeedRows<'_>> = first
+        .iter()
+        .flat_map(|content| content.rows(Action::Drop))
+        .collect();
+    let rules = merge(&rows, guard).rules;
+    let (v4, v6) = needed_entries(rules.iter().map(|rule| &rule.indicator));
+    Capacity {
+        v4: (2 * v4).max(DEFAULT_CAPACITY),
+        v6: (2 * v6).max(DEFAULT_CAPACITY / 4),
+    }
+}

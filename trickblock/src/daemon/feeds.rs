@@ -1,0 +1,237 @@
+//! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    config::FeedConfig,
+    feed::{
+        self, Format, NotAFeed, Row,
+        source::{Body, Part},
+    },
+    policy::{Action, FeedRows},
+};
+
+/// Warnings kept per feed.
+const MAX_WARNINGS: usize = 20;
+
+/// One configured feed.
+#[derive(Debug)]
+pub struct Feed {
+    pub config: FeedConfig,
+    /// What is in force; `None` until a body was accepted.
+    pub content: Option<Content>,
+    /// The last confirmation came from the source, not from disk.
+    pub fresh: bool,
+    /// When the source last confirmed what is in force.
+    pub last_ok: Option<Timestamp>,
+    pub last_error: Option<String>,
+    /// The last good copy could not be written.
+    pub store_error: Option<String>,
+}
+
+/// An accepted body.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// One per file of a directory, else one.
+    pub parts: Vec<PartRows>,
+    pub warnings: Vec<String>,
+}
+
+/// The rows of one file or response.
+#[derive(Clone, Debug)]
+pub struct PartRows {
+    /// The feed's name, with the file's where the feed is a directory.
+    pub label: Arc<str>,
+    source: String,
+    format: Format,
+    rows: Arc<[Row]>,
+    pub rejected: u64,
+    pub ignored: u64,
+    /// The body's own count was there and right.
+    counted: bool,
+}
+
+/// Why a body is not put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    #[error("{name}: {reason}")]
+    NotAFeed { name: String, reason: NotAFeed },
+    #[error(
+        "{name}: {found}: the body was cut short or mangled on the way; it will be fetched again"
+    )]
+    Incomplete { name: String, found: &'static str },
+    #[error("the source holds no file: put the list there, or correct its path")]
+    Nothing,
+}
+
+impl Feed {
+    pub fn new(config: FeedConfig) -> Self {
+        Self {
+            config,
+            content: None,
+            fresh: false,
+            last_ok: None,
+            last_error: None,
+            store_error: None,
+        }
+    }
+
+    /// Reads a body. Nothing is put in force: that is [`Self::accept`], once the table took it.
+    ///
+    /// A single body must be a feed. Of a directory, a file that is none keeps its last good rows
+    /// and is warned about, as long as another one is a feed.
+    pub fn read(&self, body: &Body) -> Result<Content, Refused> {
+        if body.parts.is_empty() {
+            return Err(Refused::Nothing);
+        }
+        let mut content = Content::default();
+        let mut first_refusal = None;
+        for part in &body.parts {
+            match self.read_part(part, body.parts.len() > 1) {
+                Ok((rows, warnings)) => content.add(rows, warnings),
+                Err(refused) => {
+                    content.warn(format!("{refused}"));
+                    content.parts.extend(self.last_good(&part.name).cloned());
+                    first_refusal.get_or_insert(refused);
+                }
+            }
+        }
+        match first_refusal {
+            Some(refused) if body.parts.len() == 1 || content.parts.is_empty() => Err(refused),
+            _ => Ok(content),
+        }
+    }
+
+    fn read_part(&self, part: &Part, of_many: bool) -> Result<(PartRows, Vec<String>), Refused> {
+        let name = || part.name.clone();
+        let parsed =
+            feed::parse(&part.bytes, self.config.format).map_err(|reason| Refused::NotAFeed {
+                name: name(),
+                reason,
+            })?;
+        let had_count = self.last_good(&part.name).is_some_and(|last| last.counted);
+        let incomplete = |found| {
+            Err(Refused::Incomplete {
+                name: name(),
+                found,
+            })
+        };
+        match parsed.complete {
+            Some(false) => {
+                return incomplete("its own count of entries disagrees with what arrived");
+            }
+            None if had_count => {
+                return incomplete("the count at its end is missing, which the last good body had");
+            }
+            _ => {}
+        }
+        let rows = PartRows {
+            label: self.label(part, of_many),
+            source: part.name.clone(),
+            format: parsed.format,
+            rows: parsed.rows.into(),
+            rejected: parsed.rejected,
+            ignored: parsed.ignored,
+            counted: parsed.complete == Some(true),
+        };
+        Ok((rows, parsed.warnings))
+    }
+
+    fn label(&self, part: &Part, of_many: bool) -> Arc<str> {
+        let file = std::path::Path::new(&part.name)
+            .file_name()
+            .and_then(|name| name.to_str());
+        match file.filter(|_| of_many) {
+            Some(file) => format!("{}/{file}", self.config.name).into(),
+            None => self.config.name.as_str().into(),
+        }
+    }
+
+    fn last_good(&self, source: &str) -> Option<&PartRows> {
+        self.content
+            .as_ref()?
+            .parts
+            .iter()
+            .find(|part| part.source == source)
+    }
+
+    /// The table took `content`.
+    pub fn accept(&mut self, content: Content, at: Timestamp, fresh: bool) {
+        self.content = Some(content);
+        self.confirm(at, fresh);
+    }
+
+    /// The source says that what is in force is still right.
+    pub fn confirm(&mut self, at: Timestamp, fresh: bool) {
+        self.last_ok = Some(at);
+        self.fresh |= fresh;
+        if fresh {
+            self.last_error = None;
+        }
+    }
+
+    pub fn fail(&mut self, error: impl Into<String>) {
+        self.last_error = Some(error.into());
+    }
+
+    /// `waiting`, `ok`, `stale` or `failed`.
+    pub fn state(&self) -> &'static str {
+        match (&self.content, &self.last_error) {
+            (Some(_), None) if self.fresh => "ok",
+            (Some(_), _) => "stale",
+            (None, Some(_)) => "failed",
+            (None, None) => "waiting",
+        }
+    }
+
+    pub fn format(&self) -> Option<Format> {
+        self.content.as_ref()?.parts.first().map(|part| part.format)
+    }
+
+    pub fn location(&self) -> String {
+        self.config.location.to_string()
+    }
+}
+
+impl Content {
+    fn add(&mut self, rows: PartRows, warnings: Vec<String>) {
+        let source = rows.source.clone();
+        warnings
+            .into_iter()
+            .for_each(|warning| self.warn(format!("{source}: {warning}")));
+        self.parts.push(rows);
+    }
+
+    fn warn(&mut self, warning: String) {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// For merging.
+    pub fn rows(&self, action: Action) -> impl Iterator<Item = FeedRows<'_>> {
+        self.parts.iter().map(move |part| FeedRows {
+            name: Arc::clone(&part.label),
+            action,
+            rows: &part.rows,
+        })
+    }
+
+    pub fn total(&self) -> usize {
+        self.parts.iter().map(|part| part.rows.len()).sum()
+    }
+
+    /// The same rows as `other`: there is nothing to swap.
+    pub fn same_rows(&self, other: &Self) -> bool {
+        let rows = |content: &Self| {
+            content
+                .parts
+                .iter()
+                .map(|part| (Arc::clone(&part.label), Arc::clone(&part.rows)))
+                .collect::<Vec<_>>()
+        };
+        rows(self) == rows(other)
+    }
+}

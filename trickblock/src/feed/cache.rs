@@ -1,0 +1,329 @@
+//! The last good copy of each feed, which is what the filter starts with and falls back to.
+//!
+//! One directory per feed holds one file: the SHA-256 of all that follows, a line of JSON
+//! (the [`Meta`]), the bodies. One file means one rename, so a body and what is said about
+//! it never disagree.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    limits::Caps,
+    source::{Body, Part, Validators},
+};
+
+/// Raised when the file's layout changes; a copy of another version counts as absent.
+const VERSION: u32 = 1;
+/// Hexadecimal digits of a SHA-256.
+const DIGEST_LEN: u64 = 64;
+/// Room for the metadata of a directory of many files, above the cap of the bodies.
+const META_ROOM: usize = 8 << 20;
+
+/// The last good copies of all feeds, below one directory.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// A copy as it was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    pub body: Body,
+    pub validators: Validators,
+    /// When the source last confirmed this body.
+    pub fetched_at: Timestamp,
+    /// The format it was accepted as.
+    pub format: Option<String>,
+    /// The URL or path it came from: a feed may keep its name and change its source.
+    pub origin: String,
+}
+
+/// The copy on disk cannot be used or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    #[error(
+        "last good copy {path}: cannot {op} ({source}): check the permissions and the free space of the state directory"
+    )]
+    Io {
+        op: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error(
+        "last good copy {path}: damaged ({reason}): it is ignored and will be replaced by the next good fetch"
+    )]
+    Corrupt { path: PathBuf, reason: &'static str },
+    #[error(
+        "last good copy {path}: written by another version of trickblock: it is ignored and will be replaced by the next good fetch"
+    )]
+    Version { path: PathBuf },
+}
+
+impl Cache {
+    /// Copies live in `state/feeds`. Nothing is created before the first [`Self::store`].
+    pub fn new(state: &Path) -> Self {
+        Self {
+            root: state.join("feeds"),
+        }
+    }
+
+    /// The last good copy of the feed `name`, `None` if there is none. Every byte is checked
+    /// against the SHA-256 that was taken when it was stored.
+    pub fn load(&self, name: &str) -> Result<Option<Stored>, CacheError> {
+        let path = self.file(name);
+        match read_bounded(&path) {
+            Ok(None) => Err(CacheError::Corrupt {
+                path,
+                reason: "larger than any feed may be",
+            }),
+            Ok(Some(bytes)) => {
+                let (mut stored, digest) = decode(&Bytes::from(bytes), &path)?;
+                stored.fetched_at = self.confirmed(name, &digest).unwrap_or(stored.fetched_at);
+                Ok(Some(stored))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(CacheError::Io {
+                op: "read",
+                path,
+                source,
+            }),
+        }
+    }
+
+    /// Replaces the copy of the feed `name`. After a crash at any moment either the old copy
+    /// is there or the new one, whole.
+    pub fn store(&self, name: &str, stored: &Stored) -> Result<(), CacheError> {
+        let path = self.file(name);
+        let directory = self.root.join(directory_name(name));
+        let io = |op: &'static str| {
+            move |path: &Path, source| CacheError::Io {
+                op,
+                path: path.to_owned(),
+                source,
+            }
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(&directory)
+            .map_err(|error| io("create its directory")(&directory, error))?;
+        let temporary = directory.join("last-good.new");
+        write_synced(&temporary, stored).map_err(|error| io("write")(&temporary, error))?;
+        fs::rename(&temporary, &path).map_err(|error| io("replace")(&path, error))?;
+        // A rename is on disk only once its directory is.
+        File::open(&directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| io("sync")(&directory, error))
+    }
+
+    /// Notes that the source confirmed the stored copy at `at`, without writing it again.
+    /// Losing the note in a crash makes the copy look older than it is, nothing worse.
+    pub fn confirm(&self, name: &str, at: Timestamp) -> Result<(), CacheError> {
+        let path = self.confirmation(name);
+        let write = || {
+            let mut digest = String::new();
+            File::open(self.file(name))?
+                .take(DIGEST_LEN)
+                .read_to_string(&mut digest)?;
+            let temporary = path.with_extension("new");
+            fs::write(&temporary, format!("{digest} {at}\n"))?;
+            fs::rename(&temporary, &path)
+        };
+        write().map_err(|source| CacheError::Io {
+            op: "note its confirmation",
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// When the copy with this digest was confirmed; a note about another copy says nothing.
+    fn confirmed(&self, name: &str, digest: &str) -> Option<Timestamp> {
+        let mut note = String::new();
+        File::open(self.confirmation(name))
+            .ok()?
+            .take(2 * DIGEST_LEN)
+            .read_to_string(&mut note)
+            .ok()?;
+        let (noted, at) = note.split_once(' ')?;
+        at.trim().parse().ok().filter(|_| noted == digest)
+    }
+
+    fn confirmation(&self, name: &str) -> PathBuf {
+        self.root.join(directory_name(name)).join("confirmed")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.root.join(directory_name(name)).join("last-good")
+    }
+}
+
+/// The line of JSON before the bodies.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    version: u32,
+    origin: String,
+    fetched_at: Timestamp,
+    format: Option<String>,
+    validators: Validators,
+    parts: Vec<MetaPart>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MetaPart {
+    name: String,
+    len: usize,
+}
+
+/// Feed names are checked when the configuration is read; this holds for any other caller.
+/// What is not harmless in a file name becomes `%XX`, so two names never share a directory.
+fn directory_name(name: &str) -> String {
+    let mut safe = String::with_capacity(name.len());
+    for (position, byte) in name.bytes().enumerate() {
+        let harmless = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_')
+            || (byte == b'.' && position > 0);
+        if harmless {
+            safe.push(char::from(byte))
+        } else {
+            safe.push_str(&format!("%{byte:02X}"))
+        }
+    }
+    if safe.is_empty() || safe.len() > 200 {
+        format!("%{}", hex(&Sha256::digest(name)))
+    } else {
+        safe
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let cap = Caps::default().decoded.saturating_add(META_ROOM);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let limit = u64::try_from(cap).unwrap_or(u64::MAX);
+    if file.metadata()?.len() > limit {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+fn write_synced(path: &Path, stored: &Stored) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o640)
+        .open(path)?;
+    let mut head = serde_json::to_vec(&meta(stored))?;
+    head.push(b'\n');
+    let pieces = || {
+        std::iter::once(head.as_slice())
+            .chain(stored.body.parts.iter().map(|part| part.bytes.as_ref()))
+    };
+    let digest = pieces()
+        .fold(Sha256::new(), Sha256::chain_update)
+        .finalize();
+    file.write_all(format!("{}\n", hex(&digest)).as_bytes())?;
+    for piece in pieces() {
+        file.write_all(piece)?;
+    }
+    file.sync_all()
+}
+
+fn meta(stored: &Stored) -> Meta {
+    let part = |part: &Part| MetaPart {
+        name: part.name.clone(),
+        len: part.bytes.len(),
+    };
+    Meta {
+        version: VERSION,
+        origin: stored.origin.clone(),
+        fetched_at: stored.fetched_at,
+        format: stored.format.clone(),
+        validators: stored.validators.clone(),
+        parts: stored.body.parts.iter().map(part).collect(),
+    }
+}
+
+/// The copy, and the digest that its first line holds.
+fn decode(bytes: &Bytes, path: &Path) -> Result<(Stored, String), CacheError> {
+    let corrupt = |reason| CacheError::Corrupt {
+        path: path.to_owned(),
+        reason,
+    };
+    let (digest, rest) = cut_line(bytes).ok_or_else(|| corrupt("no checksum"))?;
+    let actual = hex(&Sha256::digest(&rest));
+    if actual.as_bytes() != digest {
+        return Err(corrupt("its checksum does not match"));
+    }
+    let (head, bodies) = cut_line(&rest).ok_or_else(|| corrupt("no metadata"))?;
+    check_version(&head, path)?;
+    let meta: Meta = serde_json::from_slice(&head).map_err(|_| corrupt("unreadable metadata"))?;
+    let body = split(&bodies, &meta.parts).ok_or_else(|| corrupt("its lengths do not add up"))?;
+    let stored = Stored {
+        body,
+        validators: meta.validators,
+        fetched_at: meta.fetched_at,
+        format: meta.format,
+        origin: meta.origin,
+    };
+    Ok((stored, actual))
+}
+
+fn cut_line(bytes: &Bytes) -> Option<(Bytes, Bytes)> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    Some((bytes.slice(..end), bytes.slice(end.saturating_add(1)..)))
+}
+
+/// The version is read by itself first: the rest may have changed with it.
+fn check_version(head: &[u8], path: &Path) -> Result<(), CacheError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    match serde_json::from_slice::<Versioned>(head) {
+        Ok(Versioned { version: VERSION }) => Ok(()),
+        Ok(_) => Err(CacheError::Version {
+            path: path.to_owned(),
+        }),
+        Err(_) => Err(CacheError::Corrupt {
+            path: path.to_owned(),
+            reason: "unreadable metadata",
+        }),
+    }
+}
+
+fn split(bodies: &Bytes, parts: &[MetaPart]) -> Option<Body> {
+    let mut rest = bodies.clone();
+    let mut body = Body::default();
+    for part in parts {
+        if part.len > rest.len() {
+            return None;
+        }
+        body.parts.push(Part {
+            name: part.name.clone(),
+            bytes: rest.split_to(part.len),
+        });
+    }
+    rest.is_empty().then_some(body)
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

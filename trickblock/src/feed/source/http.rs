@@ -1,0 +1,253 @@
+//! A feed over HTTP: conditional, bounded in time and size, careful about redirects.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use ureq::{
+    Agent, Body as ResponseBody, Error,
+    config::Config,
+    http::{HeaderMap, HeaderName, Response, Uri, header},
+    tls::{RootCerts, TlsConfig},
+    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
+};
+
+use super::{
+    Body, Fetched, HttpSpec, Part, Reason, SourceError, Validators,
+    guard::{GuardedResolver, Hop},
+    is_private, redirect, status, transport,
+};
+use crate::feed::limits::{Caps, LimitError, read_capped};
+
+/// A server that sends nothing for this long is given up before the whole timeout has passed.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// One HTTP feed with its own connection pool. Fetches of one source run one at a time.
+pub struct HttpSource {
+    spec: HttpSpec,
+    agent: Agent,
+    hop: Arc<Hop>,
+}
+
+impl fmt::Debug for HttpSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSource")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpSource {
+    /// Connects to nothing yet. The proxy, if any, is taken from the environment.
+    pub fn new(spec: HttpSpec) -> Self {
+        let hop = Arc::new(Hop::default());
+        let resolver = GuardedResolver {
+            hop: Arc::clone(&hop),
+            inner: DefaultResolver::default(),
+        };
+        let agent = Agent::with_parts(agent_config(&spec), DefaultConnector::new(), resolver);
+        Self { spec, agent, hop }
+    }
+
+    /// Gets the feed, conditionally if `validators` say something. Blocks for at most
+    /// `timeout` (and a moment).
+    pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
+        let mut retry_after = None;
+        self.follow(validators, &mut retry_after)
+            .map_err(|reason| SourceError {
+                location: display_url(&self.spec.url),
+                reason,
+                retry_after,
+            })
+    }
+
+    /// Ends a fetch that another thread is in, at once. The source cannot be used afterwards.
+    pub fn stop(&self) {
+        self.hop.stop();
+        self.agent.clone().shutdown();
+    }
+
+    fn follow(
+        &self,
+        validators: &Validators,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Fetched, Reason> {
+        let started = Instant::now();
+        let mut url = self.spec.url.clone();
+        self.hop.begin();
+        for _ in 0..=redirect::MAX_REDIRECTS {
+            let response = self.call(&url, validators, started)?;
+            if !is_redirect(response.status().as_u16()) {
+                return self.finish(&url, response, validators, started, retry_after);
+            }
+            url = self.next(&url, response.headers())?;
+        }
+        Err(Reason::TooManyRedirects(redirect::MAX_REDIRECTS))
+    }
+
+    fn call(
+        &self,
+        url: &Uri,
+        validators: &Validators,
+        started: Instant,
+    ) -> Result<Response<ResponseBody>, Reason> {
+        let left = self.left(started)?;
+        let mut request = self
+            .agent
+            .get(url)
+            .config()
+            .timeout_global(Some(left))
+            .build();
+        for (name, value) in conditions(validators) {
+            request = request.header(name, value);
+        }
+        if redirect::same_origin(&self.spec.url, url) {
+            for (name, value) in &self.spec.headers {
+                request = request.header(name, value);
+            }
+        }
+        request.call().map_err(|error| self.reason(error))
+    }
+
+    fn next(&self, url: &Uri, headers: &HeaderMap) -> Result<Uri, Reason> {
+        let location = headers
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok());
+        let location = location.ok_or_else(|| Reason::BadRedirect("no Location".to_owned()))?;
+        let target = redirect::target(url, location)?;
+        self.hop.redirect();
+        // A proxy resolves names in our place, so an address written out is judged here.
+        if self.hop.guards() && literal(&target).is_some_and(is_private) {
+            return Err(Reason::PrivateTarget(display_url(&target)));
+        }
+        Ok(target)
+    }
+
+    fn finish(
+        &self,
+        url: &Uri,
+        response: Response<ResponseBody>,
+        sent: &Validators,
+        started: Instant,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Fetched, Reason> {
+        let text = |name: HeaderName| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        match response.status().as_u16() {
+            304 if *sent == Validators::default() => return Err(Reason::EmptyNotModified),
+            304 => return Ok(Fetched::NotModified),
+            200 => {}
+            code => {
+                *retry_after = text(header::RETRY_AFTER)
+                    .and_then(|value| status::retry_after(&value, Timestamp::now()));
+                return Err(status::reason(code));
+            }
+        }
+        let validators = Validators {
+            etag: text(header::ETAG),
+            last_modified: text(header::LAST_MODIFIED),
+        };
+        let gzip = text(header::CONTENT_ENCODING)
+            .is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
+        let caps = Caps {
+            wall_clock: self.left(started)?,
+            ..Caps::default()
+        };
+        let bytes = read_capped(response.into_body().into_reader(), &caps, gzip)
+            .map_err(|error| self.read_reason(error))?;
+        let body = Body {
+            parts: vec![Part {
+                name: display_url(url),
+                bytes,
+            }],
+        };
+        Ok(Fetched::Body { body, validators })
+    }
+
+    fn left(&self, started: Instant) -> Result<Duration, Reason> {
+        let left = self
+            .spec
+            .timeout
+            .checked_sub(started.elapsed())
+            .filter(|left| !left.is_zero());
+        left.ok_or(Reason::Timeout("`timeout`"))
+    }
+
+    fn read_reason(&self, error: LimitError) -> Reason {
+        match error {
+            LimitError::Read(error) => self.reason(Error::from(error)),
+            LimitError::WallClock(_) => Reason::Timeout("`timeout`"),
+            other => Reason::Limit(other),
+        }
+    }
+
+    fn reason(&self, error: Error) -> Reason {
+        if self.hop.is_stopped() {
+            return Reason::Stopped;
+        }
+        transport::reason(error)
+    }
+}
+
+/// The URL as it may be shown and logged: a query may carry a key.
+pub(super) fn display_url(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or("http");
+    let query = if url.query().is_some() { "?…" } else { "" };
+    format!(
+        "{scheme}://{}{}{query}",
+        url.authority().map_or("", |authority| authority.as_str()),
+        url.path()
+    )
+}
+
+fn agent_config(spec: &HttpSpec) -> Config {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .build();
+    Config::builder()
+        .tls_config(tls)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("trickblock/", env!("CARGO_PKG_VERSION")))
+        .accept_encoding("gzip")
+        .timeout_resolve(Some(spec.connect_timeout))
+        .timeout_connect(Some(spec.connect_timeout))
+        .timeout_per_read(Some(IDLE))
+        .timeout_per_write(Some(IDLE))
+        .max_idle_connections_per_host(1)
+        .build()
+}
+
+fn is_redirect(code: u16) -> bool {
+    matches!(code, 301 | 302 | 303 | 307 | 308)
+}
+
+fn conditions(validators: &Validators) -> impl Iterator<Item = (HeaderName, &String)> {
+    let etag = validators
+        .etag
+        .iter()
+        .map(|value| (header::IF_NONE_MATCH, value));
+    etag.chain(
+        validators
+            .last_modified
+            .iter()
+            .map(|value| (header::IF_MODIFIED_SINCE, value)),
+    )
+}
+
+fn literal(url: &Uri) -> Option<IpAddr> {
+    url.host()?
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
+}

@@ -1,0 +1,252 @@
+//! `trickblock status`: one object, whether the daemon answers or only the pins are left.
+
+use serde::{Deserialize, Serialize};
+use trickblock_common::abi::protection;
+
+use crate::{
+    kernel::{Attached, FilterError, Hooks, Maps, Pins, Tally},
+    table::{Entry, fingerprint},
+};
+
+/// Version of the JSON.
+pub const SCHEMA: u32 = 1;
+
+/// How the filter is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Active,
+    /// It filters, but something needs attention: see `problems`.
+    Degraded,
+    /// Switched off by `trickblock off`: nothing is filtered.
+    Off,
+}
+
+/// Everything there is to know at a glance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub schema: u32,
+    pub state: State,
+    /// Why the state is not `active`, one sentence each.
+    pub problems: Vec<String>,
+    pub daemon: Option<Daemon>,
+    /// `drop` or `monitor`, for all feeds together.
+    pub mode: String,
+    pub interfaces: Vec<InterfaceStatus>,
+    pub indicators: Indicators,
+    /// Whole-set swaps since the table was made.
+    pub generation: u64,
+    /// SHA-256 over the rule set, equal for equal sets.
+    pub fingerprint: String,
+    pub feeds: Vec<FeedStatus>,
+    /// Prefixes on the never-block list.
+    pub never_block: usize,
+    pub counters: Vec<Count>,
+    pub events: EventStatus,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Daemon {
+    pub pid: u32,
+    pub version: String,
+    pub started_at: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    pub name: String,
+    pub ifindex: Option<u32>,
+    /// `native` or `generic`; null while not attached.
+    pub mode: Option<String>,
+    pub role: Option<String>,
+    pub attached: bool,
+    /// Why it is generic, or why it is not attached.
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Indicators {
+    pub total: usize,
+    pub v4: usize,
+    pub v6: usize,
+    /// Those with a port or protocol.
+    pub ports: usize,
+    /// Those that only count.
+    pub monitor: usize,
+    /// Table entries in use and available; an indicator takes one or two.
+    pub entries_v4: u64,
+    pub entries_v6: u64,
+    pub capacity_v4: u64,
+    pub capacity_v6: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FeedStatus {
+    pub name: String,
+    pub location: String,
+    /// `waiting`, `ok`, `stale` (a last good copy is in force) or `failed` (nothing is).
+    pub state: String,
+    pub action: String,
+    pub format: Option<String>,
+    /// Distinct rows in force.
+    pub indicators: u64,
+    pub rejected: u64,
+    pub ignored: u64,
+    pub refused: u64,
+    /// When a body was last accepted or found unchanged.
+    pub last_ok: Option<String>,
+    pub last_error: Option<String>,
+    pub warnings: Vec<String>,
+}
+
+/// Packets with one reason and side.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Count {
+    pub reason: String,
+    pub side: Option<String>,
+    pub verdict: String,
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl From<Tally> for Count {
+    fn from(tally: Tally) -> Self {
+        Self {
+            reason: tally.reason.name().to_owned(),
+            side: tally.side.name().map(str::to_owned),
+            verdict: tally.reason.verdict().name().to_owned(),
+            packets: tally.packets,
+            bytes: tally.bytes,
+        }
+    }
+}
+
+/// Events since the filter was loaded.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct EventStatus {
+    /// Read by this daemon.
+    pub read: u64,
+    /// Held back by the rate limit.
+    pub limited: u64,
+    /// Lost because the ring was full.
+    pub lost: u64,
+}
+
+impl Status {
+    /// What the maps and links say, without a daemon.
+    pub fn of_kernel(maps: &Maps, entries: &[Entry], hooks: &Hooks) -> Result<Self, FilterError> {
+        let lost = maps.lost()?;
+        let monitor = maps.settings()?.monitor != 0;
+        let never = maps.never_block()?;
+        Ok(Self {
+            schema: SCHEMA,
+            state: State::Active,
+            problems: Vec::new(),
+            daemon: None,
+            mode: if monitor { "monitor" } else { "drop" }.to_owned(),
+            interfaces: interfaces(hooks)?,
+            indicators: Indicators::of(maps, entries)?,
+            generation: maps.generation()?,
+            fingerprint: fingerprint(entries),
+            feeds: Vec::new(),
+            never_block: never
+                .iter()
+                .filter(|(_, value)| *value != protection::NONE)
+                .count(),
+            counters: maps.counters()?.into_iter().map(Count::from).collect(),
+            events: EventStatus {
+                read: 0,
+                limited: lost.limited,
+                lost: lost.full,
+            },
+        })
+    }
+
+    /// The status of a filter whose daemon is gone, from its pins.
+    pub fn of_pins(pins: &Pins) -> Result<Self, FilterError> {
+        let maps = Maps::open(pins)?;
+        let mut status = Self::of_kernel(&maps, &maps.entries()?, &Hooks::new(pins.clone()))?;
+        status.problem("no daemon is running: the filter stays on, but its feeds are not refreshed; start one with `trickblock run`");
+        status.settle();
+        Ok(status)
+    }
+
+    pub fn problem(&mut self, text: impl Into<String>) {
+        self.problems.push(text.into());
+    }
+
+    /// Derives the state from problems and interfaces.
+    pub fn settle(&mut self) {
+        let switched_off = self
+            .interfaces
+            .iter()
+            .any(|interface| interface.note.as_deref() == Some(SWITCHED_OFF));
+        let attached = self.interfaces.iter().any(|interface| interface.attached);
+        if switched_off && !attached {
+            self.state = State::Off;
+            self.problem("the filter is switched off: nothing is dropped until `trickblock on`");
+        } else if !self.problems.is_empty() {
+            self.state = State::Degraded;
+        }
+    }
+}
+
+/// The note of an interface that `trickblock off` detached.
+pub const SWITCHED_OFF: &str = "switched off";
+
+fn interfaces(hooks: &Hooks) -> Result<Vec<InterfaceStatus>, FilterError> {
+    let attached = hooks.attached()?.into_iter().map(InterfaceStatus::from);
+    let off = hooks
+        .switched_off()
+        .into_iter()
+        .map(|name| InterfaceStatus::detached(name, SWITCHED_OFF));
+    Ok(attached.chain(off).collect())
+}
+
+impl InterfaceStatus {
+    pub fn detached(name: String, note: impl Into<String>) -> Self {
+        Self {
+            name,
+            ifindex: None,
+            mode: None,
+            role: None,
+            attached: false,
+            note: Some(note.into()),
+        }
+    }
+}
+
+impl From<Attached> for InterfaceStatus {
+    fn from(attached: Attached) -> Self {
+        Self {
+            name: attached.name,
+            ifindex: Some(attached.ifindex),
+            mode: Some(attached.mode.name().to_owned()),
+            role: None,
+            attached: true,
+            note: attached.note,
+        }
+    }
+}
+
+impl Indicators {
+    fn of(maps: &Maps, entries: &[Entry]) -> Result<Self, FilterError> {
+        let count = |is: fn(&&Entry) -> bool| entries.iter().filter(is).count();
+        let (entries_v4, entries_v6) = maps.used()?;
+        let (capacity_v4, capacity_v6) = maps.geometry().capacity();
+        let v6 = count(|entry| entry.indicator.prefix.network().is_ipv6());
+        Ok(Self {
+            total: entries.len(),
+            v4: entries.len() - v6,
+            v6,
+            ports: count(|entry| {
+                entry.indicator.port.is_some() || entry.indicator.protocol.is_some()
+            }),
+            monitor: count(|entry| !entry.drop),
+            entries_v4,
+            entries_v6,
+            capacity_v4,
+            capacity_v6,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! `trickblock why`: what happens to traffic with an address, and because of whom.
+
+use std::{net::IpAddr, num::NonZeroU16, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use trickblock_common::{
+    Outcome, Reason, Transport,
+    abi::{NO_INDICATOR, protection},
+};
+
+use crate::{
+    indicator::{Indicator, Protocol},
+    table::{Entry, Snapshot},
+};
+
+/// One end of a packet: `203.0.113.7`, `203.0.113.7:443`, `[2001:db8::1]:443/udp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub address: IpAddr,
+    pub port: Option<NonZeroU16>,
+    pub protocol: Option<Protocol>,
+}
+
+/// The text is not an address with an optional port and protocol.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{text}` is not an address: {reason}; write IP, IP:PORT or IP:PORT/PROTO, with IPv6 in brackets before a port"
+)]
+pub struct NoTarget {
+    text: String,
+    reason: String,
+}
+
+impl FromStr for Target {
+    type Err = NoTarget;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |reason: String| NoTarget {
+            text: text.to_owned(),
+            reason,
+        };
+        let indicator: Indicator = text.parse().map_err(|error| wrong(format!("{error}")))?;
+        let Indicator {
+            prefix,
+            protocol,
+            port,
+        } = indicator;
+        if prefix.prefix_len() != prefix.max_prefix_len() {
+            return Err(wrong(format!(
+                "{prefix} is a whole prefix, ask for one address of it"
+            )));
+        }
+        Ok(Self {
+            address: prefix.addr(),
+            port,
+            protocol,
+        })
+    }
+}
+
+/// The answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Why {
+    pub schema: u32,
+    pub target: String,
+    /// Of a packet to (or from) the target: `drop`, `monitor` or `pass`.
+    pub verdict: String,
+    pub reason: String,
+    pub explanation: String,
+    /// The indicator that decides.
+    pub indicator: Option<Listed>,
+    /// All other indicators that hold the address, with whatever port.
+    pub also: Vec<Listed>,
+    /// The never-block prefix that holds the address.
+    pub protected_by: Option<Protected>,
+    /// Rows of feeds that a guard refused and that hold the address.
+    pub refused: Vec<RefusedRow>,
+}
+
+/// An indicator in force.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listed {
+    pub indicator: String,
+    pub action: String,
+    /// Packets that it matched.
+    pub hits: u64,
+    pub family: Option<String>,
+    pub first_seen: Option<String>,
+    pub last_seen: Option<String>,
+    /// Empty where no daemon runs: only it knows the feeds.
+    pub sources: Vec<Origin>,
+}
+
+/// A row of a feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub feed: String,
+    pub line: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Protected {
+    pub prefix: String,
+    /// `hard`: nothing drops; `own`: only indicators with a port do.
+    pub protection: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RefusedRow {
+    pub feed: String,
+    pub line: u32,
+    pub indicator: String,
+    pub guard: String,
+    pub reason: String,
+}
+
+/// What the table and the never-block list say; `describe` adds what only the daemon knows.
+pub fn explain(
+    target: &Target,
+    snapshot: &Snapshot,
+    entries: &[Entry],
+    mut describe: impl FnMut(&Entry) -> Listed,
+) -> Why {
+    let outcome = judge(target, snapshot);
+    let reason = Reason::from_number(outcome.reason()).unwrap_or(Reason::Miss);
+    let holding = entries
+        .iter()
+        .filter(|entry| entry.indicator.prefix.contains(&target.address));
+    let (deciding, also): (Vec<&Entry>, Vec<&Entry>) = holding
+        .partition(|entry| outcome.indicator() != NO_INDICATOR && entry.id == outcome.indicator());
+    Why {
+        schema: super::status::SCHEMA,
+        target: target_text(target),
+        verdict: reason.verdict().name().to_owned(),
+        reason: reason.name().to_owned(),
+        explanation: reason.explanation().trim().to_owned(),
+        indicator: deciding.first().map(|entry| describe(entry)),
+        also: also.into_iter().map(describe).collect(),
+        protected_by: snapshot.protection(target.address).map(protected),
+        refused: Vec::new(),
+    }
+}
+
+/// Without a protocol, the one of TCP and UDP that fares worse.
+fn judge(target: &Target, snapshot: &Snapshot) -> Outcome {
+    let ask = |protocol: u8| {
+        let transport = match target.port {
+            Some(port) => Transport::known(protocol, 0, port.get()),
+            None => Transport::unknown(protocol, Reason::NoPorts),
+        };
+        snapshot.judge_destination(target.address, transport)
+    };
+    match target.protocol {
+        Some(protocol) => ask(protocol.0),
+        None if target.port.is_none() => ask(0),
+        None => {
+            let (tcp, udp) = (ask(Protocol::TCP.0), ask(Protocol::UDP.0));
+            if Reason::drops(udp.reason()) && !Reason::drops(tcp.reason()) || tcp == Outcome::MISS {
+                udp
+            } else {
+                tcp
+            }
+        }
+    }
+}
+
+fn protected((prefix, value): (ipnet::IpNet, u32)) -> Protected {
+    let protection = if value == protection::OWN {
+        "own"
+    } else {
+        "hard"
+    };
+    Protected {
+        prefix: prefix.to_string(),
+        protection: protection.to_owned(),
+    }
+}
+
+fn target_text(target: &Target) -> String {
+    let address = match (target.address, target.port) {
+        (IpAddr::V6(address), Some(port)) => format!("[{address}]:{port}"),
+        (address, Some(port)) => format!("{address}:{port}"),
+        (address, None) => address.to_string(),
+    };
+    target
+        .protocol
+        .map_or(address.clone(), |protocol| format!("{address}/{protocol}"))
+}
