@@ -1,9 +1,15 @@
 //! The command line: one verb a file.
 
 pub mod check;
+mod daemon;
 mod exit;
+pub mod list;
 pub mod output;
 pub mod replay;
+pub mod run;
+pub mod status;
+pub mod switch;
+pub mod why;
 
 use std::{ffi::OsString, fmt::Display, io::Write};
 
@@ -23,6 +29,16 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Replay(replay::Args),
+    Run(run::Args),
+    Status(status::Args),
+    List(list::Args),
+    Why(why::Args),
+    /// Let everything pass: detach from every interface. Maps and counters stay; needs root.
+    Off(switch::Args),
+    /// Filter again after `off`; needs root.
+    On(switch::Args),
+    /// Read the configuration again and fetch every feed now; needs root.
+    Reload(switch::Args),
 }
 
 /// Runs one command line, program name first. Results go to `out`, complaints to `err`.
@@ -38,6 +54,13 @@ pub fn run(
     let done = match cli.command {
         Command::Check(args) => check::run(&args, out, err),
         Command::Replay(args) => replay::run(&args, out, err),
+        Command::Run(args) => run::run(&args, err),
+        Command::Status(args) => status::run(&args, out, err),
+        Command::List(args) => list::run(&args, out, err),
+        Command::Why(args) => why::run(&args, out, err),
+        Command::Off(args) => switch::off(&args, out, err),
+        Command::On(args) => switch::on(&args, out, err),
+        Command::Reload(args) => switch::reload(&args, out, err),
     };
     match done.and_then(|exit| out.flush().map(|()| exit)) {
         Ok(exit) => exit,

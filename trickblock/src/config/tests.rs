@@ -34,7 +34,7 @@ fn minimal_file_gets_every_default() {
             events_per_second: 1_000
         }
     );
-    assert_eq!(config.table.capacity.get(), 262_144);
+    assert_eq!(config.table.capacity, None);
     assert_eq!(
         config.interfaces,
         [Interface {
@@ -118,7 +118,7 @@ fn every_key_is_read() {
             events_per_second: 16
         }
     );
-    assert_eq!(config.table.capacity.get(), 1_000);
+    assert_eq!(config.table.capacity, NonZeroU32::new(1_000));
     assert_eq!(
         config.interfaces[1],
         Interface {
@@ -128,8 +128,8 @@ fn every_key_is_read() {
     );
     let feed = &config.feeds[0];
     assert_eq!(
-        (feed.format.as_deref(), feed.action),
-        (Some("feodo-csv"), Action::Monitor)
+        (feed.format, feed.action),
+        (Some(Format::FeodoCsv), Action::Monitor)
     );
     assert_eq!(feed.interval, Duration::from_millis(500));
     let Location::Http(spec) = &feed.location else {
@@ -225,7 +225,7 @@ fn each_mistake_is_named_with_its_fix() {
         (
             "[table]\ncapacity = 4000000000",
             "F:7:1:",
-            "the most is 16777216",
+            "the most is 4000000",
         ),
         ("[paths]\nstate = \"\"", "F:7:9:", "give it a path"),
         ("[paths]\nstate = 5", "F:7:9:", "is 5: it must be a string"),

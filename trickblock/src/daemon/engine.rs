@@ -1,6 +1,9 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use jiff::Timestamp;
 use trickblock_common::{Reason, Verdict, abi::Settings};
@@ -39,7 +42,7 @@ pub struct Engine {
     /// Sorted.
     pub live: Vec<Entry>,
     pub started: Timestamp,
-    pub events_read: u64,
+    pub events_read: Arc<AtomicU64>,
     guard: Guard,
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
@@ -47,6 +50,8 @@ pub struct Engine {
     inherited: BTreeMap<Indicator, bool>,
     /// Interfaces that could not be attached to, and why.
     pub unattached: BTreeMap<String, String>,
+    /// What is worth knowing of interfaces that are attached to.
+    pub notes: BTreeMap<String, String>,
 }
 
 impl Engine {
@@ -67,10 +72,11 @@ impl Engine {
                 .collect(),
             live,
             started: Timestamp::now(),
-            events_read: 0,
+            events_read: Arc::default(),
             guard,
             ids,
             unattached: BTreeMap::new(),
+            notes: BTreeMap::new(),
             config,
         };
         engine.settle_kernel()?;
@@ -171,7 +177,9 @@ impl Engine {
         for name in self.hooks.detach_others(&wanted)? {
             tracing::info!(interface = name, "detached: no longer configured, or gone");
         }
-        Ok(wanted.iter().filter_map(|name| self.attach(name)).collect())
+        let attached = wanted.iter().filter_map(|name| self.attach(name)).collect();
+        self.hooks.forget_other_versions()?;
+        Ok(attached)
     }
 
     fn attach(&mut self, name: &str) -> Option<Attached> {
@@ -181,6 +189,15 @@ impl Engine {
         {
             Ok(attached) => {
                 self.unattached.remove(name);
+                self.notes
+                    .extend(attached.note.clone().map(|note| (name.to_owned(), note)));
+                tracing::info!(
+                    interface = name,
+                    mode = attached.mode.name(),
+                    adopted = attached.adopted,
+                    note = attached.note,
+                    "attached"
+                );
                 Some(attached)
             }
             Err(error) => {
@@ -216,6 +233,13 @@ impl Engine {
             .iter()
             .filter_map(|name| self.attach(name))
             .collect())
+    }
+
+    /// `trickblock off`: everything passes. Returns the interfaces.
+    pub fn off(&mut self) -> Result<Vec<String>, FilterError> {
+        let names = self.hooks.off()?;
+        tracing::warn!(interfaces = ?names, "switched off: nothing is filtered");
+        Ok(names)
     }
 
     /// `trickblock on`: the program of this daemon, on every configured interface.

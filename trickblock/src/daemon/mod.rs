@@ -1,7 +1,42 @@
-//! The running filter: feeds kept fresh, the control socket.
+//! The running filter: feeds kept fresh, the set in force kept current, questions answered.
 
 pub mod client;
+mod contacts;
 pub mod control;
 pub mod engine;
+mod error;
 pub mod feeds;
+mod handler;
+mod main_loop;
 pub mod protocol;
+pub mod refresh;
+pub mod report;
+mod start;
+
+use std::path::PathBuf;
+
+pub use error::DaemonError;
+pub use handler::{Reloaded, Switched};
+
+use crate::{config::Config, kernel::check_privilege};
+
+/// Runs the daemon until SIGTERM or SIGINT; the filter stays on afterwards. `file` is read again on a
+/// reload.
+pub fn run(config: Config, file: Option<PathBuf>) -> Result<(), DaemonError> {
+    check_privilege()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DaemonError::Runtime)?;
+    let done = runtime.block_on(async {
+        let signals = main_loop::Signals::new().map_err(DaemonError::Runtime)?;
+        match start::start(config, file, signals).await? {
+            Some(daemon) => daemon.serve().await,
+            // Interrupted while starting.
+            None => Ok(()),
+        }
+    });
+    // A fetch that hangs must not hold up the end.
+    runtime.shutdown_background();
+    done
+}

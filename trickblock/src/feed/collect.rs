@@ -8,6 +8,9 @@ use super::{Format, NotAFeed, Parsed, Rejection, Row};
 
 /// Rejections kept with their text. The count goes on; a feed that has more is broken anyhow.
 const MAX_REJECTIONS: usize = 50_000;
+/// Twice the largest set the tables are made for. One short line can be a range of 254 prefixes,
+/// so the cap on the body's bytes does not bound this.
+const MAX_ROWS: usize = 2_000_000;
 const MAX_TEXT: usize = 120;
 const MAX_WARNINGS: usize = 100;
 /// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
@@ -20,6 +23,7 @@ pub(super) struct Collector {
     notes: [Noted; Note::COUNT],
     /// The body proves by itself that it is whole, so that no entries means none.
     authoritative: bool,
+    overflow: bool,
     expected: &'static str,
 }
 
@@ -72,16 +76,27 @@ impl Collector {
             last_family: None,
             notes: [Noted::default(); Note::COUNT],
             authoritative: false,
+            overflow: false,
             expected: "one address, prefix or address:port a line",
         }
     }
 
     pub(super) fn accept(&mut self, line: u32, indicator: Indicator, sighting: Sighting) {
-        self.parsed.rows.push(Row {
+        if self.parsed.rows.len() >= MAX_ROWS {
+            self.overflow = true;
+            return;
+        }
+        let row = Row {
             line,
             indicator,
             sighting,
-        });
+        };
+        self.parsed.rows.push(row);
+    }
+
+    /// Nothing more is taken, and the body will be refused.
+    pub(super) fn is_full(&self) -> bool {
+        self.overflow
     }
 
     pub(super) fn ignore(&mut self) {
@@ -157,6 +172,9 @@ impl Collector {
     }
 
     pub(super) fn finish(mut self) -> Result<Parsed, NotAFeed> {
+        if self.overflow {
+            return Err(NotAFeed::TooMany { most: MAX_ROWS });
+        }
         let total = self.parsed.total();
         let confirmed = self.authoritative || self.parsed.complete == Some(true);
         if total == 0 && !confirmed {

@@ -71,10 +71,9 @@ fn is_json(start: &str) -> bool {
 }
 
 fn json(start: &str) -> Result<Format, NotAFeed> {
-    let is_array = start.starts_with('[');
+    let array = start.strip_prefix('[').map(str::trim);
     let first = start.split_once('}').map_or(start, |(first, _)| first);
-    let is_empty = start.split_whitespace().collect::<String>() == "[]";
-    if is_array && (first.contains("\"ip_address\"") || is_empty) {
+    if array == Some("]") || (array.is_some() && first.contains("\"ip_address\"")) {
         return Ok(Format::FeodoJson);
     }
     let head = start

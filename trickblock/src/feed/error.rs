@@ -39,6 +39,11 @@ pub enum NotAFeed {
         "the body is not {format}: {reason}; leave the format out to have it detected, or give the right one"
     )]
     Mismatch { format: Format, reason: String },
+    #[error(
+        "there are more than {most} entries: no list of C2 servers is that long, so split it into \
+         several feeds if it is right"
+    )]
+    TooMany { most: usize },
     #[error("{}", majority(.0))]
     MostlyMalformed(Box<Parsed>),
 }

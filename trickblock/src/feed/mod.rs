@@ -145,3 +145,6 @@ pub fn parse(body: &[u8], forced: Option<Format>) -> Result<Parsed, NotAFeed> {
     format::read(&text.text, format, &mut out)?;
     out.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,6 +224,12 @@ impl Hooks {
         self.pins.switched_off()
     }
 
+    /// Removes what a filter of another ABI version left, once its links were taken over.
+    pub fn forget_other_versions(&self) -> Result<(), FilterError> {
+        let failed = FilterError::io("remove old pins below", self.pins.root().display());
+        self.pins.remove_other_versions().map_err(failed)
+    }
+
     /// Makes `off` undone without attaching anywhere.
     pub fn forget_switched_off(&self) -> Result<(), FilterError> {
         let marks = self

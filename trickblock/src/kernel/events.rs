@@ -1,8 +1,12 @@
 //! The event ring.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::{
+    io,
+    os::fd::{AsRawFd, RawFd},
+};
 
 use aya::maps::{MapData, RingBuf};
+use tokio::io::unix::AsyncFd;
 use trickblock_common::abi::Event;
 
 use super::{FilterError, Pins};
@@ -21,6 +25,12 @@ impl Events {
     pub fn open(pins: &Pins) -> Result<Self, FilterError> {
         let data = MapData::from_pin(pins.map("EVENTS")).map_err(FilterError::map("EVENTS"))?;
         Self::new(aya::maps::Map::from_map_data(data).map_err(FilterError::map("EVENTS"))?)
+    }
+
+    /// For waiting in an event loop. Must be called inside a tokio runtime with I/O.
+    pub fn watched(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: the ring owns its descriptor and hands out the same one until it is dropped.
+        unsafe { AsyncFd::register(self) }.map_err(io::Error::from)
     }
 
     /// The next event, `None` where none waits.

@@ -91,6 +91,21 @@ pub struct Listed {
     pub sources: Vec<Origin>,
 }
 
+impl Listed {
+    /// Without what only the daemon knows.
+    pub fn of_entry(entry: &Entry, hits: u64) -> Self {
+        Self {
+            indicator: entry.indicator.to_string(),
+            action: if entry.drop { "drop" } else { "monitor" }.to_owned(),
+            hits,
+            family: None,
+            first_seen: None,
+            last_seen: None,
+            sources: Vec::new(),
+        }
+    }
+}
+
 /// A row of a feed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
             complete: complete(set),
             indicators: &rules.rules,
             rejections: rejections(set, rules),
-            warnings: warnings(set),
+            warnings: warnings(set, rules),
             set,
         }
     }
@@ -225,14 +225,18 @@ fn rejections<'a>(set: &'a Set, rules: &'a RuleSet) -> Vec<Line<'a>> {
     lines
 }
 
-fn warnings(set: &Set) -> Vec<String> {
+fn warnings(set: &Set, rules: &RuleSet) -> Vec<String> {
     let of_feeds = set.feeds.iter().flat_map(|(file, parsed)| {
-        parsed
-            .warnings
-            .iter()
-            .map(move |warning| format!("{file}: {warning}"))
+        let warnings = parsed.warnings.iter();
+        warnings.map(move |warning| format!("{file}: {warning}"))
     });
-    of_feeds.chain(set.skipped.iter().cloned()).collect()
+    let listed = rules.refusals.len();
+    let unlisted = u64::try_from(listed).is_ok_and(|listed| listed < rules.refused);
+    let capped = unlisted.then(|| format!("only the first {listed} refused rows are listed"));
+    of_feeds
+        .chain(set.skipped.iter().cloned())
+        .chain(capped)
+        .collect()
 }
 
 /// Written one by one: a second list of a million would double the memory.

@@ -74,6 +74,9 @@ pub(super) fn file(out: &mut Collector, line: u32, text: &str, shown: &str) {
         }
         Ok(Entry::Range(prefixes)) => {
             for prefix in prefixes {
+                if out.is_full() {
+                    break;
+                }
                 out.accept(
                     line,
                     Indicator::new(prefix, None, None),

@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 
 use ipnet::IpNet;
 
+use super::entry::unquote;
 use crate::{
     feed::collect::{Collector, Note},
     indicator::{Indicator, Malformed, Seen, Sighting, address, port},
@@ -33,7 +34,8 @@ pub(super) fn file(out: &mut Collector, line: u32, shown: &str, server: &Server<
 }
 
 fn indicator(server: &Server<'_>) -> Result<Indicator, Malformed> {
-    let host = address(server.address.trim())?;
+    // Quotes inside quotes are what republished copies of the CSV carry.
+    let host = address(unquote(server.address.trim()))?;
     let port: Option<NonZeroU16> = server.port.map(|text| port(text.trim())).transpose()?;
     Ok(Indicator::new(IpNet::from(host), None, port))
 }

@@ -155,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn an_address_in_doubled_quotes_is_still_an_address() {
+        let body = format!("{HEADER}\n\"\",\"\"\"192.0.2.1\"\"\",\"443\"\n");
+        let parsed = parse(body.as_bytes(), None).unwrap();
+        assert_eq!(parsed.rows[0].indicator.to_string(), "192.0.2.1/32:443");
+    }
+
+    #[test]
     fn columns_are_found_by_name_even_in_a_comment() {
         let body = "# Firstseen,DstIP,DstPort,LastOnline,Malware\n2020-01-01 00:00:00,192.0.2.1,447,2020-02-01,Heodo\n";
         let parsed = parse(body.as_bytes(), None).unwrap();

@@ -25,8 +25,9 @@ pub(super) fn read_feodo(text: &str, out: &mut Collector) {
 
 /// The number in Feodo Tracker's footer: ` END 375 entries`, without its `#`.
 pub(in crate::feed) fn footer(comment: &str) -> Option<u64> {
-    let mut words = comment.split_whitespace();
-    let (end, number, entries) = (words.next()?, words.next()?, words.next()?);
+    let mut words = comment.split(|c: char| c.is_whitespace() || matches!(c, '(' | ')'));
+    let mut word = || words.find(|word| !word.is_empty());
+    let (end, number, entries) = (word()?, word()?, word()?);
     let is_footer = end == "END" && entries.starts_with("entr");
     number.parse().ok().filter(|_| is_footer)
 }

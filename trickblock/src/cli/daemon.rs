@@ -1,0 +1,62 @@
+//! How the other verbs find the daemon and its pins.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Exit, failed};
+use crate::daemon::{
+    client::{self, ClientError},
+    protocol::{Code, Request, Verb},
+};
+
+/// Where the daemon is. The defaults are those of the configuration.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Place {
+    /// The daemon's control socket.
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = "/run/trickblock/control.sock"
+    )]
+    pub socket: PathBuf,
+    /// The directory of the filter's pins, asked where no daemon runs.
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/trickblock")]
+    pub pins: PathBuf,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The daemon's answer; `None` where no daemon runs.
+pub(super) fn ask(place: &Place, verb: Verb, args: Value) -> Result<Option<Value>, ClientError> {
+    match client::call(&place.socket, &Request::new(verb, args)) {
+        Ok(value) => Ok(Some(value)),
+        Err(ClientError::NoDaemon { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What an answer holds, as the type that the verb knows.
+pub(super) fn typed<T: DeserializeOwned>(value: &Value) -> io::Result<T> {
+    T::deserialize(value).map_err(|error| io::Error::other(format!("the daemon's answer is not understood ({error}): use the trickblock command of its version")))
+}
+
+/// The exit code of a call that brought no data.
+pub(super) fn refused(err: &mut dyn Write, error: &ClientError) -> Exit {
+    let exit = failed(err, error);
+    match error {
+        ClientError::Refused(refusal) if refusal.code == Code::Denied => Exit::Refused,
+        _ => exit,
+    }
+}
+
+/// One JSON document and a newline.
+pub(super) fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}

@@ -1,0 +1,158 @@
+//! `trickblock status`: is it filtering, what, and is all well?
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::{
+    Exit,
+    daemon::{Place, ask, refused, typed, write_json},
+    failed,
+};
+use crate::{
+    daemon::protocol::Verb,
+    kernel::Pins,
+    observe::{Status, status::State},
+};
+
+/// Say whether the filter is on, what it holds, how the feeds are, and what it stopped.
+///
+/// Exit codes: 0 active, 4 degraded or switched off, 1 neither daemon nor pinned filter.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let status = match ask(&args.place, Verb::Status, Value::Null) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => match Status::of_pins(&Pins::new(&args.place.pins)) {
+            Ok(status) => status,
+            Err(error) => return Ok(failed(err, &error)),
+        },
+        Err(error) => return Ok(refused(err, &error)),
+    };
+    if args.place.json {
+        write_json(out, &status)?;
+    } else {
+        write_text(out, &status)?;
+    }
+    Ok(match status.state {
+        State::Active => Exit::Ok,
+        State::Degraded | State::Off => Exit::Degraded,
+    })
+}
+
+fn write_text(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    let state = match status.state {
+        State::Active => "active",
+        State::Degraded => "DEGRADED",
+        State::Off => "OFF",
+    };
+    let daemon = status.daemon.as_ref().map_or_else(
+        || "no daemon".to_owned(),
+        |daemon| {
+            format!(
+                "daemon {} (pid {}) since {}",
+                daemon.version, daemon.pid, daemon.started_at
+            )
+        },
+    );
+    writeln!(out, "trickblock  {state}, mode {}, {daemon}", status.mode)?;
+    for problem in &status.problems {
+        writeln!(out, "  ! {problem}")?;
+    }
+    write_interfaces(out, status)?;
+    write_set(out, status)?;
+    write_feeds(out, status)?;
+    write_counters(out, status)
+}
+
+fn write_interfaces(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n{:<16} {:<8} {:<8} note",
+        "interface", "mode", "role"
+    )?;
+    for interface in &status.interfaces {
+        let mode = interface.mode.as_deref().unwrap_or("-");
+        let role = interface.role.as_deref().unwrap_or("-");
+        let note = interface.note.as_deref().unwrap_or("");
+        writeln!(
+            out,
+            "{}",
+            format!("{:<16} {mode:<8} {role:<8} {note}", interface.name).trim_end()
+        )?;
+    }
+    Ok(())
+}
+
+fn write_set(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    let set = &status.indicators;
+    writeln!(
+        out,
+        "\n{} indicators ({} IPv4, {} IPv6; {} with a port, {} only monitored), generation {}",
+        set.total, set.v4, set.v6, set.ports, set.monitor, status.generation
+    )?;
+    writeln!(
+        out,
+        "{} of {} IPv4 and {} of {} IPv6 table entries used; {} prefixes are never blocked",
+        set.entries_v4, set.capacity_v4, set.entries_v6, set.capacity_v6, status.never_block
+    )
+}
+
+fn write_feeds(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    if status.feeds.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:<16} {:<8} {:>10} {:>8} {:>8} {:<20} source",
+        "feed", "state", "indicators", "rejected", "refused", "last ok"
+    )?;
+    for feed in &status.feeds {
+        let last_ok = feed
+            .last_ok
+            .as_deref()
+            .and_then(|at| at.get(..19))
+            .unwrap_or("never");
+        writeln!(
+            out,
+            "{:<16} {:<8} {:>10} {:>8} {:>8} {:<20} {}",
+            feed.name,
+            feed.state,
+            feed.indicators,
+            feed.rejected,
+            feed.refused,
+            last_ok,
+            feed.location
+        )?;
+    }
+    Ok(())
+}
+
+fn write_counters(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    if status.counters.is_empty() {
+        return writeln!(out, "\nno packet matched anything yet");
+    }
+    writeln!(
+        out,
+        "\n{:<8} {:<28} {:<12} {:>12} {:>14}",
+        "verdict", "reason", "side", "packets", "bytes"
+    )?;
+    for count in &status.counters {
+        let side = count.side.as_deref().unwrap_or("-");
+        writeln!(
+            out,
+            "{:<8} {:<28} {side:<12} {:>12} {:>14}",
+            count.verdict, count.reason, count.packets, count.bytes
+        )?;
+    }
+    let events = &status.events;
+    writeln!(
+        out,
+        "\nevents: {} read, {} held back by the rate limit, {} lost",
+        events.read, events.limited, events.lost
+    )
+}

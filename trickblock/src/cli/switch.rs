@@ -1,0 +1,110 @@
+//! `trickblock off`, `on` and `reload`: the verbs that change the filter.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::{
+    Exit,
+    daemon::{Place, ask, refused, typed, write_json},
+    failed,
+};
+use crate::{
+    daemon::{Reloaded, Switched, protocol::Verb},
+    kernel::{Hooks, ModeChoice, Pins},
+};
+
+/// Arguments of all three.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Detaches everywhere. Works without a daemon too: the pins say where the filter is.
+pub fn off(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let switched: Switched = match ask(&args.place, Verb::Off, Value::Null) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => match hooks(args).off() {
+            Ok(interfaces) => Switched {
+                interfaces,
+                failed: Vec::new(),
+            },
+            Err(error) => return Ok(failed(err, &error)),
+        },
+        Err(error) => return Ok(refused(err, &error)),
+    };
+    report(args, &switched, "off: nothing is filtered on", out, err)
+}
+
+/// Attaches again.
+pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let switched: Switched = match ask(&args.place, Verb::On, Value::Null) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => match hooks(args).on(ModeChoice::Auto) {
+            Ok(attached) => Switched {
+                interfaces: attached.into_iter().map(|on| on.name).collect(),
+                failed: Vec::new(),
+            },
+            Err(error) => return Ok(failed(err, &error)),
+        },
+        Err(error) => return Ok(refused(err, &error)),
+    };
+    report(args, &switched, "on: filtering", out, err)
+}
+
+fn hooks(args: &Args) -> Hooks {
+    Hooks::new(Pins::new(&args.place.pins))
+}
+
+fn report(
+    args: &Args,
+    switched: &Switched,
+    what: &str,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Exit> {
+    if args.place.json {
+        write_json(out, switched)?;
+    } else if switched.interfaces.is_empty() {
+        writeln!(out, "nothing to do: no interface is concerned")?;
+    } else {
+        writeln!(out, "{what} {}", switched.interfaces.join(", "))?;
+    }
+    for reason in &switched.failed {
+        failed(err, reason);
+    }
+    Ok(if switched.failed.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Degraded
+    })
+}
+
+/// Reads the configuration again and fetches every feed now.
+pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let reloaded: Reloaded = match ask(&args.place, Verb::Reload, Value::Null) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => {
+            let reason = format!(
+                "{}: no daemon listens there: start it with `trickblock run`, or name its socket with `--socket`",
+                args.place.socket.display()
+            );
+            return Ok(failed(err, &reason));
+        }
+        Err(error) => return Ok(refused(err, &error)),
+    };
+    if args.place.json {
+        write_json(out, &reloaded)?;
+    } else {
+        writeln!(out, "reloaded: {} indicators in force", reloaded.indicators)?;
+    }
+    for reason in &reloaded.failed {
+        failed(err, reason);
+    }
+    Ok(if reloaded.failed.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Degraded
+    })
+}

@@ -1,0 +1,125 @@
+//! `trickblock why`: what happens to traffic with an address, and because of whom.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::{
+    Exit,
+    daemon::{Place, ask, refused, typed, write_json},
+    failed,
+};
+use crate::{
+    daemon::protocol::Verb,
+    kernel::{FilterError, Maps, Pins},
+    observe::{
+        Why,
+        why::{Listed, NoTarget, Target, explain},
+    },
+};
+
+/// Explain the verdict on traffic with an address: indicator, feed, row, guard, hits.
+///
+/// The lookup is the kernel's own code, over the table in force.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// IP, IP:PORT or IP:PORT/PROTO; IPv6 in brackets before a port.
+    #[arg(value_name = "IP[:PORT][/PROTO]")]
+    pub target: String,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    let target = match args.target.parse::<Target>() {
+        Ok(target) => target,
+        Err(error) => return Ok(usage(err, &error)),
+    };
+    let why: Why = match ask(&args.place, Verb::Why, json!({ "target": args.target })) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => match of_pins(&target, &Pins::new(&args.place.pins)) {
+            Ok(why) => why,
+            Err(error) => return Ok(failed(err, &error)),
+        },
+        Err(error) => return Ok(refused(err, &error)),
+    };
+    if args.place.json {
+        write_json(out, &why)?;
+    } else {
+        write_text(out, &why)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn usage(err: &mut dyn Write, error: &NoTarget) -> Exit {
+    failed(err, error);
+    Exit::Usage
+}
+
+fn of_pins(target: &Target, pins: &Pins) -> Result<Why, FilterError> {
+    let maps = Maps::open(pins)?;
+    let entries = maps.entries()?;
+    let hits = |id: u32| {
+        maps.hits([id])
+            .ok()
+            .and_then(|hits| hits.first().copied())
+            .unwrap_or(0)
+    };
+    Ok(explain(target, &maps.snapshot()?, &entries, |entry| {
+        Listed::of_entry(entry, hits(entry.id))
+    }))
+}
+
+fn write_text(out: &mut dyn Write, why: &Why) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: {} ({}). {}",
+        why.target,
+        why.verdict.to_uppercase(),
+        why.reason,
+        why.explanation
+    )?;
+    if let Some(listed) = &why.indicator {
+        write_listed(out, "because of", listed)?;
+    }
+    for listed in &why.also {
+        write_listed(out, "also listed", listed)?;
+    }
+    if let Some(protected) = &why.protected_by {
+        writeln!(
+            out,
+            "  protected by {} ({})",
+            protected.prefix, protected.protection
+        )?;
+    }
+    for row in &why.refused {
+        writeln!(
+            out,
+            "  refused: {} of {}:{} by guard {}: {}",
+            row.indicator, row.feed, row.line, row.guard, row.reason
+        )?;
+    }
+    Ok(())
+}
+
+fn write_listed(out: &mut dyn Write, how: &str, listed: &Listed) -> io::Result<()> {
+    writeln!(
+        out,
+        "  {how} {} ({}), {} hits",
+        listed.indicator, listed.action, listed.hits
+    )?;
+    let facts = [
+        ("family", &listed.family),
+        ("first seen", &listed.first_seen),
+        ("last seen", &listed.last_seen),
+    ];
+    for (name, fact) in facts {
+        if let Some(fact) = fact {
+            writeln!(out, "    {name} {fact}")?;
+        }
+    }
+    for origin in &listed.sources {
+        writeln!(out, "    feed {}, line {}", origin.feed, origin.line)?;
+    }
+    Ok(())
+}

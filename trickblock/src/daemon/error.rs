@@ -1,0 +1,26 @@
+//! Why the daemon does not start, or ends.
+
+use std::{io, path::PathBuf};
+
+use super::{control::BindError, engine::Held};
+use crate::kernel::FilterError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error(transparent)]
+    Held(#[from] Held),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("none of the interfaces can be filtered: {}", .0.join("; "))]
+    NoInterface(Vec<String>),
+    #[error("allow file {path}: {reason}; nothing is blocked or changed before it is mended")]
+    Allow { path: PathBuf, reason: String },
+    #[error("the runtime failed: {0}")]
+    Runtime(#[source] io::Error),
+    #[error(
+        "the control socket failed: {0}; start trickblock again, the filter stays on meanwhile"
+    )]
+    Control(#[source] io::Error),
+}

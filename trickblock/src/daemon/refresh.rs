@@ -1,0 +1,184 @@
+//! Keeps feeds fresh: one task per feed fetches it, waits, and tells the main loop, which
+//! parses the body and says whether it accepts it.
+//!
+//! Only an accepted body is stored and only its validators are sent, so a bad body neither
+//! replaces the last good one nor hides behind `304 Not Modified` for ever.
+
+mod pace;
+mod task;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{mpsc, oneshot, watch as channel},
+    task::JoinSet,
+};
+
+use self::task::Task;
+use crate::{
+    config::FeedConfig,
+    feed::{
+        cache::{Cache, CacheError},
+        source::{Body, Location, Source, SourceError},
+    },
+};
+
+/// What one task keeps fresh.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Names the last good copy.
+    pub name: String,
+    pub location: Location,
+    /// Between two fetches of a URL; files are watched.
+    pub interval: Duration,
+}
+
+impl From<&FeedConfig> for Job {
+    fn from(feed: &FeedConfig) -> Self {
+        Self {
+            name: feed.name.clone(),
+            location: feed.location.clone(),
+            interval: feed.interval,
+        }
+    }
+}
+
+/// Something happened to a feed.
+#[derive(Debug)]
+pub struct FeedEvent {
+    /// Position in the jobs that [`Refresher::start`] was given.
+    pub feed: usize,
+    pub at: Timestamp,
+    /// The latest [`Refresher::reload`] that this attempt answers; 0 before the first.
+    pub round: u64,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug)]
+pub enum Outcome {
+    /// A body to parse. The task waits until `judge` is answered (or dropped, which refuses).
+    Loaded {
+        body: Body,
+        from: Origin,
+        judge: Judge,
+    },
+    /// The source confirms the accepted body: by 304, or by sending the same bytes again.
+    NotModified,
+    /// The accepted body, if any, stays in force. `retry_in` is `None` where a change of the
+    /// file is waited for.
+    Failed {
+        error: FetchError,
+        retry_in: Option<Duration>,
+    },
+    /// The last good copy was written, or will not survive a restart; it is tried again.
+    Stored(Result<(), CacheError>),
+}
+
+/// Where a body comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The last good copy on disk: stale until the source answers.
+    Cache {
+        /// When the source last confirmed it.
+        fetched_at: Timestamp,
+        /// The format it was accepted as.
+        format: Option<String>,
+    },
+    Fetch,
+}
+
+/// A feed could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error("the fetch ended without a result: report this as a bug, with the log")]
+    Lost,
+}
+
+/// Answers for a body. Dropping it refuses.
+#[derive(Debug)]
+pub struct Judge(oneshot::Sender<Accepted>);
+
+impl Judge {
+    /// The body is in force: it becomes the last good copy, remembered as this format.
+    pub fn accept(self, format: Option<String>) {
+        // A task that is gone has no use for the answer.
+        self.0.send(Accepted { format }).ok();
+    }
+
+    /// The body is not in force; the next fetch asks for all of it again.
+    pub fn refuse(self) {
+        drop(self);
+    }
+}
+
+#[derive(Debug)]
+struct Accepted {
+    format: Option<String>,
+}
+
+/// The running tasks. Dropping it ends them, like [`Self::stop`], without waiting.
+#[derive(Debug)]
+pub struct Refresher {
+    rounds: channel::Sender<u64>,
+    sources: Vec<Arc<Source>>,
+    tasks: JoinSet<()>,
+}
+
+impl Refresher {
+    /// Starts a task per job. Each first sends the last good copy, if there is one, then
+    /// fetches at once. Must be called inside a tokio runtime with time.
+    pub fn start(jobs: Vec<Job>, cache: &Cache, events: &mpsc::Sender<FeedEvent>) -> Self {
+        let rounds = channel::Sender::new(0);
+        let mut refresher = Self {
+            rounds,
+            sources: Vec::new(),
+            tasks: JoinSet::new(),
+        };
+        for (feed, job) in jobs.into_iter().enumerate() {
+            let source = Arc::new(Source::new(&job.location));
+            refresher.sources.push(Arc::clone(&source));
+            let task = Task::new(
+                feed,
+                job,
+                source,
+                cache.clone(),
+                events.clone(),
+                refresher.rounds.subscribe(),
+            );
+            refresher.tasks.spawn(task.run());
+        }
+        refresher
+    }
+
+    /// Fetches all feeds now, also those that wait after a failure. Returns the round:
+    /// once every feed has sent an event of at least this round, the reload is done.
+    pub fn reload(&self) -> u64 {
+        self.rounds
+            .send_modify(|round| *round = round.saturating_add(1));
+        *self.rounds.borrow()
+    }
+
+    /// Ends all tasks, also those in the middle of a fetch.
+    pub async fn stop(mut self) {
+        self.interrupt();
+        self.tasks.shutdown().await;
+    }
+
+    fn interrupt(&self) {
+        for source in &self.sources {
+            source.stop();
+        }
+    }
+}
+
+impl Drop for Refresher {
+    fn drop(&mut self) {
+        self.interrupt();
+    }
+}

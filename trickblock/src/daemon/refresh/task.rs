@@ -1,0 +1,265 @@
+//! The life of one feed.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{mpsc, oneshot, watch as channel},
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
+
+use super::{Accepted, FeedEvent, FetchError, Job, Judge, Origin, Outcome, pace, watch};
+use crate::feed::{
+    cache::{Cache, CacheError, Stored},
+    source::{Body, Fetched, Location, Source, SourceError, Stamp, Validators},
+};
+
+/// How often the copy on disk is told that it was confirmed.
+const CONFIRM_EVERY: Duration = Duration::from_secs(60);
+
+/// The main loop is gone, so the task ends as well.
+struct Gone;
+
+pub(super) struct Task {
+    feed: usize,
+    job: Job,
+    source: Arc<Source>,
+    cache: Cache,
+    events: mpsc::Sender<FeedEvent>,
+    rounds: channel::Receiver<u64>,
+    round: u64,
+    /// Of the accepted body.
+    validators: Validators,
+    accepted: Option<[u8; 32]>,
+    /// Accepted, but not on disk yet.
+    unsaved: Option<Arc<Stored>>,
+    /// When the copy on disk was last written or confirmed.
+    confirmed: Option<Instant>,
+    /// State of the files when they were last read.
+    stamp: Option<Stamp>,
+    failures: u32,
+}
+
+impl Task {
+    pub(super) fn new(
+        feed: usize,
+        job: Job,
+        source: Arc<Source>,
+        cache: Cache,
+        events: mpsc::Sender<FeedEvent>,
+        rounds: channel::Receiver<u64>,
+    ) -> Self {
+        let validators = Validators::default();
+        let (accepted, unsaved, confirmed, stamp) = (None, None, None, None);
+        Self {
+            feed,
+            job,
+            source,
+            cache,
+            events,
+            rounds,
+            round: 0,
+            validators,
+            accepted,
+            unsaved,
+            confirmed,
+            stamp,
+            failures: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        // The only error is that nobody listens any more.
+        self.live().await.ok();
+    }
+
+    async fn live(&mut self) -> Result<(), Gone> {
+        self.restore().await?;
+        loop {
+            self.round = *self.rounds.borrow_and_update();
+            let pause = self.attempt().await?;
+            self.wait(pause).await?;
+        }
+    }
+
+    /// Offers the last good copy. One of another source under the same name is none.
+    async fn restore(&mut self) -> Result<(), Gone> {
+        let (cache, name) = (self.cache.clone(), self.job.name.clone());
+        let stored = match spawn_blocking(move || cache.load(&name)).await {
+            Ok(Ok(Some(stored))) if stored.origin == self.job.location.identity() => stored,
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => return self.failed(error.into(), Some(Duration::ZERO)).await,
+            Err(_) => return self.failed(FetchError::Lost, Some(Duration::ZERO)).await,
+        };
+        let digest = stored.body.digest();
+        let from = Origin::Cache {
+            fetched_at: stored.fetched_at,
+            format: stored.format,
+        };
+        if self.judge(stored.body, from).await?.is_some() {
+            self.validators = stored.validators;
+            self.accepted = Some(digest);
+        }
+        Ok(())
+    }
+
+    /// One fetch and what follows from it; returns the pause until the next, `None` where a
+    /// change of the file is waited for.
+    async fn attempt(&mut self) -> Result<Option<Duration>, Gone> {
+        self.stamp = watch::stamp(&self.source).await;
+        match self.fetch().await {
+            Ok(fetched) => {
+                self.failures = 0;
+                self.settle(fetched).await?;
+                Ok(self.is_http().then(|| pace::jittered(self.job.interval)))
+            }
+            Err(error) => {
+                self.failures = self.failures.saturating_add(1);
+                let pause = self.retry_in(&error);
+                self.failed(error, pause).await?;
+                Ok(pause)
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Fetched, FetchError> {
+        let (source, validators) = (Arc::clone(&self.source), self.validators.clone());
+        match spawn_blocking(move || source.fetch(&validators)).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(FetchError::Lost),
+        }
+    }
+
+    /// A file that is not there is waited for; what else may go wrong may also pass by itself.
+    fn retry_in(&self, error: &FetchError) -> Option<Duration> {
+        let retry_after = match error {
+            FetchError::Source(SourceError { retry_after, .. }) => *retry_after,
+            FetchError::Cache(_) | FetchError::Lost => None,
+        };
+        if !self.is_http() && self.stamp.is_none() {
+            return None;
+        }
+        let pause = pace::pause(self.job.interval, self.failures, retry_after);
+        Some(pace::jittered_above(pause, retry_after))
+    }
+
+    async fn settle(&mut self, fetched: Fetched) -> Result<(), Gone> {
+        let Fetched::Body { body, validators } = fetched else {
+            return self.not_modified().await;
+        };
+        let digest = body.digest();
+        if self.accepted == Some(digest) {
+            self.validators = validators;
+            return self.not_modified().await;
+        }
+        // Until it is accepted, the next request must not be conditional on this body, nor
+        // on the one before it: a source that goes back to that one has to be heard.
+        self.validators = Validators::default();
+        let copy = body.clone();
+        let Some(Accepted { format }) = self.judge(body, Origin::Fetch).await? else {
+            self.accepted = None;
+            return Ok(());
+        };
+        self.validators = validators.clone();
+        self.accepted = Some(digest);
+        let origin = self.job.location.identity();
+        let stored = Stored {
+            body: copy,
+            validators,
+            fetched_at: Timestamp::now(),
+            format,
+            origin,
+        };
+        self.store(Arc::new(stored)).await
+    }
+
+    async fn judge(&self, body: Body, from: Origin) -> Result<Option<Accepted>, Gone> {
+        let (judge, verdict) = oneshot::channel();
+        self.send(Outcome::Loaded {
+            body,
+            from,
+            judge: Judge(judge),
+        })
+        .await?;
+        Ok(verdict.await.ok())
+    }
+
+    /// Writes the copy, and keeps it in memory for another attempt if that fails.
+    async fn store(&mut self, stored: Arc<Stored>) -> Result<(), Gone> {
+        let (cache, name, copy) = (
+            self.cache.clone(),
+            self.job.name.clone(),
+            Arc::clone(&stored),
+        );
+        let result = self.on_disk(move || cache.store(&name, &copy)).await?;
+        self.unsaved = result.is_err().then_some(stored);
+        self.send(Outcome::Stored(result)).await
+    }
+
+    async fn not_modified(&mut self) -> Result<(), Gone> {
+        self.send(Outcome::NotModified).await?;
+        if self
+            .confirmed
+            .is_some_and(|at| at.elapsed() < CONFIRM_EVERY)
+        {
+            return Ok(());
+        }
+        if let Some(stored) = self.unsaved.take() {
+            return self.store(stored).await;
+        }
+        let (cache, name, now) = (self.cache.clone(), self.job.name.clone(), Timestamp::now());
+        let result = self.on_disk(move || cache.confirm(&name, now)).await?;
+        self.send(Outcome::Stored(result)).await
+    }
+
+    async fn on_disk(
+        &mut self,
+        work: impl FnOnce() -> Result<(), CacheError> + Send + 'static,
+    ) -> Result<Result<(), CacheError>, Gone> {
+        self.confirmed = Some(Instant::now());
+        // Only a panic, or the end of the runtime, leaves no result.
+        spawn_blocking(work).await.map_err(|_| Gone)
+    }
+
+    /// Until the pause is over, the files change, or a reload is asked for.
+    async fn wait(&mut self, pause: Option<Duration>) -> Result<(), Gone> {
+        let timer = async {
+            match pause {
+                Some(pause) => sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        let http = self.is_http();
+        let change = async {
+            if http {
+                std::future::pending().await
+            } else {
+                watch::changed(&self.source, self.stamp.as_ref()).await;
+            }
+        };
+        tokio::select! {
+            () = timer => Ok(()),
+            () = change => Ok(()),
+            reload = self.rounds.changed() => reload.map_err(|_| Gone),
+        }
+    }
+
+    async fn failed(&self, error: FetchError, retry_in: Option<Duration>) -> Result<(), Gone> {
+        self.send(Outcome::Failed { error, retry_in }).await
+    }
+
+    async fn send(&self, outcome: Outcome) -> Result<(), Gone> {
+        let event = FeedEvent {
+            feed: self.feed,
+            at: Timestamp::now(),
+            round: self.round,
+            outcome,
+        };
+        self.events.send(event).await.map_err(|_| Gone)
+    }
+
+    fn is_http(&self) -> bool {
+        matches!(self.job.location, Location::Http(_))
+    }
+}

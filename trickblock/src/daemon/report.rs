@@ -1,0 +1,216 @@
+//! Answers of the reading verbs.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::{engine::Engine, feeds::Feed};
+use crate::{
+    indicator::Seen,
+    kernel::FilterError,
+    observe::{
+        Status, Why,
+        status::{Daemon, FeedStatus, InterfaceStatus, SCHEMA},
+        why::{self, Listed, Origin, RefusedRow, Target},
+    },
+    policy::{Rule, RuleSet, Source},
+    table::Entry,
+};
+
+/// The answer to `list`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct List {
+    pub schema: u32,
+    pub indicators: Vec<Listed>,
+}
+
+impl Engine {
+    pub fn status(&self) -> Result<Status, FilterError> {
+        let mut status = Status::of_kernel(&self.filter.maps, &self.live, &self.hooks)?;
+        status.daemon = Some(Daemon {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started.to_string(),
+        });
+        status.events.read = self.events_read.load(Ordering::Relaxed);
+        self.add_interfaces(&mut status);
+        self.add_feeds(&mut status);
+        status.settle();
+        Ok(status)
+    }
+
+    fn add_interfaces(&self, status: &mut Status) {
+        for configured in &self.config.interfaces {
+            let known = status
+                .interfaces
+                .iter_mut()
+                .find(|interface| interface.name == configured.name);
+            let role = serde_json::to_value(configured.role)
+                .ok()
+                .and_then(|role| role.as_str().map(str::to_owned));
+            if let Some(interface) = known {
+                interface.role = role;
+                let noted = self
+                    .notes
+                    .get(&configured.name)
+                    .filter(|_| interface.note.is_none());
+                interface.note = noted.cloned().or(interface.note.take());
+                continue;
+            }
+            let reason = self
+                .unattached
+                .get(&configured.name)
+                .map_or("not attached", String::as_str);
+            let mut interface = InterfaceStatus::detached(configured.name.clone(), reason);
+            interface.role = role;
+            status.problem(format!(
+                "interface {} is not filtered: {reason}",
+                configured.name
+            ));
+            status.interfaces.push(interface);
+        }
+    }
+
+    fn add_feeds(&self, status: &mut Status) {
+        let refused = self.refused_by_label();
+        for feed in &self.feeds {
+            let summary = summary(feed, &self.rules, &refused);
+            if summary.state != "ok" {
+                let why = summary
+                    .last_error
+                    .as_deref()
+                    .unwrap_or("nothing was fetched yet");
+                status.problem(format!("feed {} is {}: {why}", summary.name, summary.state));
+            }
+            if let Some(error) = &feed.store_error {
+                status.problem(format!("feed {}: {error}", summary.name));
+            }
+            status.feeds.push(summary);
+        }
+    }
+
+    fn refused_by_label(&self) -> BTreeMap<u32, u64> {
+        self.rules
+            .refusals
+            .iter()
+            .fold(BTreeMap::new(), |mut counts, refused| {
+                *counts.entry(refused.source.feed).or_default() += 1;
+                counts
+            })
+    }
+
+    /// All indicators in force, sorted.
+    pub fn list(&self) -> Result<List, FilterError> {
+        let hits = self
+            .filter
+            .maps
+            .hits(self.live.iter().map(|entry| entry.id))?;
+        let indicators = self
+            .live
+            .iter()
+            .zip(hits)
+            .map(|(entry, hits)| self.listed(entry, hits))
+            .collect();
+        Ok(List {
+            schema: SCHEMA,
+            indicators,
+        })
+    }
+
+    pub fn why(&self, target: &Target) -> Result<Why, FilterError> {
+        let snapshot = self.filter.maps.snapshot()?;
+        let mut why = why::explain(target, &snapshot, &self.live, |entry| {
+            let hits = self
+                .filter
+                .maps
+                .hits([entry.id])
+                .ok()
+                .and_then(|hits| hits.first().copied());
+            self.listed(entry, hits.unwrap_or(0))
+        });
+        let refused = self
+            .rules
+            .refusals
+            .iter()
+            .filter(|refused| refused.indicator.prefix.contains(&target.address));
+        why.refused = refused
+            .map(|refused| RefusedRow {
+                feed: self.label(refused.source),
+                line: refused.source.line,
+                indicator: refused.indicator.to_string(),
+                guard: refused.refusal.guard.to_owned(),
+                reason: refused.refusal.reason.clone(),
+            })
+            .collect();
+        Ok(why)
+    }
+
+    fn listed(&self, entry: &Entry, hits: u64) -> Listed {
+        let rule = self.rule(entry);
+        let mut listed = Listed::of_entry(entry, hits);
+        if let Some(rule) = rule {
+            let seen = |seen: Option<Seen>| seen.map(|seen| seen.to_string());
+            listed.family = rule.sighting.family.as_deref().map(str::to_owned);
+            listed.first_seen = seen(rule.sighting.first_seen);
+            listed.last_seen = seen(rule.sighting.last_seen);
+            let sources = rule.sources.as_slice().iter();
+            listed.sources = sources
+                .map(|source| Origin {
+                    feed: self.label(*source),
+                    line: source.line,
+                })
+                .collect();
+        }
+        listed
+    }
+
+    fn rule(&self, entry: &Entry) -> Option<&Rule> {
+        let rules = &self.rules.rules;
+        rules
+            .binary_search_by_key(&entry.indicator, |rule| rule.indicator)
+            .ok()
+            .and_then(|index| rules.get(index))
+    }
+
+    fn label(&self, source: Source) -> String {
+        let label = usize::try_from(source.feed)
+            .ok()
+            .and_then(|index| self.rules.feeds.get(index));
+        label.map_or_else(String::new, ToString::to_string)
+    }
+}
+
+fn summary(feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u64>) -> FeedStatus {
+    let parts = feed
+        .content
+        .as_ref()
+        .map_or(&[][..], |content| &content.parts);
+    let labels: Vec<u32> = (0_u32..)
+        .zip(&rules.feeds)
+        .filter(|(_, label)| parts.iter().any(|part| part.label == **label))
+        .map(|(index, _)| index)
+        .collect();
+    let of_feed = |rule: &&Rule| {
+        rule.sources
+            .as_slice()
+            .iter()
+            .any(|source| labels.contains(&source.feed))
+    };
+    FeedStatus {
+        name: feed.config.name.clone(),
+        location: feed.location(),
+        state: feed.state().to_owned(),
+        action: feed.config.action.to_string(),
+        format: feed.format().map(|format| format.to_string()),
+        indicators: rules.rules.iter().filter(of_feed).count() as u64,
+        rejected: parts.iter().map(|part| part.rejected).sum(),
+        ignored: parts.iter().map(|part| part.ignored).sum(),
+        refused: labels.iter().filter_map(|label| refused.get(label)).sum(),
+        last_ok: feed.last_ok.map(|at| at.to_string()),
+        last_error: feed.last_error.clone(),
+        warnings: feed
+            .content
+            .as_ref()
+            .map_or_else(Vec::new, |content| content.warnings.clone()),
+    }
+}
