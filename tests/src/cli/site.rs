@@ -75,7 +75,7 @@ impl Site {
         let (state, socket) = (self.state(), self.socket());
         let paths = format!(
             "[paths]\nstate = {state:?}\nsocket = {socket:?}\npins = {:?}\n",
-            self.pins
+            self.pins()
         );
         let config = self.config();
         fs::write(&config, paths + rest).with_context(|| config.display().to_string())
