@@ -1,8 +1,7 @@
 //! A running daemon.
 
 use std::{
-    fs::{self, OpenOptions},
-    path::PathBuf,
+    fs::OpenOptions,
     process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -47,7 +46,7 @@ impl Daemon {
 
     /// Starts it and does not wait for anything. Its output is appended to the site's log.
     pub fn spawn(site: &Site, netns: Option<&Netns>) -> anyhow::Result<Self> {
-        let path = log_path(site);
+        let path = site.log_path();
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.with_context(|| path.display().to_string())?;
         let mut command = command(netns)?;
@@ -88,7 +87,7 @@ impl Daemon {
 
     /// Everything it and its predecessors on the same site wrote.
     pub fn log(&self) -> String {
-        fs::read_to_string(log_path(&self.site)).unwrap_or_else(|error| format!("no log: {error}"))
+        self.site.log()
     }
 
     /// Sends SIGTERM and waits at most `timeout` for the end.
@@ -131,7 +130,3 @@ impl Drop for Daemon {
 }
 
 const START: Duration = Duration::from_secs(30);
-
-fn log_path(site: &Site) -> PathBuf {
-    site.dir().join("daemon.log")
-}

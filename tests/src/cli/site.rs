@@ -75,7 +75,7 @@ impl Site {
         let (state, socket) = (self.state(), self.socket());
         let paths = format!(
             "[paths]\nstate = {state:?}\nsocket = {socket:?}\npins = {:?}\n",
-            self.pins
+            self.pins()
         );
         let config = self.config();
         fs::write(&config, paths + rest).with_context(|| config.display().to_string())
@@ -92,6 +92,15 @@ impl Site {
             self.pins().into(),
         ]);
         Run::new(all)
+    }
+
+    /// What this site's daemons wrote, one after the other.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_else(|error| format!("no log: {error}"))
+    }
+
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.dir().join("daemon.log")
     }
 
     /// Every pin of this site, sorted; empty once the filter is off.
