@@ -45,6 +45,7 @@ fn refused(attach: Attach, mode: &str, choice: ModeChoice) {
     assert_eq!(links.count(), 0, "nothing was pinned");
     // Once it is gone, the way is free.
     drop(link);
+    site.wait_for_xdp_mode("");
     site.attach(&mut filter, choice).unwrap();
     assert_eq!(site.wire.passes(C2, 3), 0);
 }

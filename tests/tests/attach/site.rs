@@ -1,6 +1,10 @@
 //! One filtered interface: a wire, a pin directory, and two servers that are listed.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use trickblock::{
     kernel::{Attached, Capacity, Filter, FilterError, ModeChoice},
@@ -45,6 +49,19 @@ impl Site {
 
     pub fn attach(&self, filter: &mut Filter, choice: ModeChoice) -> Result<Attached, FilterError> {
         self.inside(|| filter.attach(&self.interface, choice))
+    }
+
+    /// The kernel frees a closed link a moment later.
+    pub fn wait_for_xdp_mode(&self, mode: &str) {
+        let start = Instant::now();
+        while self.xdp_mode() != mode {
+            assert!(
+                start.elapsed() < Duration::from_secs(5),
+                "still {}",
+                self.xdp_mode()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What `ip` calls the attachment: `xdp`, `xdpgeneric`, or nothing.

@@ -19,7 +19,7 @@ use trickblock_common::{
 
 use super::{
     Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, abi, check_privilege,
-    error::chain, maps::identify, sys,
+    error::chain, maps::identify, outgrown::Outgrown, sys,
 };
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/trickblock-ebpf"));
@@ -66,6 +66,8 @@ pub struct Filter {
     pub maps: Maps,
     pub events: Events,
     hooks: Option<Hooks>,
+    /// The smaller maps that this filter replaces, as long as a program may count in them.
+    outgrown: Option<Outgrown>,
 }
 
 impl Filter {
@@ -76,7 +78,7 @@ impl Filter {
         check_privilege()?;
         pins.create()?;
         pins.check_maps()?;
-        let stage = Stage::new(pins, capacity)?;
+        let mut stage = Stage::new(pins, capacity)?;
         let mut filter = stage.load()?;
         stage.settle(pins)?;
         filter.pin_program(pins)?;
@@ -125,7 +127,11 @@ impl Filter {
             name: name.to_owned(),
             reason: "a private filter is never attached".to_owned(),
         })?;
-        hooks.attach(self.program()?, name, choice)
+        let attached = hooks.attach(self.program()?, name, choice)?;
+        if let Some(outgrown) = &mut self.outgrown {
+            outgrown.catch_up(&self.maps)?;
+        }
+        Ok(attached)
     }
 
     /// Verified instructions of the program, where the kernel tells.
@@ -249,7 +255,7 @@ impl Stage {
         })
     }
 
-    fn load(&self) -> Result<Filter, FilterError> {
+    fn load(&mut self) -> Result<Filter, FilterError> {
         let names = abi::SHAPES.iter().map(|shape| shape.name);
         let paths: Vec<(&str, PathBuf)> = names.map(|name| (name, self.path(name))).collect();
         let geometry = self.geometry.to_words();
@@ -277,9 +283,11 @@ impl Stage {
         }
         let mut ebpf = loader.load(OBJECT).map_err(|error| load_error(&error))?;
         let maps = Maps::take(&mut ebpf)?;
-        if let Some(old) = &self.outgrown {
-            maps.inherit(old, random_seed())?;
-        }
+        let outgrown = self
+            .outgrown
+            .take()
+            .map(|old| Outgrown::move_into(old, &maps, random_seed()))
+            .transpose()?;
         let events = ebpf.take_map("EVENTS").ok_or(FilterError::Map {
             map: "EVENTS",
             reason: "absent".to_owned(),
@@ -289,6 +297,7 @@ impl Stage {
             maps,
             events: Events::new(events)?,
             hooks: None,
+            outgrown,
         };
         filter
             .program()?

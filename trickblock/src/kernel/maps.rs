@@ -164,18 +164,6 @@ impl Maps {
         Ok(next)
     }
 
-    /// Takes over what `old` has in force, ids and hits included.
-    pub(super) fn inherit(&self, old: &Self, seed: u64) -> Result<(), FilterError> {
-        let entries = old.entries()?;
-        self.swap(&entries, &[], seed)?;
-        let (from, to) = (old.hits_mapping()?, self.hits_mapping()?);
-        entries
-            .iter()
-            .map(|entry| u64::from(entry.id))
-            .for_each(|id| to.store(id, from.load(id)));
-        Ok(())
-    }
-
     fn hits_mapping(&self) -> Result<Mapping, FilterError> {
         let entries = self
             .hits
@@ -189,6 +177,15 @@ impl Maps {
     fn zero_hits(&self, ids: &[u32]) -> Result<(), FilterError> {
         let hits = self.hits_mapping()?;
         ids.iter().for_each(|id| hits.store(u64::from(*id), 0));
+        Ok(())
+    }
+
+    /// Adds to the counters of some ids, while the program does too.
+    pub(super) fn add_hits(&self, growth: &[(u32, u64)]) -> Result<(), FilterError> {
+        let hits = self.hits_mapping()?;
+        growth
+            .iter()
+            .for_each(|(id, count)| hits.add(u64::from(*id), *count));
         Ok(())
     }
 
