@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
-use super::{Site, command, wait};
+use super::{Run, Site, command, wait};
 use crate::{netns::Netns, sys};
 
 /// A `trickblock run`, killed on drop, and also when the thread that started it ends.
@@ -31,12 +31,12 @@ impl Daemon {
             if let Some(status) = daemon.child.try_wait().context("waitpid")? {
                 bail!("the daemon ended with {status}\n{}", daemon.log());
             }
-            if daemon.answers() {
+            let Err(why) = daemon.answers() else {
                 return Ok(daemon);
-            }
+            };
             if Instant::now() >= deadline {
                 bail!(
-                    "the daemon did not answer within {START:?}\n{}",
+                    "the daemon did not answer within {START:?}: {why:#}\n{}",
                     daemon.log()
                 );
             }
@@ -78,11 +78,7 @@ impl Daemon {
 
     /// What `trickblock status --json` prints.
     pub fn status(&self) -> anyhow::Result<Value> {
-        let mut run = self.site.verb("status", &["--json"]);
-        if let Some(netns) = &self.netns {
-            run = run.within(netns);
-        }
-        run.output()?.json()
+        self.verb("status", &["--json"]).output()?.json()
     }
 
     /// Everything it and its predecessors on the same site wrote.
@@ -112,12 +108,26 @@ impl Daemon {
     }
 
     /// Another daemon of a restart may still answer: only the own pid counts.
-    fn answers(&self) -> bool {
-        let pid = self
-            .status()
-            .ok()
-            .and_then(|status| status["daemon"]["pid"].as_u64());
-        pid == Some(u64::from(self.pid()))
+    fn answers(&self) -> anyhow::Result<()> {
+        let status = self
+            .verb("status", &["--json"])
+            .timeout(ANSWER)
+            .output()?
+            .json()?;
+        let (own, pid) = (self.pid(), &status["daemon"]["pid"]);
+        ensure!(
+            pid.as_u64() == Some(own.into()),
+            "its pid is {own}, {pid} answers"
+        );
+        Ok(())
+    }
+
+    fn verb(&self, verb: &str, arguments: &[&str]) -> Run {
+        let run = self.site.verb(verb, arguments);
+        match &self.netns {
+            Some(netns) => run.within(netns),
+            None => run,
+        }
     }
 }
 
@@ -130,3 +140,5 @@ impl Drop for Daemon {
 }
 
 const START: Duration = Duration::from_secs(30);
+/// One question of many: a daemon that is stuck must not hold up the end of [`START`].
+const ANSWER: Duration = Duration::from_secs(5);

@@ -103,7 +103,7 @@ impl Site {
         self.dir().join("daemon.log")
     }
 
-    /// Every pin of this site, sorted; empty once the filter is off.
+    /// Every pin of this site, sorted.
     pub fn pinned(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         collect_files(self.pins(), &mut found)
