@@ -3,10 +3,15 @@
 //! Nothing here is shared with the code under test: packets, addresses and counts are made and
 //! judged by other code than the filter's own, so that an error there cannot hide itself.
 
+pub mod bpf;
+pub mod child;
 pub mod cli;
 pub mod demo;
 pub mod harness;
+pub mod http;
+pub mod kernel;
 pub mod needs;
 pub mod netns;
 pub mod packet;
 pub mod sys;
+pub mod wire;

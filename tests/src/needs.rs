@@ -4,9 +4,7 @@ use std::{env, fs, os::fd::OwnedFd, path::PathBuf, process::Command, sync::OnceL
 
 use anyhow::{Context as _, ensure};
 
-use crate::{netns::Lab, sys};
-
-mod bpf;
+use crate::{bpf, netns::Lab, sys};
 
 /// Something that not every machine or user has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +30,22 @@ impl Need {
         let (slot, attempt): (usize, fn() -> anyhow::Result<()>) = match self {
             Self::Root => (0, root),
             Self::Netns => (1, network_namespace),
-            Self::Bpf => (2, || bpf::create_map().map(drop)),
+            Self::Bpf => (2, || {
+                bpf::create_map(bpf::MapShape::new(bpf::ARRAY, 4, 8, 1, 0)).map(drop)
+            }),
             Self::BpfFs => (3, bpf_file_system),
             Self::Xdp => (4, native_xdp),
             Self::Corpus => (5, || corpus_dir().map(drop)),
         };
+        // One line, since that is what a report of skipped tests has room for.
+        let reason = |error| {
+            format!("{error:#}")
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         TRIED[slot]
-            .get_or_init(|| attempt().err().map(|error| format!("{error:#}")))
+            .get_or_init(|| attempt().err().map(reason))
             .clone()
     }
 }

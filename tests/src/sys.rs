@@ -112,6 +112,31 @@ pub fn packet_socket() -> io::Result<OwnedFd> {
     check(done).map(|_| socket)
 }
 
+/// A socket that sends whole frames out of the interface with this index, and receives none.
+pub fn frame_socket(index: u32) -> io::Result<OwnedFd> {
+    // SAFETY: socket takes three numbers.
+    let fd =
+        check(unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: `fd` was just opened and belongs to nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: all-zero bytes are a valid sockaddr_ll.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
+    let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(io::Error::other)?;
+    // SAFETY: the pointer and the length describe `address`, which outlives the call.
+    check(unsafe { libc::bind(fd, (&raw const address).cast(), length) }).map(|_| socket)
+}
+
+/// Sends one frame through a [`frame_socket`].
+pub fn send_frame(socket: &OwnedFd, frame: &[u8]) -> io::Result<()> {
+    // SAFETY: the pointer and the length describe `frame`, which outlives the call.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+    usize::try_from(sent)
+        .map(drop)
+        .map_err(|_| io::Error::last_os_error())
+}
+
 /// Reads one frame that was sent *to* this namespace; `None` for its own outgoing ones.
 pub fn receive_incoming(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     // SAFETY: all-zero bytes are a valid sockaddr_ll.

@@ -172,6 +172,13 @@ pub fn decide(to: Match, from: Match, host: u64, transport: Transport) -> Outcom
     if transport.failure() == Reason::BadVersion as u8 {
         return listed(to, from, Match::LISTED, Reason::BadVersion as u8);
     }
+    let hidden = transport.failure() == Reason::IncompleteFirstFragment as u8;
+    if hidden && !to.drops() && !from.drops() {
+        // Or an address that somebody else monitors would let through what its ports drop.
+        if to.has(Match::NARROW_DROP) || from.has(Match::NARROW_DROP) {
+            return listed(to, from, Match::NARROW_DROP, transport.failure());
+        }
+    }
     if !to.acts() && !from.acts() {
         return spared(to, from, transport.failure());
     }
@@ -198,13 +205,9 @@ pub fn decide(to: Match, from: Match, host: u64, transport: Transport) -> Outcom
 /// Nothing acts on the packet: why not?
 #[inline(always)]
 fn spared(to: Match, from: Match, failure: u8) -> Outcome {
-    if failure == Reason::IncompleteFirstFragment as u8 {
-        if to.has(Match::NARROW_DROP) || from.has(Match::NARROW_DROP) {
-            return listed(to, from, Match::NARROW_DROP, failure);
-        }
-        if to.has(Match::NARROW_MONITOR) || from.has(Match::NARROW_MONITOR) {
-            return listed(to, from, Match::NARROW_MONITOR, Reason::monitored(failure));
-        }
+    let monitored = to.has(Match::NARROW_MONITOR) || from.has(Match::NARROW_MONITOR);
+    if failure == Reason::IncompleteFirstFragment as u8 && monitored {
+        return listed(to, from, Match::NARROW_MONITOR, Reason::monitored(failure));
     }
     if to.has(Match::HARD) || from.has(Match::HARD) {
         return listed(to, from, Match::HARD, Reason::NeverBlock as u8);

@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, bail};
 
 /// The `trickblock` binary, built once per process, in the profile and target directory of the
-/// running program: cargo builds binaries only for tests of their own package.
+/// running program: cargo builds binaries only for tests of their own package. Both packages are
+/// named, since with one alone features, and thereby half the build, would differ.
 /// `TRICKBLOCK_BIN` names another one to use as it is.
 pub fn binary() -> anyhow::Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -35,13 +36,13 @@ fn build() -> anyhow::Result<PathBuf> {
     let output = Command::new(cargo)
         .args([
             "build",
+            "--bins",
             "--package",
             "trickblock",
-            "--bin",
-            "trickblock",
-            "--profile",
-            profile,
+            "--package",
+            "trickblock-tests",
         ])
+        .args(["--profile", profile])
         .arg("--target-dir")
         .arg(target_dir)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

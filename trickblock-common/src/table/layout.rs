@@ -71,8 +71,9 @@ impl Geometry {
         let (buckets_v4, buckets_v6) = (buckets(v4), buckets(v6));
         let at_v4 = BLOOM + bloom;
         let at_v6 = at_v4 + buckets_v4 * SLOTS * SLOT_V4;
-        // Whole pages, so that a half can be mapped alone.
-        let half = (at_v6 + buckets_v6 * SLOTS * SLOT_V6).next_multiple_of(PREAMBLE);
+        // One bucket more than is used, since the verifier's bound on an index is that much coarser,
+        // and whole pages, so that a half can be mapped alone.
+        let half = (at_v6 + (buckets_v6 + 1) * SLOTS * SLOT_V6).next_multiple_of(PREAMBLE);
         Some(Self {
             bloom,
             buckets_v4,
@@ -167,6 +168,17 @@ mod tests {
         assert_eq!(Geometry::for_entries(6_000_001, 0), None);
         assert_eq!(Geometry::for_entries(0, 3_000_001), None);
         assert_eq!(Geometry::for_entries(u64::MAX, u64::MAX), None);
+    }
+
+    /// The verifier bounds `bucket * 16` by `buckets * 16 - 1`, not by `(buckets - 1) * 16`: where
+    /// the last bucket ended with the value, the program was refused.
+    #[test]
+    fn the_last_bucket_never_ends_with_the_half() {
+        for entries in 0..3_000 {
+            let geometry = Geometry::for_entries(entries * 7, entries * 3).expect("in range");
+            let last = geometry.at_v6 + geometry.buckets_v6 * SLOTS * SLOT_V6;
+            assert!(geometry.half >= last + SLOTS * SLOT_V6, "{entries}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
     FilterError, Mode, Pins,
     error::chain,
     netlink::{self, Interface},
+    refusal::refused,
     sys,
 };
 
@@ -101,10 +102,12 @@ impl Hooks {
                 layer: interface.layer,
             });
         }
-        match self.adopt(program, &interface)? {
-            Some(attached) => Ok(attached),
-            None => self.attach_new(program, &interface, choice),
-        }
+        let attached = match self.adopt(program, &interface)? {
+            Some(attached) => attached,
+            None => self.attach_new(program, &interface, choice)?,
+        };
+        let _ = fs::remove_dir(self.pins.switched_off_mark(name));
+        Ok(attached)
     }
 
     fn adopt(
@@ -128,14 +131,40 @@ impl Hooks {
     }
 
     /// Gives the pin the place and name of today: it may come from another ABI version, or the
-    /// interface was renamed.
+    /// interface was renamed. A pin that is there already takes the old place, since it may hold the
+    /// link of an interface that is now called otherwise.
     fn repin(&self, path: &Path, name: &str) -> Result<(), FilterError> {
         let wanted = self.pins.link(name);
         if path == wanted {
             return Ok(());
         }
         let failed = FilterError::io("move pin", path.display());
-        fs::rename(path, wanted).map_err(failed)
+        if !wanted.exists() {
+            return fs::rename(path, wanted).map_err(failed);
+        }
+        sys::exchange(path, &wanted).map_err(failed)?;
+        match self.look(path)? {
+            Some(_) => Ok(()),
+            None => unpin(path),
+        }
+    }
+
+    /// Frees the pin path of an interface that is about to get its first link: what is pinned there
+    /// belongs to one that is gone, or that has another name now and must stay filtered.
+    fn vacate(&self, path: &Path) -> Result<(), FilterError> {
+        // Each turn gives one pin its right name.
+        for _ in 0..=self.pins.pinned_links().len() {
+            if !path.exists() {
+                return Ok(());
+            }
+            match self.look(path)? {
+                Some(renamed) if self.pins.link(&renamed.name) != path => {
+                    self.repin(path, &renamed.name)?;
+                }
+                _ => return unpin(path),
+            }
+        }
+        Ok(())
     }
 
     fn attach_new(
@@ -170,18 +199,11 @@ impl Hooks {
             },
         };
         let path = self.pins.link(name);
-        // A pin of that name belongs to an interface that is gone: look() would have found it.
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(FilterError::io("remove", path.display())(error));
-            }
-            _ => {}
-        }
+        self.vacate(&path)?;
         link.pin(&path).map_err(|error| FilterError::Attach {
             name: name.clone(),
             reason: chain(&error),
         })?;
-        let _ = fs::remove_dir(self.pins.switched_off_mark(name));
         Ok(Attached {
             name: name.clone(),
             ifindex: interface.index,
@@ -195,20 +217,19 @@ impl Hooks {
     /// the names.
     pub fn detach_others(&self, keep: &[String]) -> Result<Vec<String>, FilterError> {
         let others = self
-            .pins
-            .pinned_links()
+            .links()?
             .into_iter()
-            .filter(|(_, name)| !keep.contains(name));
+            .filter(|link| !keep.contains(&link.name));
         others
-            .map(|(path, name)| detach(&path).map(|()| name))
+            .map(|link| detach(&link.path).map(|()| link.name))
             .collect()
     }
 
     /// `trickblock off`: detaches everywhere and remembers where. Returns the names.
     pub fn off(&self) -> Result<Vec<String>, FilterError> {
-        let names = self.detach_others(&[])?;
-        for name in &names {
-            let dir = self.pins.switched_off_mark(name);
+        // Marked first: whatever interrupts this, `on` undoes it.
+        for link in self.links()?.iter().filter(|link| link.live) {
+            let dir = self.pins.switched_off_mark(&link.name);
             match fs::create_dir(&dir) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(FilterError::io("create directory", dir.display())(error));
@@ -216,7 +237,21 @@ impl Hooks {
                 _ => {}
             }
         }
-        Ok(names)
+        self.detach_others(&[])
+    }
+
+    /// Every pinned link, under the name that its interface has now.
+    fn links(&self) -> Result<Vec<Link>, FilterError> {
+        let pinned = self.pins.pinned_links().into_iter();
+        let links = pinned.map(|(path, pinned_as)| {
+            let live = self.look(&path)?;
+            Ok(Link {
+                path,
+                live: live.is_some(),
+                name: live.map_or(pinned_as, |attached| attached.name),
+            })
+        });
+        links.collect()
     }
 
     /// Interfaces that `off` detached.
@@ -241,7 +276,8 @@ impl Hooks {
             .collect()
     }
 
-    /// `trickblock on`: attaches the pinned program where `off` detached it.
+    /// `trickblock on`: attaches the pinned program where `off` detached it; an error is returned
+    /// after all of them were tried.
     pub fn on(&self, choice: ModeChoice) -> Result<Vec<Attached>, FilterError> {
         let path = self.pins.program();
         if !path.exists() {
@@ -254,11 +290,21 @@ impl Hooks {
             hint: "",
         };
         let mut program = Xdp::from_pin(&path, XdpAttachType::Interface).map_err(load)?;
-        self.switched_off()
+        // One that fails must not keep the others off.
+        let tried: Vec<_> = self
+            .switched_off()
             .iter()
             .map(|name| self.attach(&mut program, name, choice))
-            .collect()
+            .collect();
+        tried.into_iter().collect()
     }
+}
+
+struct Link {
+    path: PathBuf,
+    name: String,
+    /// The interface is there, and the link on it.
+    live: bool,
 }
 
 fn present(index: u32) -> Result<Option<Interface>, FilterError> {
@@ -300,57 +346,16 @@ fn create(program: &mut Xdp, interface: &Interface, mode: XdpMode) -> Result<FdL
     FdLink::try_from(link).map_err(|error| failed(&error))
 }
 
-fn refused(interface: &Interface, mode: XdpMode, error: ProgramError) -> FilterError {
-    let name = interface.name.clone();
-    let errno = match &error {
-        ProgramError::SyscallError(call) => call.io_error.raw_os_error(),
-        _ => None,
-    };
-    match (errno, mode) {
-        (Some(libc::EBUSY | libc::EEXIST), _) => busy(name),
-        (Some(errno @ (libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE)), XdpMode::Driver) => {
-            FilterError::NoNative {
-                name,
-                source: io::Error::from_raw_os_error(errno),
-            }
-        }
-        _ => FilterError::Attach {
-            name,
-            reason: chain(&error),
-        },
-    }
-}
-
-fn busy(name: String) -> FilterError {
-    let holder = netlink::interface(&name)
-        .ok()
-        .flatten()
-        .and_then(|interface| interface.xdp);
-    let (holder, mode) = match holder {
-        Some((id, mode)) => (describe(id), mode.name()),
-        None => ("unknown".to_owned(), "mode unknown"),
-    };
-    FilterError::Busy { name, holder, mode }
-}
-
-/// `id 17 "xdp_pass"`; the name needs CAP_SYS_ADMIN.
-fn describe(id: u32) -> String {
-    let program = aya::programs::loaded_programs()
-        .flatten()
-        .find(|program| program.id() == id);
-    let name = program
-        .as_ref()
-        .and_then(|program| program.name_as_str())
-        .filter(|name| !name.is_empty());
-    name.map_or_else(|| format!("id {id}"), |name| format!("id {id} \"{name}\""))
-}
-
-fn detach(path: &PathBuf) -> Result<(), FilterError> {
+fn detach(path: &Path) -> Result<(), FilterError> {
     let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
     match sys::detach_link(std::os::fd::AsFd::as_fd(&link)) {
         // The interface is gone, and the attachment with it.
         Err(error) if error.raw_os_error() == Some(libc::ENOLINK) => {}
         other => other.map_err(FilterError::io("detach", path.display()))?,
     }
+    unpin(path)
+}
+
+fn unpin(path: &Path) -> Result<(), FilterError> {
     fs::remove_file(path).map_err(FilterError::io("remove", path.display()))
 }

@@ -19,7 +19,7 @@ use trickblock_common::{
 
 use super::{
     Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, abi, check_privilege,
-    error::chain, maps::identify, sys,
+    error::chain, maps::identify, outgrown::Outgrown, sys,
 };
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/trickblock-ebpf"));
@@ -66,6 +66,8 @@ pub struct Filter {
     pub maps: Maps,
     pub events: Events,
     hooks: Option<Hooks>,
+    /// The smaller maps that this filter replaces, as long as a program may count in them.
+    outgrown: Option<Outgrown>,
 }
 
 impl Filter {
@@ -76,7 +78,7 @@ impl Filter {
         check_privilege()?;
         pins.create()?;
         pins.check_maps()?;
-        let stage = Stage::new(pins, capacity)?;
+        let mut stage = Stage::new(pins, capacity)?;
         let mut filter = stage.load()?;
         stage.settle(pins)?;
         filter.pin_program(pins)?;
@@ -125,7 +127,11 @@ impl Filter {
             name: name.to_owned(),
             reason: "a private filter is never attached".to_owned(),
         })?;
-        hooks.attach(self.program()?, name, choice)
+        let attached = hooks.attach(self.program()?, name, choice)?;
+        if let Some(outgrown) = &mut self.outgrown {
+            outgrown.catch_up(&self.maps)?;
+        }
+        Ok(attached)
     }
 
     /// Verified instructions of the program, where the kernel tells.
@@ -211,7 +217,11 @@ struct Stage {
 
 impl Stage {
     fn new(pins: &Pins, capacity: Capacity) -> Result<Self, FilterError> {
-        let pinned = Maps::open(pins).ok();
+        let pinned = match Maps::open(pins) {
+            Ok(maps) => Some(maps),
+            Err(FilterError::NoFilter { .. }) => None,
+            Err(error) => return Err(error),
+        };
         let (reused, outgrown) = match pinned {
             Some(maps) if fits(&maps, capacity) => (Some(maps), None),
             other => (None, other),
@@ -245,7 +255,7 @@ impl Stage {
         })
     }
 
-    fn load(&self) -> Result<Filter, FilterError> {
+    fn load(&mut self) -> Result<Filter, FilterError> {
         let names = abi::SHAPES.iter().map(|shape| shape.name);
         let paths: Vec<(&str, PathBuf)> = names.map(|name| (name, self.path(name))).collect();
         let geometry = self.geometry.to_words();
@@ -273,9 +283,11 @@ impl Stage {
         }
         let mut ebpf = loader.load(OBJECT).map_err(|error| load_error(&error))?;
         let maps = Maps::take(&mut ebpf)?;
-        if let Some(old) = &self.outgrown {
-            maps.inherit(old, random_seed())?;
-        }
+        let outgrown = self
+            .outgrown
+            .take()
+            .map(|old| Outgrown::move_into(old, &maps, random_seed()))
+            .transpose()?;
         let events = ebpf.take_map("EVENTS").ok_or(FilterError::Map {
             map: "EVENTS",
             reason: "absent".to_owned(),
@@ -285,6 +297,7 @@ impl Stage {
             maps,
             events: Events::new(events)?,
             hooks: None,
+            outgrown,
         };
         filter
             .program()?
@@ -301,9 +314,10 @@ impl Stage {
         }
     }
 
-    /// Gives new maps the names of the old ones, which live on as long as a program uses them.
+    /// Gives new maps the names of the old ones, which live on as long as a program uses them. The
+    /// table comes last: where it has its name, all maps have theirs, whenever this is interrupted.
     fn settle(&self, pins: &Pins) -> Result<(), FilterError> {
-        for (from, name) in [(&self.table, "TABLE"), (&self.hits, "HITS")] {
+        for (from, name) in [(&self.hits, "HITS"), (&self.table, "TABLE")] {
             let to = pins.map(name);
             if *from != to {
                 fs::rename(from, &to).map_err(FilterError::io("pin", to.display()))?;
@@ -343,5 +357,19 @@ fn load_error(error: &dyn std::error::Error) -> FilterError {
     } else {
         ""
     };
-    FilterError::Load { reason, hint }
+    FilterError::Load {
+        reason: shortened(reason),
+        hint,
+    }
+}
+
+/// The verifier explains itself in up to a megabyte, of which the last lines matter.
+fn shortened(reason: String) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = reason.lines().collect();
+    let (Some(first), Some(start)) = (lines.first(), lines.len().checked_sub(LINES)) else {
+        return reason;
+    };
+    let what: String = first.chars().take(200).collect();
+    format!("{what} … {}", lines[start..].join("\n"))
 }

@@ -79,7 +79,11 @@ impl Maps {
             let data = MapData::from_pin(pins.map(name)).map_err(FilterError::map(name))?;
             Map::from_map_data(data).map_err(FilterError::map(name))
         };
-        Self::typed(&mut open)
+        // What has the right shape and still cannot be used is not ours either.
+        Self::typed(&mut open).map_err(|error| match error {
+            FilterError::Map { map, reason } => pins.foreign(format!("map {map}: {reason}")),
+            other => other,
+        })
     }
 
     fn typed(
@@ -87,7 +91,7 @@ impl Maps {
     ) -> Result<Self, FilterError> {
         let table = data(source("TABLE")?)?;
         Ok(Self {
-            geometry: geometry(table.fd().as_fd())?,
+            geometry: geometry(&table)?,
             table,
             hits: data(source("HITS")?)?,
             never_v4: LpmTrie::try_from(source("NEVER_V4")?)
@@ -160,18 +164,6 @@ impl Maps {
         Ok(next)
     }
 
-    /// Takes over what `old` has in force, ids and hits included.
-    pub(super) fn inherit(&self, old: &Self, seed: u64) -> Result<(), FilterError> {
-        let entries = old.entries()?;
-        self.swap(&entries, &[], seed)?;
-        let (from, to) = (old.hits_mapping()?, self.hits_mapping()?);
-        entries
-            .iter()
-            .map(|entry| u64::from(entry.id))
-            .for_each(|id| to.store(id, from.load(id)));
-        Ok(())
-    }
-
     fn hits_mapping(&self) -> Result<Mapping, FilterError> {
         let entries = self
             .hits
@@ -185,6 +177,15 @@ impl Maps {
     fn zero_hits(&self, ids: &[u32]) -> Result<(), FilterError> {
         let hits = self.hits_mapping()?;
         ids.iter().for_each(|id| hits.store(u64::from(*id), 0));
+        Ok(())
+    }
+
+    /// Adds to the counters of some ids, while the program does too.
+    pub(super) fn add_hits(&self, growth: &[(u32, u64)]) -> Result<(), FilterError> {
+        let hits = self.hits_mapping()?;
+        growth
+            .iter()
+            .for_each(|(id, count)| hits.add(u64::from(*id), *count));
         Ok(())
     }
 
@@ -274,31 +275,20 @@ impl Maps {
     }
 
     /// Makes `wanted` the never-block list; additions come first, so that nothing is unprotected
-    /// meanwhile.
+    /// meanwhile. Host bits are cleared, and of a prefix told twice the stronger class counts.
     pub fn set_never_block(&mut self, wanted: &[(IpNet, u32)]) -> Result<(), FilterError> {
+        let mut keep = std::collections::BTreeMap::new();
         for (prefix, value) in wanted {
-            let refused = |error: aya::maps::MapError| FilterError::NeverBlock {
-                prefix: *prefix,
-                reason: super::error::chain(&error),
-                capacity: abi::NEVER_ENTRIES,
-            };
-            match prefix {
-                IpNet::V4(net) => self
-                    .never_v4
-                    .insert(&key_v4(net), value, 0)
-                    .map_err(refused)?,
-                IpNet::V6(net) => self
-                    .never_v6
-                    .insert(&key_v6(net), value, 0)
-                    .map_err(refused)?,
-            }
+            let class = keep.entry(prefix.trunc()).or_insert(*value);
+            *class = (*class).max(*value);
         }
-        let keep: std::collections::BTreeSet<IpNet> =
-            wanted.iter().map(|(prefix, _)| *prefix).collect();
+        for (prefix, value) in &keep {
+            self.protect(prefix, *value)?;
+        }
         for (prefix, _) in self
             .never_block()?
             .iter()
-            .filter(|(prefix, _)| !keep.contains(prefix))
+            .filter(|(prefix, _)| !keep.contains_key(prefix))
         {
             match prefix {
                 IpNet::V4(net) => self
@@ -313,6 +303,18 @@ impl Maps {
         }
         Ok(())
     }
+
+    fn protect(&mut self, prefix: &IpNet, value: u32) -> Result<(), FilterError> {
+        let added = match prefix {
+            IpNet::V4(net) => self.never_v4.insert(&key_v4(net), value, 0),
+            IpNet::V6(net) => self.never_v6.insert(&key_v6(net), value, 0),
+        };
+        added.map_err(|error| FilterError::NeverBlock {
+            prefix: *prefix,
+            reason: super::error::chain(&error),
+            capacity: abi::NEVER_ENTRIES,
+        })
+    }
 }
 
 fn data(map: Map) -> Result<MapData, FilterError> {
@@ -326,15 +328,29 @@ fn data(map: Map) -> Result<MapData, FilterError> {
 }
 
 /// Reads and checks what the table says of itself.
-fn geometry(table: BorrowedFd<'_>) -> Result<Geometry, FilterError> {
-    let preamble = Mapping::new(table, 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))?;
+fn geometry(table: &MapData) -> Result<Geometry, FilterError> {
+    let damaged = || FilterError::Map {
+        map: "TABLE",
+        reason: "its header is damaged".to_owned(),
+    };
+    let bytes = u64::from(
+        table
+            .info()
+            .map_err(FilterError::map("TABLE"))?
+            .value_size(),
+    );
+    if bytes < PREAMBLE * 8 {
+        return Err(damaged());
+    }
+    let preamble =
+        Mapping::new(table.fd().as_fd(), 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))?;
     let word = |index: u64| preamble.load(IDENTITY + index);
     let fields = [word(1), word(2), word(3), word(4), word(5), word(6)];
     let geometry = Geometry::from_words(fields).filter(|_| word(0) == MAGIC);
-    geometry.ok_or(FilterError::Map {
-        map: "TABLE",
-        reason: "its header is damaged".to_owned(),
-    })
+    // The program would be bound to a value that does not hold what the header promises.
+    geometry
+        .filter(|geometry| geometry.words() * 8 == bytes)
+        .ok_or_else(damaged)
 }
 
 /// Writes what the table says of itself.

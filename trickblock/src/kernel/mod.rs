@@ -7,8 +7,10 @@ mod events;
 mod filter;
 mod maps;
 pub mod netlink;
+mod outgrown;
 mod pins;
 mod privilege;
+mod refusal;
 mod sys;
 
 pub use attach::{Attached, Hooks, ModeChoice};

@@ -101,19 +101,25 @@ impl Pins {
         if !path.exists() {
             return Ok(None);
         }
-        let foreign = |what: String| FilterError::Foreign {
-            path: self.dir.clone(),
-            what,
+        let unreadable = |error| {
+            let reason = super::error::chain(&error);
+            self.foreign(format!("map {}: {reason}", shape.name))
         };
-        let info =
-            MapInfo::from_pin(&path).map_err(|error| foreign(super::error::chain(&error)))?;
+        let info = MapInfo::from_pin(&path).map_err(unreadable)?;
         shape
             .mismatch(&info)
-            .map_or(Ok(Some(info)), |what| Err(foreign(what)))
+            .map_or(Ok(Some(info)), |what| Err(self.foreign(what)))
     }
 
-    /// Names pinned in the links directory of this or any other ABI version: (version directory,
-    /// interface name).
+    /// What is pinned here cannot be used, and why.
+    pub(super) fn foreign(&self, what: String) -> FilterError {
+        FilterError::Foreign {
+            path: self.dir.clone(),
+            what,
+        }
+    }
+
+    /// Links pinned by this or any other ABI version: (path, name that the interface had then).
     pub(super) fn pinned_links(&self) -> Vec<(PathBuf, String)> {
         let versions = names(&self.root)
             .into_iter()
@@ -123,7 +129,7 @@ impl Pins {
                 let dir = self.root.join(version).join("links");
                 names(&dir)
                     .into_iter()
-                    .map(move |name| (dir.join(&name), name))
+                    .map(move |name| (dir.join(&name), decode(&name)))
             })
             .collect();
         links.sort();

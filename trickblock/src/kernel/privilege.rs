@@ -33,9 +33,9 @@ pub fn check_privilege() -> Result<(), FilterError> {
     })
 }
 
-/// The effective set as a bit mask; empty where it cannot be read.
+/// The effective set of this thread as a bit mask; empty where it cannot be read.
 fn effective() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or(0)

@@ -150,6 +150,26 @@ pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     bpf(BPF_OBJ_GET, &mut attributes).map(owned)
 }
 
+/// Exchanges two pins in one step.
+pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let (one, other) = (c_path(one)?, c_path(other)?);
+    let here = libc::AT_FDCWD;
+    // SAFETY: two terminated paths that outlive the call.
+    let result = unsafe {
+        libc::renameat2(
+            here,
+            one.as_ptr(),
+            here,
+            other.as_ptr(),
+            libc::RENAME_EXCHANGE,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// What the kernel knows of a link.
 pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
     let mut info = LinkInfo::default();
@@ -254,6 +274,17 @@ impl Mapping {
         if let Some(word) = self.at(index) {
             // SAFETY: aligned and live; the kernel reads words whole.
             unsafe { AtomicU64::from_ptr(word.as_ptr()) }.store(value, Ordering::Release);
+        }
+    }
+}
+
+impl Mapping {
+    /// Adds to a word that the kernel adds to meanwhile.
+    pub(super) fn add(&self, index: u64, value: u64) {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        if let Some(word) = self.at(index) {
+            // SAFETY: aligned and live; the kernel adds atomically as well.
+            unsafe { AtomicU64::from_ptr(word.as_ptr()) }.fetch_add(value, Ordering::Relaxed);
         }
     }
 }

@@ -150,7 +150,11 @@ fn model(
             protocol(entry) != 0,
         )
     };
-    if let Some(best) = matching.iter().copied().max_by_key(rank) {
+    let hidden_drop = transport.failure() == Reason::IncompleteFirstFragment as u8
+        && shield != protection::HARD
+        && holding.iter().any(|entry| entry.drop && !wide(entry));
+    let best = matching.iter().copied().max_by_key(rank);
+    if let Some(best) = best.filter(|best| best.drop || !hidden_drop) {
         let host = best.indicator.prefix.prefix_len() == best.indicator.prefix.max_prefix_len();
         let reason = match (host, wide(best)) {
             (true, true) => Reason::Address,

@@ -1,0 +1,285 @@
+//! A filter in the kernel and its twin on the host, set up from rules of one line each.
+//!
+//! Rules read `drop 203.0.113.7:443/tcp`, `monitor 2001:db8::/32` or, with a protocol but no port,
+//! `drop 203.0.113.7 udp`; never-block entries `hard 192.0.2.1` or `own 192.0.2.0/24`. What the two answer is given as text, in the stable
+//! names that users see, so that expectations share no type with the code under test.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use anyhow::{Context as _, bail};
+use ipnet::IpNet;
+use trickblock::{
+    indicator::Indicator,
+    kernel::{Capacity, Filter, Judged, Maps, Pins},
+    table::{Entry, Snapshot},
+};
+use trickblock_common::{
+    Reason, Side,
+    abi::{ABI_VERSION, NO_INDICATOR, protection},
+    judge,
+};
+
+/// A file system for pins, probed by [`crate::harness::Need::BpfFs`].
+pub const BPFFS: &str = "/sys/fs/bpf";
+
+/// A directory for the pins of one test, removed with everything pinned in it.
+#[derive(Debug)]
+pub struct PinDir(PathBuf);
+
+impl PinDir {
+    /// A name of its own; what dead processes left is removed.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        static SWEEP: Once = Once::new();
+        SWEEP.call_once(remove_leftovers);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(Path::new(BPFFS).join(format!("{PREFIX}{}-{number}", process::id())))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// As the filter is told.
+    pub fn pins(&self) -> Pins {
+        Pins::new(&self.0)
+    }
+
+    /// Where the documentation says that a map is pinned.
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.version().join("maps").join(name)
+    }
+
+    /// The directory of this ABI version.
+    pub fn version(&self) -> PathBuf {
+        self.0.join(format!("v{ABI_VERSION}"))
+    }
+}
+
+impl Default for PinDir {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for PinDir {
+    fn drop(&mut self) {
+        let _never_made = fs::remove_dir_all(&self.0);
+    }
+}
+
+const PREFIX: &str = "trickblock-test-";
+
+fn remove_leftovers() {
+    for entry in fs::read_dir(BPFFS).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let maker = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next());
+        if maker.is_some_and(|maker| !Path::new("/proc").join(maker).exists()) {
+            let _raced = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Room for the rules of any fixture.
+pub const SMALL: Capacity = Capacity {
+    v4: 2_000,
+    v6: 2_000,
+};
+
+/// What was said about one packet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Answer {
+    /// As in `docs/verdicts.md`.
+    pub reason: &'static str,
+    /// `destination`, `source`, or neither.
+    pub side: Option<&'static str>,
+    /// As the indicator writes itself: `203.0.113.7/32:443/tcp`.
+    pub indicator: Option<String>,
+}
+
+impl Answer {
+    /// Nothing matched.
+    pub const MISS: Self = Self {
+        reason: "miss",
+        side: None,
+        indicator: None,
+    };
+}
+
+/// Rules, never-block entries, and whether everything is in monitor mode.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    pub rules: Vec<String>,
+    pub never: Vec<String>,
+    pub monitor: bool,
+}
+
+/// Packets and bytes by (reason, side).
+pub type Counts = BTreeMap<(&'static str, Option<&'static str>), (u64, u64)>;
+
+/// A loaded program that nothing else uses, and the host's copy of what it looks up.
+pub struct Twins {
+    filter: Filter,
+    host: Snapshot,
+    entries: Vec<Entry>,
+    monitor: bool,
+}
+
+impl Twins {
+    /// An empty filter. Panics where the kernel refuses it.
+    pub fn load() -> Self {
+        let mut filter = Filter::load_private(Path::new(BPFFS), SMALL).expect("a loaded filter");
+        filter.report_everything(false).expect("settings");
+        let host = filter.maps.snapshot().expect("a snapshot");
+        Self {
+            filter,
+            host,
+            entries: Vec::new(),
+            monitor: false,
+        }
+    }
+
+    /// Puts `setup` in force in the kernel and copies it to the host. Hits start at zero.
+    pub fn set(&mut self, setup: &Setup) -> anyhow::Result<()> {
+        self.entries = entries(&setup.rules)?;
+        let ids: Vec<u32> = self.entries.iter().map(|entry| entry.id).collect();
+        self.filter.maps.swap(&self.entries, &ids, 0x5eed)?;
+        self.filter.maps.set_never_block(&never(&setup.never)?)?;
+        self.filter.report_everything(setup.monitor)?;
+        self.monitor = setup.monitor;
+        self.host = self.filter.maps.snapshot()?;
+        Ok(())
+    }
+
+    /// What the loaded program does with a frame.
+    pub fn program(&mut self, frame: &[u8]) -> anyhow::Result<Answer> {
+        let Judged {
+            reason,
+            side,
+            indicator,
+        } = self.filter.judge(frame)?;
+        self.answer(reason, side, indicator)
+    }
+
+    /// What the same code does with it on the host.
+    pub fn host(&self, frame: &[u8]) -> anyhow::Result<Answer> {
+        let (mut outcome, _) = judge(frame, &self.host);
+        if self.monitor {
+            outcome = outcome.monitored();
+        }
+        let reason = Reason::from_number(outcome.reason()).context("an unknown reason")?;
+        let side = Side::ALL
+            .get(usize::from(outcome.side()))
+            .copied()
+            .context("an unknown side")?;
+        let indicator = (outcome.indicator() != NO_INDICATOR).then_some(outcome.indicator());
+        self.answer(reason, side, indicator)
+    }
+
+    fn answer(&self, reason: Reason, side: Side, id: Option<u32>) -> anyhow::Result<Answer> {
+        let named = |id: u32| {
+            let entry = self.entries.iter().find(|entry| entry.id == id);
+            let entry = entry.with_context(|| format!("id {id} was given to no indicator"))?;
+            anyhow::Ok(entry.indicator.to_string())
+        };
+        Ok(Answer {
+            reason: reason.name(),
+            side: side.name(),
+            indicator: id.map(named).transpose()?,
+        })
+    }
+
+    /// All counters so far.
+    pub fn counts(&self) -> Counts {
+        counts(&self.filter.maps)
+    }
+
+    /// Hits of every indicator since [`Self::set`].
+    pub fn hits(&self) -> BTreeMap<String, u64> {
+        let ids = self.entries.iter().map(|entry| entry.id);
+        let hits = self.filter.maps.hits(ids).expect("hits");
+        let names = self.entries.iter().map(|entry| entry.indicator.to_string());
+        names.zip(hits).collect()
+    }
+}
+
+/// All counters of a filter.
+pub fn counts(maps: &Maps) -> Counts {
+    let tallies = maps.counters().expect("counters");
+    let counted = tallies.into_iter().map(|tally| {
+        let key = (tally.reason.name(), tally.side.name());
+        (key, (tally.packets, tally.bytes))
+    });
+    counted.collect()
+}
+
+/// What was counted between two readings.
+pub fn counted_since(before: &Counts, after: &Counts) -> Counts {
+    let grown = after.iter().filter_map(|(key, (packets, bytes))| {
+        let (packets_before, bytes_before) = before.get(key).copied().unwrap_or_default();
+        let growth = (packets - packets_before, bytes - bytes_before);
+        (growth != (0, 0)).then_some((*key, growth))
+    });
+    grown.collect()
+}
+
+/// Entries from rules, sorted, numbered in that order.
+pub fn entries(rules: &[impl AsRef<str>]) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = rules
+        .iter()
+        .map(|rule| entry(rule.as_ref()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    entries.sort_by_key(|entry| entry.indicator);
+    for (id, entry) in (0..).zip(&mut entries) {
+        entry.id = id;
+    }
+    Ok(entries)
+}
+
+fn entry(rule: &str) -> anyhow::Result<Entry> {
+    let words: Vec<&str> = rule.split(' ').collect();
+    let [action, indicator, protocol @ ..] = words.as_slice() else {
+        bail!("{rule}: a rule is an action and an indicator");
+    };
+    let drop = match *action {
+        "drop" => true,
+        "monitor" => false,
+        other => bail!("{rule}: {other} is no action"),
+    };
+    let mut indicator: Indicator = indicator.parse().with_context(|| rule.to_owned())?;
+    if let [protocol] = protocol {
+        indicator.protocol = Some(protocol.parse().with_context(|| rule.to_owned())?);
+    }
+    Ok(Entry {
+        indicator,
+        drop,
+        id: 0,
+    })
+}
+
+/// Never-block entries from their text.
+pub fn never(list: &[impl AsRef<str>]) -> anyhow::Result<Vec<(IpNet, u32)>> {
+    list.iter().map(|line| shield(line.as_ref())).collect()
+}
+
+fn shield(line: &str) -> anyhow::Result<(IpNet, u32)> {
+    let (class, prefix) = line.split_once(' ').context("an entry: `hard ADDRESS`")?;
+    let value = match class {
+        "hard" => protection::HARD,
+        "own" => protection::OWN,
+        other => bail!("{line}: {other} is no class"),
+    };
+    let prefix: Indicator = prefix.parse().with_context(|| line.to_owned())?;
+    Ok((prefix.prefix, value))
+}

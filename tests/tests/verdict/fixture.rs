@@ -1,0 +1,178 @@
+//! How a fixture is told and proved.
+
+use std::fmt::Write as _;
+
+use trickblock_tests::{
+    kernel::{Answer, Counts, Setup, Twins, counted_since},
+    packet::Packet,
+};
+
+/// An infected host, and the server it calls. Nothing is ever sent to either.
+pub const CLIENT: &str = "192.0.2.10";
+pub const C2: &str = "203.0.113.7";
+pub const CLIENT_6: &str = "2001:db8:1::10";
+pub const C2_6: &str = "2001:db8:c2::7";
+
+pub const TO: Option<&str> = Some("destination");
+pub const FROM: Option<&str> = Some("source");
+
+/// Rules, and packets judged under them.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub what: String,
+    pub setup: Setup,
+    pub cases: Vec<Case>,
+}
+
+/// One packet and what must be said of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub what: String,
+    pub frame: Vec<u8>,
+    pub expected: Answer,
+}
+
+impl Group {
+    pub fn new(what: impl Into<String>, rules: &[&str]) -> Self {
+        let rules = rules.iter().map(ToString::to_string).collect();
+        Self {
+            what: what.into(),
+            setup: Setup {
+                rules,
+                ..Setup::default()
+            },
+            cases: Vec::new(),
+        }
+    }
+
+    pub fn never(mut self, list: &[&str]) -> Self {
+        self.setup.never = list.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The global switch: nothing is dropped.
+    pub fn monitor_all(mut self) -> Self {
+        self.setup.monitor = true;
+        self
+    }
+
+    /// A packet and the expected (reason, side, indicator).
+    pub fn case(self, what: impl Into<String>, packet: &Packet, expected: Answer) -> Self {
+        self.frame(what, packet.build(), expected)
+    }
+
+    pub fn frame(mut self, what: impl Into<String>, frame: Vec<u8>, expected: Answer) -> Self {
+        self.cases.push(Case {
+            what: what.into(),
+            frame,
+            expected,
+        });
+        self
+    }
+
+    /// Many cases at once.
+    pub fn cases(mut self, cases: impl IntoIterator<Item = (String, Vec<u8>, Answer)>) -> Self {
+        let cases = cases.into_iter().map(|(what, frame, expected)| Case {
+            what,
+            frame,
+            expected,
+        });
+        self.cases.extend(cases);
+        self
+    }
+}
+
+/// The packet matched `indicator`.
+pub fn hit(reason: &'static str, side: Option<&'static str>, indicator: &str) -> Answer {
+    Answer {
+        reason,
+        side,
+        indicator: Some(indicator.to_owned()),
+    }
+}
+
+/// A listed address, but no indicator acts.
+pub fn spared(reason: &'static str, side: Option<&'static str>) -> Answer {
+    Answer {
+        reason,
+        side,
+        indicator: None,
+    }
+}
+
+/// Nothing of the packet is listed.
+pub const fn miss() -> Answer {
+    Answer::MISS
+}
+
+/// From the client to the server.
+pub fn out() -> Packet {
+    Packet::v4(CLIENT, C2)
+}
+
+/// From the server to the client.
+pub fn back() -> Packet {
+    Packet::v4(C2, CLIENT)
+}
+
+pub fn out_6() -> Packet {
+    Packet::v6(CLIENT_6, C2_6)
+}
+
+pub fn back_6() -> Packet {
+    Packet::v6(C2_6, CLIENT_6)
+}
+
+/// Judges every case of every group twice and panics with the list of all that went wrong.
+pub fn prove(groups: &[Group]) {
+    let mut twins = Twins::load();
+    let mut wrong = String::new();
+    for group in groups {
+        if let Err(error) = twins.set(&group.setup) {
+            let _ = writeln!(wrong, "{}: {error:#}", group.what);
+            continue;
+        }
+        for case in &group.cases {
+            if let Err(error) = prove_case(&mut twins, case) {
+                let _ = writeln!(wrong, "{}: {}: {error}", group.what, case.what);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+fn prove_case(twins: &mut Twins, case: &Case) -> Result<(), String> {
+    let (counts, hits) = (twins.counts(), twins.hits());
+    let program = twins
+        .program(&case.frame)
+        .map_err(|error| format!("{error:#}"))?;
+    let host = twins
+        .host(&case.frame)
+        .map_err(|error| format!("{error:#}"))?;
+    expect("the program", &case.expected, &program)?;
+    expect("the host", &case.expected, &host)?;
+    let counted = counted_since(&counts, &twins.counts());
+    expect("the counters", &counts_of(case), &counted)?;
+    let mut hits_after = hits;
+    if let Some(hits) = (case.expected.indicator.as_ref()).and_then(|name| hits_after.get_mut(name))
+    {
+        *hits += 1;
+    }
+    expect("the hits", &hits_after, &twins.hits())
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(who: &str, expected: &T, said: &T) -> Result<(), String> {
+    if said == expected {
+        return Ok(());
+    }
+    Err(format!("{who} said {said:?}, not {expected:?}"))
+}
+
+/// One packet with all its bytes; a plain miss is not counted.
+fn counts_of(case: &Case) -> Counts {
+    if case.expected.reason == "miss" {
+        return Counts::new();
+    }
+    let bytes = u64::try_from(case.frame.len()).unwrap_or(u64::MAX);
+    Counts::from([((case.expected.reason, case.expected.side), (1, bytes))])
+}
