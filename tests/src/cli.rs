@@ -4,6 +4,7 @@
 use std::{
     ffi::OsString,
     io::Read,
+    os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -118,6 +119,8 @@ fn command(netns: Option<&Netns>) -> anyhow::Result<Command> {
         Some(netns) => netns.command(binary)?,
         None => Command::new(binary),
     };
+    // Ctrl-C is for this process: it ends what it started itself, in the right order.
+    command.process_group(0);
     sys::die_with_parent(&mut command);
     Ok(command)
 }

@@ -26,6 +26,18 @@ pub struct Test {
     pub run: fn(),
 }
 
+/// A test named like its function.
+#[macro_export]
+macro_rules! case {
+    ($run:ident, $needs:expr) => {
+        $crate::harness::Test {
+            name: stringify!($run),
+            needs: $needs,
+            run: $run,
+        }
+    };
+}
+
 /// Runs `tests` as the arguments of this process say (libtest's: filters, `--list`,
 /// `--test-threads`, …) and lists at the end what was skipped, and why.
 pub fn main(tests: &[Test]) -> ExitCode {

@@ -8,6 +8,7 @@ pub mod child;
 pub mod cli;
 pub mod demo;
 pub mod harness;
+pub mod http;
 pub mod kernel;
 pub mod model;
 pub mod needs;

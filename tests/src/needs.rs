@@ -37,8 +37,15 @@ impl Need {
             Self::Xdp => (4, native_xdp),
             Self::Corpus => (5, || corpus_dir().map(drop)),
         };
+        // One line, since that is what a report of skipped tests has room for.
+        let reason = |error| {
+            format!("{error:#}")
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         TRIED[slot]
-            .get_or_init(|| attempt().err().map(|error| format!("{error:#}")))
+            .get_or_init(|| attempt().err().map(reason))
             .clone()
     }
 }

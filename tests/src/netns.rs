@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     net::IpAddr,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
     sync::{
@@ -131,7 +132,7 @@ impl Netns {
 
     /// Runs a batch of `ip` commands, one a line, in this namespace: one process for many.
     pub fn ip_batch(&self, commands: &str) -> anyhow::Result<()> {
-        let mut child = Command::new("ip")
+        let mut child = ip_command()
             .args(["-n", self.name(), "-batch", "-"])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
@@ -189,8 +190,15 @@ const NO_IP: &str = "cannot run `ip`: install the package iproute2";
 
 /// Runs `ip` with `arguments`.
 fn ip(arguments: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("ip").args(arguments).output().context(NO_IP)?;
+    let output = ip_command().args(arguments).output().context(NO_IP)?;
     judge(&format!("ip {}", arguments.join(" ")), &output)
+}
+
+/// In a process group of its own: a second Ctrl-C must not kill the `ip` that cleans up.
+fn ip_command() -> Command {
+    let mut command = Command::new("ip");
+    command.process_group(0);
+    command
 }
 
 fn judge(command: &str, output: &process::Output) -> anyhow::Result<()> {
@@ -206,7 +214,7 @@ fn judge(command: &str, output: &process::Output) -> anyhow::Result<()> {
 /// Deletes the veths first: a socket that lingers keeps a nameless namespace alive, and must
 /// not keep interfaces, and programs on them, alive with it.
 fn remove(name: &str) {
-    let links = Command::new("ip")
+    let links = ip_command()
         .args(["-n", name, "-o", "link", "show", "type", "veth"])
         .output();
     let links = links.map(|output| output.stdout).unwrap_or_default();

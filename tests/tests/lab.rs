@@ -10,32 +10,17 @@ use std::{
 };
 
 use trickblock_tests::{
-    harness::{self, Need, Test},
+    case,
+    harness::{self, Need},
     netns::{Lab, Netns},
 };
 
 fn main() -> ExitCode {
     harness::main(&[
-        Test {
-            name: "namespaces_come_and_go",
-            needs: NETNS,
-            run: namespaces_come_and_go,
-        },
-        Test {
-            name: "leftovers_are_removed",
-            needs: NETNS,
-            run: leftovers_are_removed,
-        },
-        Test {
-            name: "child_keeps_the_mounts",
-            needs: NETNS,
-            run: child_keeps_the_mounts,
-        },
-        Test {
-            name: "delivery_and_blackhole",
-            needs: NETNS,
-            run: delivery_and_blackhole,
-        },
+        case!(namespaces_come_and_go, NETNS),
+        case!(leftovers_are_removed, NETNS),
+        case!(child_keeps_the_mounts, NETNS),
+        case!(delivery_and_blackhole, NETNS),
     ])
 }
 

@@ -7,8 +7,8 @@ use std::{
 use trickblock::cli::{self, output::Lenient};
 
 fn main() -> ExitCode {
-    let mut out = BufWriter::new(Lenient::new(io::stdout().lock()));
-    // Not locked: the log of `run` goes to stderr from other threads.
+    // Not locked: the daemon's threads write their log to standard error while this runs.
+    let mut out = BufWriter::new(Lenient::new(io::stdout()));
     let mut err = Lenient::new(io::stderr());
     cli::run(env::args_os(), &mut out, &mut err).into()
 }

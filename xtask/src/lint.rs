@@ -108,7 +108,15 @@ fn deny() -> Result<bool> {
     setup::ensure_cargo_deny()?;
     step(
         "cargo deny",
-        ["deny", "--locked", "check", "bans", "licenses", "sources"],
+        [
+            "deny",
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+            "bans",
+            "licenses",
+            "sources",
+        ],
     )
 }
 

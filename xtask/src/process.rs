@@ -19,6 +19,13 @@ use anyhow::{Context, Result, bail};
 const TICK: Duration = Duration::from_secs(10);
 /// Lines of a silent step that are shown when it fails.
 const TAIL: usize = 25;
+/// Beginnings of the variables that `cargo run` sets for the program it runs.
+const OF_THIS_PACKAGE: [&str; 4] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+];
 /// What a process gets between SIGTERM and SIGKILL, to clean up after itself.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -47,8 +54,21 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// The cargo that started this task, so that a `+toolchain` choice holds for what it runs.
+///
+/// What that cargo told this task about its package must not leak: build scripts watch such
+/// variables and would run again at each change between this task and a plain `cargo build`.
 pub fn cargo() -> Command {
-    command(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    let mut cargo = command(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THIS_PACKAGE
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            cargo.env_remove(&name);
+        }
+    }
+    cargo
 }
 
 /// The file of a program, or `None` if no directory of the search path has it.
@@ -80,15 +100,21 @@ pub fn streamed(what: &str, command: Command) -> Result<()> {
 
 /// Runs a step silently but for a sign of life; its last lines are the error if it fails.
 pub fn watched(what: &str, command: Command) -> Result<()> {
+    let start = Instant::now();
+    let mut said = start;
     let mut tail = VecDeque::with_capacity(TAIL);
-    let status = lines(command, None, |event| match event {
-        Event::Line(line) => {
+    let status = lines(command, None, |event| {
+        if let Event::Line(line) = event {
             if tail.len() == TAIL {
                 tail.pop_front();
             }
             tail.push_back(line.to_owned());
         }
-        Event::Tick(elapsed) => println!("  ...  {what}: {} s", elapsed.as_secs()),
+        if said.elapsed() >= TICK {
+            said = Instant::now();
+            let last = tail.back().map_or("", |line| line.trim());
+            println!("  ...  {what}: {} s  {last}", start.elapsed().as_secs());
+        }
     })
     .with_context(|| what.to_owned())?;
     if !status.success() {

@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(25 * 60);
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only tests whose name contains one of these; options of the test harness work too
+    /// Only tests whose name contains this; further options of the test harness may follow
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -45,13 +45,11 @@ pub fn run(args: &Args) -> Result<bool> {
 
 fn prepare() -> Result<()> {
     setup::ensure()?;
-    // The command-line tests run the program itself, which `cargo test` alone does not build.
+    // All targets at once: the command-line tests run the program itself, which `cargo test`
+    // alone does not build, and a build of its own would compile the XDP program once more.
     let mut build = cargo();
-    build.args(["build", "--workspace", "--bins"]);
-    streamed("build", build)?;
-    let mut tests = cargo();
-    tests.args(["test", "--workspace", "--no-run"]);
-    streamed("build of the tests", tests)
+    build.args(["build", "--workspace", "--all-targets"]);
+    streamed("build", build)
 }
 
 fn run_tests(args: &Args) -> Tally {
@@ -67,8 +65,12 @@ fn run_tests(args: &Args) -> Tally {
         ])
         .args(&args.filter);
     let mut reader = Reader::default();
+    let mut complaint = String::new();
     let status = process::lines(tests, Some(LIMIT), |event| match event {
         Event::Line(line) => {
+            if complaint.is_empty() && line.starts_with("error: ") {
+                complaint = format!(": {line}");
+            }
             if reader.line(line) == Show::Yes {
                 println!("{line}");
             }
@@ -79,7 +81,12 @@ fn run_tests(args: &Args) -> Tally {
     let mut tally = reader.finish();
     match status {
         Ok(status) if status.success() || tally.has_failures() => {}
-        Ok(status) => tally.fail("cargo test", &format!("{status} although no test failed")),
+        Ok(status) => {
+            tally.fail(
+                "cargo test",
+                &format!("{status} although no test failed{complaint}"),
+            );
+        }
         Err(error) => tally.fail("cargo test", &format!("{error:#}")),
     }
     tally

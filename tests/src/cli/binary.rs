@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, bail};
 
 /// The `trickblock` binary, built once per process, in the profile and target directory of the
-/// running program: cargo builds binaries only for tests of their own package.
+/// running program: cargo builds binaries only for tests of their own package. Both packages are
+/// named, since with one alone features, and thereby half the build, would differ.
 /// `TRICKBLOCK_BIN` names another one to use as it is.
 pub fn binary() -> anyhow::Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -32,16 +33,24 @@ fn build() -> anyhow::Result<PathBuf> {
         .parent()
         .context("a target directory has a parent")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    // Variables of the running package would make build scripts, and with them half the tree, run
+    // again.
+    let own_variables = env::vars_os().map(|(name, _)| name);
+    let own_variables = own_variables.filter(|name| name.to_str().is_some_and(is_of_package));
+    for name in own_variables {
+        build.env_remove(name);
+    }
+    let output = build
         .args([
             "build",
+            "--bins",
             "--package",
             "trickblock",
-            "--bin",
-            "trickblock",
-            "--profile",
-            profile,
+            "--package",
+            "trickblock-tests",
         ])
+        .args(["--profile", profile])
         .arg("--target-dir")
         .arg(target_dir)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -54,6 +63,12 @@ fn build() -> anyhow::Result<PathBuf> {
         );
     }
     Ok(profile_dir.join("trickblock"))
+}
+
+fn is_of_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_MANIFEST_")
+        || name == "CARGO_CRATE_NAME"
 }
 
 /// Test programs lie in `target/debug/deps`, binaries one level up.

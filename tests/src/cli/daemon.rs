@@ -1,17 +1,16 @@
 //! A running daemon.
 
 use std::{
-    fs::{self, OpenOptions},
-    path::PathBuf,
+    fs::OpenOptions,
     process::{Child, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
-use super::{Site, command, wait};
+use super::{Run, Site, command, wait};
 use crate::{netns::Netns, sys};
 
 /// A `trickblock run`, killed on drop, and also when the thread that started it ends.
@@ -32,12 +31,12 @@ impl Daemon {
             if let Some(status) = daemon.child.try_wait().context("waitpid")? {
                 bail!("the daemon ended with {status}\n{}", daemon.log());
             }
-            if daemon.answers() {
+            let Err(why) = daemon.answers() else {
                 return Ok(daemon);
-            }
+            };
             if Instant::now() >= deadline {
                 bail!(
-                    "the daemon did not answer within {START:?}\n{}",
+                    "the daemon did not answer within {START:?}: {why:#}\n{}",
                     daemon.log()
                 );
             }
@@ -47,7 +46,7 @@ impl Daemon {
 
     /// Starts it and does not wait for anything. Its output is appended to the site's log.
     pub fn spawn(site: &Site, netns: Option<&Netns>) -> anyhow::Result<Self> {
-        let path = log_path(site);
+        let path = site.log_path();
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.with_context(|| path.display().to_string())?;
         let mut command = command(netns)?;
@@ -79,16 +78,12 @@ impl Daemon {
 
     /// What `trickblock status --json` prints.
     pub fn status(&self) -> anyhow::Result<Value> {
-        let mut run = self.site.verb("status", &["--json"]);
-        if let Some(netns) = &self.netns {
-            run = run.within(netns);
-        }
-        run.output()?.json()
+        self.verb("status", &["--json"]).output()?.json()
     }
 
     /// Everything it and its predecessors on the same site wrote.
     pub fn log(&self) -> String {
-        fs::read_to_string(log_path(&self.site)).unwrap_or_else(|error| format!("no log: {error}"))
+        self.site.log()
     }
 
     /// Sends SIGTERM and waits at most `timeout` for the end.
@@ -113,12 +108,26 @@ impl Daemon {
     }
 
     /// Another daemon of a restart may still answer: only the own pid counts.
-    fn answers(&self) -> bool {
-        let pid = self
-            .status()
-            .ok()
-            .and_then(|status| status["daemon"]["pid"].as_u64());
-        pid == Some(u64::from(self.pid()))
+    fn answers(&self) -> anyhow::Result<()> {
+        let status = self
+            .verb("status", &["--json"])
+            .timeout(ANSWER)
+            .output()?
+            .json()?;
+        let (own, pid) = (self.pid(), &status["daemon"]["pid"]);
+        ensure!(
+            pid.as_u64() == Some(own.into()),
+            "its pid is {own}, {pid} answers"
+        );
+        Ok(())
+    }
+
+    fn verb(&self, verb: &str, arguments: &[&str]) -> Run {
+        let run = self.site.verb(verb, arguments);
+        match &self.netns {
+            Some(netns) => run.within(netns),
+            None => run,
+        }
     }
 }
 
@@ -131,7 +140,5 @@ impl Drop for Daemon {
 }
 
 const START: Duration = Duration::from_secs(30);
-
-fn log_path(site: &Site) -> PathBuf {
-    site.dir().join("daemon.log")
-}
+/// One question of many: a daemon that is stuck must not hold up the end of [`START`].
+const ANSWER: Duration = Duration::from_secs(5);

@@ -75,7 +75,7 @@ impl Site {
         let (state, socket) = (self.state(), self.socket());
         let paths = format!(
             "[paths]\nstate = {state:?}\nsocket = {socket:?}\npins = {:?}\n",
-            self.pins
+            self.pins()
         );
         let config = self.config();
         fs::write(&config, paths + rest).with_context(|| config.display().to_string())
@@ -94,7 +94,16 @@ impl Site {
         Run::new(all)
     }
 
-    /// Every pin of this site, sorted; empty once the filter is off.
+    /// What this site's daemons wrote, one after the other.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_else(|error| format!("no log: {error}"))
+    }
+
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.dir().join("daemon.log")
+    }
+
+    /// Every pin of this site, sorted.
     pub fn pinned(&self) -> anyhow::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         collect_files(self.pins(), &mut found)

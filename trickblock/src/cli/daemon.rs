@@ -46,11 +46,20 @@ pub(super) fn typed<T: DeserializeOwned>(value: &Value) -> io::Result<T> {
     T::deserialize(value).map_err(|error| io::Error::other(format!("the daemon's answer is not understood ({error}): use the trickblock command of its version")))
 }
 
-/// The exit code of a call that brought no data.
+/// The exit code of a reading call that brought no data.
 pub(super) fn refused(err: &mut dyn Write, error: &ClientError) -> Exit {
     let exit = failed(err, error);
     match error {
         ClientError::Refused(refusal) if refusal.code == Code::Denied => Exit::Refused,
+        _ => exit,
+    }
+}
+
+/// The exit code of a change that was not made: who may not even ask is refused as well.
+pub(super) fn unchanged(err: &mut dyn Write, error: &ClientError) -> Exit {
+    let exit = refused(err, error);
+    match error {
+        ClientError::Permission { .. } => Exit::Refused,
         _ => exit,
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     indicator::Indicator,
     kernel::{Capacity, Filter, FilterError, Judged, random_seed},
     policy::{Action, Guard, RuleSet},
-    table::{Entry, Ids, needed_entries},
+    table::{Entry, Ids, ids::OutOfIds, needed_entries},
 };
 
 /// Show every packet of a capture to the XDP program, loaded privately and attached nowhere.
@@ -62,17 +62,25 @@ enum ReplayError {
     #[error(transparent)]
     Filter(#[from] FilterError),
     #[error(transparent)]
+    Ids(#[from] OutOfIds),
+    #[error(transparent)]
     Write(#[from] io::Error),
 }
 
 /// Exit 0 whenever every packet got a line.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let set = Set::read(&args.feed, args.format);
-    for reason in &set.failed {
+    for reason in set.complaints() {
         writeln!(err, "trickblock: {reason}")?;
     }
     if !set.failed.is_empty() {
         return Ok(Exit::Failed);
+    }
+    if set.feeds.is_empty() {
+        return Ok(failed(
+            err,
+            &"none of the files is a feed: give one, or correct its path",
+        ));
     }
     let guard = Guard::compiled_in();
     let done = Replay::load(&set.merge(&guard), &guard, args)
@@ -91,7 +99,7 @@ struct Replay {
 
 impl Replay {
     fn load(rules: &RuleSet, guard: &Guard, args: &Args) -> Result<Self, ReplayError> {
-        let entries = entries(rules);
+        let entries = entries(rules)?;
         let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
         let mut filter = Filter::load_private(&args.bpffs, Capacity { v4, v6 })?;
         filter.maps.set_never_block(&guard.protected_values())?;
@@ -139,13 +147,11 @@ impl Replay {
 }
 
 /// Ids are indices.
-fn entries(rules: &RuleSet) -> Vec<Entry> {
+fn entries(rules: &RuleSet) -> Result<Vec<Entry>, OutOfIds> {
     let wanted = rules
         .rules
         .iter()
         .map(|rule| (rule.indicator, rule.action == Action::Drop));
-    Ids::new(u32::MAX, &[])
-        .plan(&[], wanted)
-        .map(|plan| plan.entries)
-        .unwrap_or_default()
+    let plan = Ids::new(u32::MAX, &[]).plan(&[], wanted)?;
+    Ok(plan.entries)
 }

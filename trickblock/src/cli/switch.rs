@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::{
     Exit,
-    daemon::{Place, ask, refused, typed, write_json},
+    daemon::{Place, ask, typed, unchanged, write_json},
     failed,
 };
 use crate::{
     daemon::{Reloaded, Switched, protocol::Verb},
-    kernel::{Hooks, ModeChoice, Pins},
+    kernel::{FilterError, Hooks, ModeChoice, Pins, check_privilege},
 };
 
 /// Arguments of all three.
@@ -21,18 +21,19 @@ pub struct Args {
     pub place: Place,
 }
 
-/// Detaches everywhere. Works without a daemon too: the pins say where the filter is.
+/// Detaches everywhere. Works without a daemon too: the pins say where the filter is. Without
+/// privilege they cannot even be listed, and would look as if there were none.
 pub fn off(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let switched: Switched = match ask(&args.place, Verb::Off, Value::Null) {
         Ok(Some(value)) => typed(&value)?,
-        Ok(None) => match hooks(args).off() {
+        Ok(None) => match check_privilege().and_then(|()| hooks(args).off()) {
             Ok(interfaces) => Switched {
                 interfaces,
                 failed: Vec::new(),
             },
-            Err(error) => return Ok(failed(err, &error)),
+            Err(error) => return Ok(not_switched(err, &error)),
         },
-        Err(error) => return Ok(refused(err, &error)),
+        Err(error) => return Ok(unchanged(err, &error)),
     };
     report(args, &switched, "off: nothing is filtered on", out, err)
 }
@@ -41,16 +42,24 @@ pub fn off(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
 pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let switched: Switched = match ask(&args.place, Verb::On, Value::Null) {
         Ok(Some(value)) => typed(&value)?,
-        Ok(None) => match hooks(args).on(ModeChoice::Auto) {
+        Ok(None) => match check_privilege().and_then(|()| hooks(args).on(ModeChoice::Auto)) {
             Ok(attached) => Switched {
                 interfaces: attached.into_iter().map(|on| on.name).collect(),
                 failed: Vec::new(),
             },
-            Err(error) => return Ok(failed(err, &error)),
+            Err(error) => return Ok(not_switched(err, &error)),
         },
-        Err(error) => return Ok(refused(err, &error)),
+        Err(error) => return Ok(unchanged(err, &error)),
     };
     report(args, &switched, "on: filtering", out, err)
+}
+
+fn not_switched(err: &mut dyn Write, error: &FilterError) -> Exit {
+    let exit = failed(err, error);
+    match error {
+        FilterError::Privilege { .. } | FilterError::Denied { .. } => Exit::Refused,
+        _ => exit,
+    }
 }
 
 fn hooks(args: &Args) -> Hooks {
@@ -92,7 +101,7 @@ pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
             );
             return Ok(failed(err, &reason));
         }
-        Err(error) => return Ok(refused(err, &error)),
+        Err(error) => return Ok(unchanged(err, &error)),
     };
     if args.place.json {
         write_json(out, &reloaded)?;

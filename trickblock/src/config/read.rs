@@ -10,7 +10,7 @@ use toml::{
 use super::{
     Config, ConfigError, Filter, Guard, Interface, Paths, Table, feed,
     problem::Problems,
-    section::{Located, Section},
+    section::{Located, Section, check_keys},
     value,
 };
 
@@ -47,13 +47,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         return Err(problems.into_error());
     }
     let root = document.get_ref();
-    drop(Section::new(
-        "the file",
-        root,
-        document.span(),
-        ROOT,
-        &mut problems,
-    ));
+    check_keys("the file", root, ROOT, &mut problems);
     let config = config(root, &mut problems);
     if problems.is_empty() {
         Ok(config)

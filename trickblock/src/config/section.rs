@@ -32,12 +32,7 @@ impl<'t, 'p, 'a> Section<'t, 'p, 'a> {
         known: &[&str],
         problems: &'p mut Problems<'a>,
     ) -> Self {
-        for key in table.keys() {
-            let name: &str = key.get_ref();
-            if !known.contains(&name) {
-                problems.at(&key.span(), unknown_key(name, title, known));
-            }
-        }
+        check_keys(title, table, known, problems);
         Self {
             title,
             table: Some(table),
@@ -155,8 +150,23 @@ impl<'t, 'p, 'a> Section<'t, 'p, 'a> {
     }
 }
 
+/// Notes each key of `table` that is not in `known`.
+pub(super) fn check_keys(
+    title: &str,
+    table: &DeTable<'_>,
+    known: &[&str],
+    problems: &mut Problems<'_>,
+) {
+    for key in table.keys() {
+        let name: &str = key.get_ref();
+        if !known.contains(&name) {
+            problems.at(&key.span(), unknown_key(name, title, known));
+        }
+    }
+}
+
 /// `unknown key … did you mean …`, or all keys where nothing is near.
-pub(super) fn unknown_key(name: &str, title: &str, known: &[&str]) -> String {
+fn unknown_key(name: &str, title: &str, known: &[&str]) -> String {
     match nearest(name, known) {
         Some(near) => format!("unknown key `{name}` in {title}; did you mean `{near}`?"),
         None => format!(

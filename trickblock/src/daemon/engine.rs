@@ -8,10 +8,10 @@ use std::{
 use jiff::Timestamp;
 use trickblock_common::{Reason, Verdict, abi::Settings};
 
-use super::feeds::{Content, Feed, Refused};
+use super::feeds::{Content, Feed, PartRows};
 use crate::{
     config::{Config, FeedConfig, XdpMode},
-    feed::source::Body,
+    feed::Row,
     indicator::Indicator,
     kernel::{Attached, Capacity, Filter, FilterError, Hooks, ModeChoice, Pins, random_seed},
     policy::{Action, FeedRows, Guard, RuleSet, merge},
@@ -25,11 +25,13 @@ const DEFAULT_CAPACITY: u64 = 262_144;
 #[derive(Debug, thiserror::Error)]
 pub enum Held {
     #[error(transparent)]
-    Refused(#[from] Refused),
-    #[error(transparent)]
     Filter(#[from] FilterError),
     #[error(transparent)]
     Ids(#[from] OutOfIds),
+    #[error(
+        "all {rows} rows of it are refused by a guard ({first}): this is no list of C2 servers, check the feed at its source"
+    )]
+    AllRefused { rows: usize, first: String },
 }
 
 /// Owns the filter.
@@ -56,7 +58,7 @@ pub struct Engine {
 
 impl Engine {
     /// Loads the filter with room for `first`, taking over what an earlier daemon left.
-    pub fn start(config: Config, guard: Guard, first: &[Content]) -> Result<Self, FilterError> {
+    pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, FilterError> {
         let pins = Pins::new(&config.paths.pins);
         let filter = Filter::load(&pins, capacity(&config, &guard, first))?;
         let live = filter.maps.entries()?;
@@ -91,31 +93,64 @@ impl Engine {
             .set_never_block(&self.guard.protected_values())
     }
 
-    /// Puts a body in force. On an error everything stays as it was.
+    /// Puts what a feed says now in force. On an error everything stays as it was.
     pub fn offer(
         &mut self,
         feed: usize,
-        body: &Body,
+        content: Content,
         at: Timestamp,
         fresh: bool,
     ) -> Result<(), Held> {
         let Some(known) = self.feeds.get(feed) else {
             return Ok(());
         };
-        let content = known.read(body)?;
         let unchanged = known
             .content
             .as_ref()
             .is_some_and(|current| current.same_rows(&content));
         if !unchanged {
-            self.enforce(Some((feed, &content)))?;
+            self.check_guarded(&content)?;
+        }
+        let inherited = self.release_inherited(feed);
+        if (!unchanged || inherited.is_some())
+            && let Err(held) = self.enforce(Some((feed, &content)))
+        {
+            self.inherited.extend(inherited.into_iter().flatten());
+            return Err(held);
         }
         self.feeds[feed].accept(content, at, fresh);
-        if self.feeds.iter().all(|feed| feed.content.is_some()) && !self.inherited.is_empty() {
-            self.inherited.clear();
-            self.enforce(None)?;
-        }
         Ok(())
+    }
+
+    /// Takes the inherited set away if `feed` is the last one that had not spoken.
+    fn release_inherited(&mut self, feed: usize) -> Option<BTreeMap<Indicator, bool>> {
+        let mut others = self
+            .feeds
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != feed);
+        let last = others.all(|(_, other)| other.content.is_some());
+        (last && !self.inherited.is_empty()).then(|| std::mem::take(&mut self.inherited))
+    }
+
+    /// A list of nothing but protected space is a mistake of its maker: an empty set must not take
+    /// the place of a good one. What the operator's own allow list refuses is no mistake.
+    fn check_guarded(&self, content: &Content) -> Result<(), Held> {
+        let mut rows = content.parts.iter().flat_map(PartRows::rows);
+        let refused = |row: &Row| {
+            let refusal = self.guard.refuse(&row.indicator)?;
+            (refusal.guard == "compiled_in").then_some(refusal.reason)
+        };
+        let Some(first) = rows.next().and_then(refused) else {
+            return Ok(());
+        };
+        match rows.all(|row| refused(row).is_some()) {
+            true => Err(Held::AllRefused {
+                rows: content.total(),
+                first,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Compiles what all feeds say, with `candidate` in place of one feed's content, and swaps it in.
@@ -165,21 +200,31 @@ impl Engine {
         self.ids.plan(&self.live, union)
     }
 
-    /// Attaches to every configured interface that the filter is not on yet, and leaves all others.
-    /// What fails is remembered, said once, and tried again by the next call.
+    /// Attaches to every configured interface that the filter is not on yet, and then leaves all
+    /// others: not before, since a misspelt name must not end the filtering of what is there. What
+    /// fails is remembered, said once, and tried again by the next call.
     pub fn attach_all(&mut self) -> Result<Vec<Attached>, FilterError> {
-        let wanted: Vec<String> = self
-            .config
-            .interfaces
-            .iter()
-            .map(|interface| interface.name.clone())
-            .collect();
-        for name in self.hooks.detach_others(&wanted)? {
-            tracing::info!(interface = name, "detached: no longer configured, or gone");
+        let wanted = self.wanted();
+        let attached: Vec<_> = wanted.iter().filter_map(|name| self.attach(name)).collect();
+        self.unattached.retain(|name, _| wanted.contains(name));
+        if attached.is_empty() {
+            return Ok(attached);
         }
-        let attached = wanted.iter().filter_map(|name| self.attach(name)).collect();
+        self.leave_others()?;
         self.hooks.forget_other_versions()?;
         Ok(attached)
+    }
+
+    fn wanted(&self) -> Vec<String> {
+        let interfaces = self.config.interfaces.iter();
+        interfaces.map(|interface| interface.name.clone()).collect()
+    }
+
+    fn leave_others(&self) -> Result<(), FilterError> {
+        for name in self.hooks.detach_others(&self.wanted())? {
+            tracing::info!(interface = name, "detached: no longer configured, or gone");
+        }
+        Ok(())
     }
 
     fn attach(&mut self, name: &str) -> Option<Attached> {
@@ -221,18 +266,16 @@ impl Engine {
             return Ok(Vec::new());
         }
         let attached = self.hooks.attached()?;
-        let names = self
-            .config
-            .interfaces
-            .iter()
-            .map(|interface| interface.name.clone());
-        let missing: Vec<String> = names
-            .filter(|name| attached.iter().all(|on| on.name != *name))
-            .collect();
-        Ok(missing
+        let mut missing = self.wanted();
+        missing.retain(|name| attached.iter().all(|on| on.name != *name));
+        let back: Vec<_> = missing
             .iter()
             .filter_map(|name| self.attach(name))
-            .collect())
+            .collect();
+        if !back.is_empty() {
+            self.leave_others()?;
+        }
+        Ok(back)
     }
 
     /// `trickblock off`: everything passes. Returns the interfaces.
@@ -249,8 +292,10 @@ impl Engine {
     }
 
     /// Applies a configuration that was read again. The feeds keep what they had where name and
-    /// source are the same. Paths and the table's capacity need a restart.
-    pub fn reconfigure(&mut self, config: Config, guard: Guard) -> Result<(), Held> {
+    /// source are the same. Paths and the table's capacity need a restart; what was switched off
+    /// stays off.
+    pub fn reconfigure(&mut self, mut config: Config, guard: Guard) -> Result<(), Held> {
+        config.paths.clone_from(&self.config.paths);
         let feeds = config
             .feeds
             .iter()
@@ -268,7 +313,13 @@ impl Engine {
             self.reenforce()?;
             return Err(error);
         }
-        self.attach_all()?;
+        if !self.hooks.switched_off().is_empty() {
+            return Ok(());
+        }
+        // From here on the new configuration is in force: what fails now is a problem of interfaces.
+        if let Err(error) = self.attach_all() {
+            tracing::error!("attaching after a reload: {error}");
+        }
         Ok(())
     }
 
@@ -311,7 +362,7 @@ fn mode_choice(mode: XdpMode) -> ModeChoice {
 }
 
 /// What the configuration says, else twice what the feeds hold now.
-fn capacity(config: &Config, guard: &Guard, first: &[Content]) -> Capacity {
+fn capacity(config: &Config, guard: &Guard, first: &[&Content]) -> Capacity {
     if let Some(capacity) = config.table.capacity {
         let v4 = u64::from(capacity.get());
         return Capacity { v4, v6: v4 / 4 };

@@ -16,8 +16,8 @@ use crate::{
 /// Warnings kept per feed.
 const MAX_WARNINGS: usize = 20;
 
-/// One configured feed.
-#[derive(Debug)]
+/// One configured feed. A clone shares its rows.
+#[derive(Clone, Debug)]
 pub struct Feed {
     pub config: FeedConfig,
     /// What is in force; `None` until a body was accepted.
@@ -192,6 +192,12 @@ impl Feed {
 
     pub fn location(&self) -> String {
         self.config.location.to_string()
+    }
+}
+
+impl PartRows {
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
     }
 }
 

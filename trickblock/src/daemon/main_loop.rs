@@ -1,9 +1,13 @@
 //! What a started daemon does.
 
 use std::{
+    error::Error,
     io,
-    path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,6 +15,7 @@ use tokio::{
     io::unix::AsyncFd,
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
+    task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
 
@@ -18,12 +23,18 @@ use super::{
     DaemonError,
     contacts::Contacts,
     control::{self, ControlSocket, Limits},
+    engine::Engine,
+    feeds::Feed,
     handler::{self, Reload, Reloaded, Shared, lock},
     protocol::{Code, Refusal, Request},
-    refresh::{FeedEvent, Origin, Outcome, Refresher},
+    refresh::{FeedEvent, Refresher},
+    settle::take_event,
     start,
 };
-use crate::{config::Config, kernel::Events};
+use crate::{
+    config::Config,
+    kernel::{Events, Hold},
+};
 
 /// How often interfaces are looked at: one that was made anew is filtered again within this.
 const WATCH: Duration = Duration::from_millis(500);
@@ -73,6 +84,8 @@ pub struct Daemon {
     file: Option<PathBuf>,
     signals: Signals,
     reloads: Reloads,
+    /// Keeps other daemons from the same pins.
+    _hold: Hold,
 }
 
 /// Reloads that wait for their feeds.
@@ -91,6 +104,7 @@ impl Daemon {
         events: Events,
         file: Option<PathBuf>,
         signals: Signals,
+        hold: Hold,
     ) -> Result<Self, DaemonError> {
         let feeds = lock(&engine).feeds.len();
         Ok(Self {
@@ -107,6 +121,7 @@ impl Daemon {
                 rounds: vec![0; feeds],
                 waiting: Vec::new(),
             },
+            _hold: hold,
         })
     }
 
@@ -122,7 +137,9 @@ impl Daemon {
         tokio::pin!(serving);
         let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let events_read = Arc::clone(&lock(&self.engine).events_read);
         let mut work = Work {
+            events_read,
             engine: self.engine,
             refresher: self.refresher,
             sender: self.sender,
@@ -139,7 +156,7 @@ impl Daemon {
                 Some(reply) = asked.recv() => work.reload(Some(reply)).await,
                 _ = self.signals.reload.recv() => work.reload(None).await,
                 () = stop(&mut self.signals.terminate, &mut self.signals.interrupt) => break,
-                _ = watch.tick() => work.watch_interfaces(),
+                _ = watch.tick() => work.watch_interfaces().await,
                 ready = self.events.readable_mut() => {
                     let mut ready = ready.map_err(DaemonError::Runtime)?;
                     if work.read_events(ready.get_inner_mut()) {
@@ -168,6 +185,7 @@ struct Work {
     sender: mpsc::Sender<FeedEvent>,
     receiver: mpsc::Receiver<FeedEvent>,
     contacts: Contacts,
+    events_read: Arc<AtomicU64>,
     file: Option<PathBuf>,
     reloads: Reloads,
 }
@@ -184,20 +202,22 @@ impl Work {
         self.finish_reloads();
     }
 
-    fn watch_interfaces(&self) {
-        if let Err(error) = lock(&self.engine).keep_attached() {
+    /// Not on this thread: a request may hold the engine, and a driver takes its time to attach.
+    async fn watch_interfaces(&self) {
+        let engine = Arc::clone(&self.engine);
+        let looked = spawn_blocking(move || lock(&engine).keep_attached()).await;
+        if let Ok(Err(error)) = looked {
             tracing::error!("looking at the interfaces failed: {error}");
         }
     }
 
     /// True where no event is left.
     fn read_events(&mut self, events: &mut Events) -> bool {
-        let read = lock(&self.engine).events_read.clone();
         for _ in 0..BATCH {
             let Some(event) = events.next() else {
                 return true;
             };
-            read.fetch_add(1, Ordering::Relaxed);
+            self.events_read.fetch_add(1, Ordering::Relaxed);
             self.contacts.log(&event);
         }
         false
@@ -221,35 +241,37 @@ impl Work {
     }
 
     async fn reconfigure(&mut self) -> Result<(), Refusal> {
-        let Some(file) = &self.file else {
+        let Some(file) = self.file.clone() else {
             return Ok(());
         };
-        let refuse = |error: &dyn std::fmt::Display| {
+        let refuse = |error: &dyn Error| {
             Refusal::new(
                 Code::Failed,
                 error.to_string(),
                 "mend it and reload again; the old configuration stays in force",
             )
         };
-        let config = Config::load(file).map_err(|error| refuse(&error))?;
-        let guard = start::guard(&config).map_err(|error| refuse(&error))?;
-        let (feeds, engine) = (config.feeds.clone(), Arc::clone(&self.engine));
-        let before = lock(&engine).config.feeds.clone();
-        let done =
-            tokio::task::spawn_blocking(move || lock(&engine).reconfigure(config, guard)).await;
-        done.map_err(|error| refuse(&error))?
-            .map_err(|error| refuse(&error))?;
-        if feeds != before {
-            self.restart_refresher(feeds.len());
+        let engine = Arc::clone(&self.engine);
+        let done = spawn_blocking(move || reconfigured(&file, &engine)).await;
+        let feeds = done
+            .map_err(|error| refuse(&error))?
+            .map_err(|error| refuse(error.as_ref()))?;
+        if let Some(feeds) = feeds {
+            self.restart_refresher(feeds);
         }
         Ok(())
     }
 
-    /// Events of the old tasks end with their channel: their indices mean other feeds now.
+    /// Events of the old tasks end with their channel: their indices mean other feeds now. Rounds
+    /// start anew, so reloads that still wait are answered by the round that follows.
     fn restart_refresher(&mut self, feeds: usize) {
         (self.sender, self.receiver) = mpsc::channel(16);
         self.refresher = start::refresher(&lock(&self.engine).config, &self.sender);
         self.reloads.rounds = vec![0; feeds];
+        self.reloads
+            .waiting
+            .iter_mut()
+            .for_each(|(round, _)| *round = 1);
     }
 
     fn finish_reloads(&mut self) {
@@ -272,7 +294,7 @@ impl Work {
 
     fn reloaded(&self) -> Reloaded {
         let engine = lock(&self.engine);
-        let failed = |feed: &super::feeds::Feed| {
+        let failed = |feed: &Feed| {
             Some(format!(
                 "{}: {}",
                 feed.config.name,
@@ -286,61 +308,16 @@ impl Work {
     }
 }
 
-/// Acts on what happened to a feed; true where that was an answer of its source.
-pub(super) async fn take_event(engine: &Shared, event: FeedEvent) -> bool {
-    let FeedEvent {
-        feed, at, outcome, ..
-    } = event;
-    match outcome {
-        Outcome::Loaded { body, from, judge } => {
-            let fresh = from == Origin::Fetch;
-            let confirmed = match from {
-                Origin::Cache { fetched_at, .. } => fetched_at,
-                Origin::Fetch => at,
-            };
-            let shared = Arc::clone(engine);
-            let offered = tokio::task::spawn_blocking(move || {
-                let mut engine = lock(&shared);
-                let offered = engine.offer(feed, &body, confirmed, fresh);
-                offered.map(|()| engine.feeds.get(feed).and_then(super::feeds::Feed::format))
-            });
-            match offered.await {
-                Ok(Ok(format)) => judge.accept(format.map(|format| format.to_string())),
-                Ok(Err(held)) => {
-                    judge.refuse();
-                    refused(engine, feed, &held);
-                }
-                Err(error) => {
-                    judge.refuse();
-                    refused(engine, feed, &error);
-                }
-            }
-            return fresh;
-        }
-        Outcome::NotModified => with_feed(engine, feed, |feed| feed.confirm(at, true)),
-        Outcome::Failed { error, .. } => refused(engine, feed, &error),
-        Outcome::Stored(stored) => {
-            with_feed(engine, feed, |feed| {
-                feed.store_error = stored.err().map(|error| error.to_string())
-            });
-            return false;
-        }
-    }
-    true
-}
-
-fn refused(engine: &Shared, feed: usize, reason: &dyn std::fmt::Display) {
-    with_feed(engine, feed, |feed| {
-        tracing::warn!(
-            feed = feed.config.name,
-            "{reason}; the last good set stays in force"
-        );
-        feed.fail(reason.to_string());
-    });
-}
-
-fn with_feed(engine: &Shared, feed: usize, change: impl FnOnce(&mut super::feeds::Feed)) {
-    if let Some(feed) = lock(engine).feeds.get_mut(feed) {
-        change(feed);
-    }
+/// Reads the file and applies it. Returns the number of feeds where these changed.
+fn reconfigured(
+    file: &Path,
+    engine: &Mutex<Engine>,
+) -> Result<Option<usize>, Box<dyn Error + Send + Sync>> {
+    let config = Config::load(file)?;
+    let guard = start::guard(&config)?;
+    let mut engine = lock(engine);
+    let before = engine.config.feeds.clone();
+    engine.reconfigure(config, guard)?;
+    let feeds = &engine.config.feeds;
+    Ok((*feeds != before).then_some(feeds.len()))
 }

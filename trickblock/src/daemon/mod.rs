@@ -11,12 +11,14 @@ mod main_loop;
 pub mod protocol;
 pub mod refresh;
 pub mod report;
+mod settle;
 mod start;
 
 use std::path::PathBuf;
 
 pub use error::DaemonError;
 pub use handler::{Reloaded, Switched};
+pub use start::guard;
 
 use crate::{config::Config, kernel::check_privilege};
 

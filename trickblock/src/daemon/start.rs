@@ -1,15 +1,17 @@
 //! From a configuration to a filter that is on. Maps are filled before anything is attached.
 
 use std::{
-    fs,
-    path::PathBuf,
+    fs::{self, File},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use bytes::Bytes;
 use ipnet::IpNet;
 use tokio::{
     sync::mpsc,
+    task::spawn_blocking,
     time::{Instant, timeout_at},
 };
 
@@ -17,13 +19,18 @@ use super::{
     DaemonError,
     control::ControlSocket,
     engine::Engine,
-    feeds::{Content, Feed},
-    main_loop::{Daemon, Signals, take_event},
+    feeds::{Content, Feed, Refused},
+    main_loop::{Daemon, Signals},
     refresh::{FeedEvent, FetchError, Job, Outcome, Refresher},
+    settle::settle_event,
 };
 use crate::{
     config::{Config, FeedConfig},
-    feed::{self, Format, cache::Cache},
+    feed::{
+        self, Format, NotAFeed,
+        cache::Cache,
+        limits::{Caps, read_capped},
+    },
     kernel::{Events, Pins},
     policy::Guard,
 };
@@ -47,14 +54,17 @@ pub async fn start(
         first = first_bodies(&mut receiver, config.feeds.len()) => first,
         () = signals.stop() => return Ok(None),
     };
-    let contents = contents(&config.feeds, &first);
+    let first = read(&config.feeds, first).await;
+    let pins = Pins::new(&config.paths.pins);
+    let hold = pins.hold()?;
+    let found = pins.has_filter();
+    let contents: Vec<_> = first.iter().filter_map(First::content).collect();
     let engine = Engine::start(config, guard, &contents)?;
-    let pins = Pins::new(&engine.config.paths.pins);
     let engine = Arc::new(Mutex::new(engine));
-    for event in first {
-        take_event(&engine, event).await;
+    for First { event, content } in first {
+        settle_event(&engine, event, content).await;
     }
-    attach(&engine, &pins)?;
+    attach(&engine, &pins, found)?;
     let events = Events::open(&pins)?;
     Daemon::new(
         engine,
@@ -63,6 +73,7 @@ pub async fn start(
         events,
         file,
         signals,
+        hold,
     )
     .map(Some)
 }
@@ -101,32 +112,50 @@ fn is_cache_error(outcome: &Outcome) -> bool {
     )
 }
 
-/// What the bodies hold, to choose the size of the table by.
-fn contents(feeds: &[FeedConfig], first: &[FeedEvent]) -> Vec<Content> {
-    let read = |event: &FeedEvent| match &event.outcome {
-        Outcome::Loaded { body, .. } => Feed::new(feeds.get(event.feed)?.clone()).read(body).ok(),
-        _ => None,
-    };
-    first.iter().filter_map(read).collect()
+/// An event of the start, and what its body holds.
+struct First {
+    event: FeedEvent,
+    content: Option<Result<Content, Refused>>,
 }
 
-fn attach(engine: &Mutex<Engine>, pins: &Pins) -> Result<(), DaemonError> {
+impl First {
+    fn content(&self) -> Option<&Content> {
+        self.content.as_ref()?.as_ref().ok()
+    }
+}
+
+/// Reads the bodies once: the size of the table is chosen by what they hold, and then it is filled
+/// with just that.
+async fn read(feeds: &[FeedConfig], events: Vec<FeedEvent>) -> Vec<First> {
+    let feeds = feeds.to_vec();
+    let read = move |event: FeedEvent| {
+        let content = match (&event.outcome, feeds.get(event.feed)) {
+            (Outcome::Loaded { body, .. }, Some(feed)) => Some(Feed::new(feed.clone()).read(body)),
+            _ => None,
+        };
+        First { event, content }
+    };
+    let all = spawn_blocking(move || events.into_iter().map(read).collect());
+    all.await.unwrap_or_default()
+}
+
+/// `found`: an earlier filter's pins were there before.
+fn attach(engine: &Mutex<Engine>, pins: &Pins, found: bool) -> Result<(), DaemonError> {
     let mut engine = super::handler::lock(engine);
     engine.on()?;
-    if engine.hooks.attached()?.is_empty() {
-        // Nothing of an earlier filter is left either: leave no pins that look like one.
-        if let Err(error) = pins.remove() {
-            tracing::warn!("pins are left at {}: {error}", pins.root().display());
-        }
-        return Err(DaemonError::NoInterface(
-            engine.unattached.values().cloned().collect(),
-        ));
+    if !engine.hooks.attached()?.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // Leave no pins that look like a filter; those of an earlier one keep its counters.
+    if !found && let Err(error) = pins.remove() {
+        tracing::warn!("pins are left at {}: {error}", pins.root().display());
+    }
+    let reasons = engine.unattached.values().cloned().collect();
+    Err(DaemonError::NoInterface(reasons))
 }
 
 /// The never-block list that the configuration asks for.
-pub(super) fn guard(config: &Config) -> Result<Guard, DaemonError> {
+pub fn guard(config: &Config) -> Result<Guard, DaemonError> {
     let mut allow = config.guard.allow.clone();
     for path in &config.guard.allow_files {
         let listed = allow_file(path).map_err(|reason| DaemonError::Allow {
@@ -139,16 +168,22 @@ pub(super) fn guard(config: &Config) -> Result<Guard, DaemonError> {
 }
 
 /// Every row of an allow file must be right: one that is misread protects nobody.
-fn allow_file(path: &PathBuf) -> Result<Vec<IpNet>, String> {
-    let body = fs::read(path).map_err(|error| format!("cannot be read ({error})"))?;
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Vec::new());
-    }
-    let parsed = feed::parse(&body, Some(Format::Plain)).map_err(|error| error.to_string())?;
+fn allow_file(path: &Path) -> Result<Vec<IpNet>, String> {
+    let parsed = match feed::parse(&allow_text(path)?, Some(Format::Plain)) {
+        // Nothing allowed yet, but perhaps a comment that says what belongs here.
+        Err(NotAFeed::Empty | NotAFeed::NoEntries { .. }) => return Ok(Vec::new()),
+        parsed => parsed.map_err(|error| error.to_string())?,
+    };
     if let Some(rejection) = parsed.rejections.first() {
         return Err(format!(
             "line {}: `{}`: {}",
             rejection.line, rejection.text, rejection.reason
+        ));
+    }
+    if parsed.ignored > 0 {
+        return Err(format!(
+            "{} lines are host names or the like: write addresses or prefixes",
+            parsed.ignored
         ));
     }
     let with_port = parsed.rows.iter().find(|row| row.indicator.port.is_some());
@@ -159,4 +194,14 @@ fn allow_file(path: &PathBuf) -> Result<Vec<IpNet>, String> {
         ));
     }
     Ok(parsed.rows.iter().map(|row| row.indicator.prefix).collect())
+}
+
+fn allow_text(path: &Path) -> Result<Bytes, String> {
+    let unreadable = |error| format!("cannot be read ({error})");
+    // It may have been replaced since the configuration was read; a pipe would block for ever.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err("is not a file: name the list itself".to_owned());
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    read_capped(file, &Caps::default(), false).map_err(|error| error.to_string())
 }

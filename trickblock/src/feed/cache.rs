@@ -1,28 +1,28 @@
 //! The last good copy of each feed, which is what the filter starts with and falls back to.
 //!
 //! One directory per feed holds one file: the SHA-256 of all that follows, a line of JSON
-//! (the [`Meta`]), the bodies. One file means one rename, so a body and what is said about
+//! of metadata, the bodies. One file means one rename, so a body and what is said about
 //! it never disagree.
+
+mod layout;
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use self::layout::{decode, hex, write_synced};
 use super::{
     limits::Caps,
-    source::{Body, Part, Validators},
+    source::{Body, Validators},
 };
 
-/// Raised when the file's layout changes; a copy of another version counts as absent.
-const VERSION: u32 = 1;
 /// Hexadecimal digits of a SHA-256.
 const DIGEST_LEN: u64 = 64;
 /// Room for the metadata of a directory of many files, above the cap of the bodies.
@@ -166,23 +166,6 @@ impl Cache {
     }
 }
 
-/// The line of JSON before the bodies.
-#[derive(Serialize, Deserialize)]
-struct Meta {
-    version: u32,
-    origin: String,
-    fetched_at: Timestamp,
-    format: Option<String>,
-    validators: Validators,
-    parts: Vec<MetaPart>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MetaPart {
-    name: String,
-    len: usize,
-}
-
 /// Feed names are checked when the configuration is read; this holds for any other caller.
 /// What is not harmless in a file name becomes `%XX`, so two names never share a directory.
 fn directory_name(name: &str) -> String {
@@ -192,9 +175,9 @@ fn directory_name(name: &str) -> String {
             || matches!(byte, b'-' | b'_')
             || (byte == b'.' && position > 0);
         if harmless {
-            safe.push(char::from(byte))
+            safe.push(char::from(byte));
         } else {
-            safe.push_str(&format!("%{byte:02X}"))
+            safe.push_str(&format!("%{byte:02X}"));
         }
     }
     if safe.is_empty() || safe.len() > 200 {
@@ -219,111 +202,5 @@ fn read_bounded(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn write_synced(path: &Path, stored: &Stored) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o640)
-        .open(path)?;
-    let mut head = serde_json::to_vec(&meta(stored))?;
-    head.push(b'\n');
-    let pieces = || {
-        std::iter::once(head.as_slice())
-            .chain(stored.body.parts.iter().map(|part| part.bytes.as_ref()))
-    };
-    let digest = pieces()
-        .fold(Sha256::new(), Sha256::chain_update)
-        .finalize();
-    file.write_all(format!("{}\n", hex(&digest)).as_bytes())?;
-    for piece in pieces() {
-        file.write_all(piece)?;
-    }
-    file.sync_all()
-}
-
-fn meta(stored: &Stored) -> Meta {
-    let part = |part: &Part| MetaPart {
-        name: part.name.clone(),
-        len: part.bytes.len(),
-    };
-    Meta {
-        version: VERSION,
-        origin: stored.origin.clone(),
-        fetched_at: stored.fetched_at,
-        format: stored.format.clone(),
-        validators: stored.validators.clone(),
-        parts: stored.body.parts.iter().map(part).collect(),
-    }
-}
-
-/// The copy, and the digest that its first line holds.
-fn decode(bytes: &Bytes, path: &Path) -> Result<(Stored, String), CacheError> {
-    let corrupt = |reason| CacheError::Corrupt {
-        path: path.to_owned(),
-        reason,
-    };
-    let (digest, rest) = cut_line(bytes).ok_or_else(|| corrupt("no checksum"))?;
-    let actual = hex(&Sha256::digest(&rest));
-    if actual.as_bytes() != digest {
-        return Err(corrupt("its checksum does not match"));
-    }
-    let (head, bodies) = cut_line(&rest).ok_or_else(|| corrupt("no metadata"))?;
-    check_version(&head, path)?;
-    let meta: Meta = serde_json::from_slice(&head).map_err(|_| corrupt("unreadable metadata"))?;
-    let body = split(&bodies, &meta.parts).ok_or_else(|| corrupt("its lengths do not add up"))?;
-    let stored = Stored {
-        body,
-        validators: meta.validators,
-        fetched_at: meta.fetched_at,
-        format: meta.format,
-        origin: meta.origin,
-    };
-    Ok((stored, actual))
-}
-
-fn cut_line(bytes: &Bytes) -> Option<(Bytes, Bytes)> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    Some((bytes.slice(..end), bytes.slice(end.saturating_add(1)..)))
-}
-
-/// The version is read by itself first: the rest may have changed with it.
-fn check_version(head: &[u8], path: &Path) -> Result<(), CacheError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    match serde_json::from_slice::<Versioned>(head) {
-        Ok(Versioned { version: VERSION }) => Ok(()),
-        Ok(_) => Err(CacheError::Version {
-            path: path.to_owned(),
-        }),
-        Err(_) => Err(CacheError::Corrupt {
-            path: path.to_owned(),
-            reason: "unreadable metadata",
-        }),
-    }
-}
-
-fn split(bodies: &Bytes, parts: &[MetaPart]) -> Option<Body> {
-    let mut rest = bodies.clone();
-    let mut body = Body::default();
-    for part in parts {
-        if part.len > rest.len() {
-            return None;
-        }
-        body.parts.push(Part {
-            name: part.name.clone(),
-            bytes: rest.split_to(part.len),
-        });
-    }
-    rest.is_empty().then_some(body)
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
-#[path = "cache_tests.rs"]
 mod tests;

@@ -20,6 +20,12 @@ pub enum FilterError {
     )]
     Foreign { path: PathBuf, what: String },
     #[error(
+        "{path}: another trickblock daemon runs on these pins; stop it first, or set `pins` in [paths] (`--pins`) to another directory"
+    )]
+    Held { path: PathBuf },
+    #[error("{path}: permission denied; run this as root")]
+    Denied { path: PathBuf },
+    #[error(
         "interface {name}: no such interface in this network namespace; `ip link` lists those that exist"
     )]
     NoInterface { name: String },

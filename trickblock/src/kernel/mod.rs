@@ -19,5 +19,5 @@ pub use events::Events;
 pub use filter::{Capacity, Filter, Judged, random_seed};
 pub use maps::{Maps, Tally};
 pub use netlink::Mode;
-pub use pins::Pins;
+pub use pins::{Hold, Pins};
 pub use privilege::check_privilege;

@@ -8,11 +8,12 @@
 //! ```
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
-use aya::maps::MapInfo;
+use aya::maps::{MapError, MapInfo};
 use trickblock_common::abi::ABI_VERSION;
 
 use super::{
@@ -20,6 +21,12 @@ use super::{
     abi::{SHAPES, Shape},
     sys,
 };
+
+/// The right to run a daemon on some pins; it ends with its process however that ends.
+#[derive(Debug)]
+pub struct Hold {
+    _root: File,
+}
 
 /// The pin directories of one filter.
 #[derive(Clone, Debug)]
@@ -88,6 +95,27 @@ impl Pins {
         Ok(())
     }
 
+    /// Makes this process the only daemon of these pins until the result is dropped: two of them
+    /// would write into the same half of the table.
+    pub fn hold(&self) -> Result<Hold, FilterError> {
+        self.create()?;
+        let root = File::open(&self.root).map_err(FilterError::io("open", self.root.display()))?;
+        match root.try_lock() {
+            Ok(()) => Ok(Hold { _root: root }),
+            Err(TryLockError::WouldBlock) => Err(FilterError::Held {
+                path: self.root.clone(),
+            }),
+            Err(TryLockError::Error(error)) => {
+                Err(FilterError::io("lock", self.root.display())(error))
+            }
+        }
+    }
+
+    /// Whether any filter is pinned here.
+    pub fn has_filter(&self) -> bool {
+        self.program().exists()
+    }
+
     /// Fails where a pinned map is not what this version would have made.
     pub(super) fn check_maps(&self) -> Result<(), FilterError> {
         SHAPES
@@ -98,10 +126,17 @@ impl Pins {
     /// Whether the map is pinned; an error where it is of another shape.
     pub(super) fn check(&self, shape: &Shape) -> Result<Option<MapInfo>, FilterError> {
         let path = self.map(shape.name);
-        if !path.exists() {
-            return Ok(None);
+        match path.try_exists() {
+            Ok(true) => {}
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(self.denied());
+            }
+            _ => return Ok(None),
         }
-        let unreadable = |error| {
+        let unreadable = |error: MapError| {
+            if permission_denied(&error) {
+                return self.denied();
+            }
             let reason = super::error::chain(&error);
             self.foreign(format!("map {}: {reason}", shape.name))
         };
@@ -109,6 +144,12 @@ impl Pins {
         shape
             .mismatch(&info)
             .map_or(Ok(Some(info)), |what| Err(self.foreign(what)))
+    }
+
+    fn denied(&self) -> FilterError {
+        FilterError::Denied {
+            path: self.root.clone(),
+        }
     }
 
     /// What is pinned here cannot be used, and why.
@@ -162,6 +203,12 @@ impl Pins {
             _ => Ok(()),
         }
     }
+}
+
+fn permission_denied(error: &(dyn std::error::Error + 'static)) -> bool {
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let here = error.downcast_ref::<io::Error>().is_some_and(denied);
+    here || error.source().is_some_and(permission_denied)
 }
 
 /// bpffs refuses names with a dot, and `eth0.100` is the usual name of a VLAN interface.

@@ -166,7 +166,7 @@ impl Status {
     pub fn of_pins(pins: &Pins) -> Result<Self, FilterError> {
         let maps = Maps::open(pins)?;
         let mut status = Self::of_kernel(&maps, &maps.entries()?, &Hooks::new(pins.clone()))?;
-        status.problem("no daemon is running: the filter stays on, but its feeds are not refreshed; start one with `trickblock run`");
+        status.problem("no daemon is running: the set in force stays as it is, its feeds are not refreshed; start one with `trickblock run`");
         status.settle();
         Ok(status)
     }
@@ -185,7 +185,12 @@ impl Status {
         if switched_off && !attached {
             self.state = State::Off;
             self.problem("the filter is switched off: nothing is dropped until `trickblock on`");
-        } else if !self.problems.is_empty() {
+            return;
+        }
+        if !attached {
+            self.problem("the filter is on no interface: nothing is dropped; correct [[interface]] and start `trickblock run`, or bring the interface back");
+        }
+        if !self.problems.is_empty() {
             self.state = State::Degraded;
         }
     }

@@ -2,10 +2,12 @@
 
 use std::{fs, path::Path, process};
 
+use anyhow::{Context, Result, ensure};
+
 use super::Check;
 use crate::{
     probe::{self, Version},
-    process::{command, stdout_of},
+    process::command,
 };
 
 /// The oldest kernel that the program is tested on.
@@ -107,23 +109,33 @@ fn namespaces() -> Check {
     const NAME: &str = "netns and veth";
     const FIX: &str = "run as root, on a kernel with CONFIG_NET_NS and CONFIG_VETH";
     let namespace = format!("trickblock-doctor-{}", process::id());
-    let ip = |args: &[&str]| stdout_of(command("ip").args(args)).is_some();
-    if !ip(&["netns", "add", &namespace]) {
-        return Check::missing(NAME, "no namespace can be made", FIX);
+    if let Err(error) = ip(&["netns", "add", &namespace]) {
+        return Check::missing(NAME, format!("no namespace: {error:#}"), FIX);
     }
-    let veth = ip(&[
-        "-n", &namespace, "link", "add", "a", "type", "veth", "peer", "name", "b",
-    ]);
+    let pair = [
+        "link", "add", "name", "veth0", "type", "veth", "peer", "name", "veth1",
+    ];
+    let veth = ip(&[&["-n", &namespace], &pair[..]].concat());
     let removed = ip(&["netns", "del", &namespace]);
-    match (veth, removed) {
-        (true, true) => Check::ok(NAME, "made and removed"),
-        (false, _) => Check::missing(NAME, "no veth pair can be made", FIX),
-        (true, false) => Check::missing(
-            NAME,
-            format!("{namespace} cannot be removed"),
-            "ip netns del it",
-        ),
+    match veth.and(removed) {
+        Ok(()) => Check::ok(NAME, "made and removed"),
+        Err(error) => Check::missing(NAME, format!("{error:#}"), FIX),
     }
+}
+
+fn ip(args: &[&str]) -> Result<()> {
+    let output = command("ip")
+        .args(args)
+        .output()
+        .context("cannot start ip")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "ip {}: {}",
+        args.join(" "),
+        complaint.trim()
+    );
+    Ok(())
 }
 
 fn memory() -> Check {

@@ -27,6 +27,8 @@ pub struct Reader {
 #[derive(Default)]
 struct Run {
     started: bool,
+    /// Its own sum; a binary that ends without one has crashed.
+    counts: Option<Counts>,
     ok: Vec<String>,
     failed: Vec<String>,
     /// Ignored tests, with the reason if one was printed.
@@ -42,7 +44,7 @@ struct Run {
 }
 
 /// The numbers of a `test result:` line.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Counts {
     passed: usize,
     failed: usize,
@@ -53,14 +55,18 @@ impl Reader {
     /// Takes one line and says whether to show it.
     pub fn line(&mut self, line: &str) -> Show {
         if let Some(binary) = binary_name(line) {
-            self.end_binary();
+            self.end_run();
             self.binary = binary;
         } else if is_title(line) {
-            self.end_binary();
+            // Documentation tests come in several runs; a skip may be said before its run.
+            if self.run.started {
+                self.end_run();
+            }
             self.run.started = true;
         } else if let Some(counts) = Counts::parse(line) {
-            let run = std::mem::take(&mut self.run);
-            self.tally.add(run.into_suite(&self.binary, &counts));
+            // Not the end yet: a harness may list its skips below.
+            self.run.leave_section();
+            self.run.counts = Some(counts);
         } else {
             return self.run.line(line);
         }
@@ -69,19 +75,15 @@ impl Reader {
 
     /// The tally, once the output has ended.
     pub fn finish(mut self) -> Tally {
-        self.end_binary();
+        self.end_run();
         self.tally
     }
 
-    /// A binary that began its tests and never summed them up has crashed.
-    fn end_binary(&mut self) {
+    fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
-        if !run.started {
-            return;
+        if run.started {
+            self.tally.add(run.into_suite(&self.binary));
         }
-        let mut suite = run.crashed(&self.binary);
-        suite.name.clone_from(&self.binary);
-        self.tally.add(suite);
     }
 }
 
@@ -128,22 +130,26 @@ impl Run {
         }
     }
 
-    fn crashed(self, binary: &str) -> Suite {
-        let reason = match &self.pending {
-            Some(test) => format!("ended without a result, while {test} ran"),
-            None => "ended without a result (crash, abort or exit)".to_owned(),
-        };
-        let counts = Counts {
+    fn leave_section(&mut self) {
+        (self.successes, self.section) = (false, None);
+    }
+
+    fn crash(&self, binary: &str) -> Case {
+        Case::new(
+            binary,
+            match &self.pending {
+                Some(test) => format!("ended without a result, while {test} ran"),
+                None => "ended without a result (crash, abort or exit)".to_owned(),
+            },
+        )
+    }
+
+    fn into_suite(self, binary: &str) -> Suite {
+        let counts = self.counts.unwrap_or(Counts {
             passed: self.ok.len(),
             failed: self.failed.len(),
             ignored: self.ignored.len(),
-        };
-        let mut suite = self.into_suite(binary, &counts);
-        suite.failed.push(Case::new(binary, reason));
-        suite
-    }
-
-    fn into_suite(self, binary: &str, counts: &Counts) -> Suite {
+        });
         let mut failed: Vec<_> = self
             .failed
             .iter()
@@ -164,6 +170,7 @@ impl Run {
                 None => failed.push(Case::new(name, "ignored without a reason")),
             }
         }
+        failed.extend(self.counts.is_none().then(|| self.crash(binary)));
         let silent = counts.ignored.saturating_sub(self.ignored.len());
         failed.extend((0..silent).map(|_| Case::new("?", "ignored, its line was not found")));
         skipped.extend(self.skips_without_a_test());
@@ -303,10 +310,14 @@ fn announced_skip(line: &str) -> Option<Case> {
     (!reason.is_empty()).then(|| Case::new(name.trim(), reason))
 }
 
-/// Whether an announced name means this test: its full path or the end of it.
+/// Whether an announced name means this test: either may carry a longer path, and a harness
+/// puts the binary's name in front.
 fn names(announced: &str, test: &str) -> bool {
-    test.strip_suffix(announced)
-        .is_some_and(|path| path.is_empty() || path.ends_with("::"))
+    let ends = |long: &str, short: &str| {
+        long.strip_suffix(short)
+            .is_some_and(|path| path.is_empty() || path.ends_with("::"))
+    };
+    ends(test, announced) || ends(announced, test)
 }
 
 #[cfg(test)]

@@ -87,6 +87,25 @@ fn a_printed_skip_is_the_reason_of_an_ignored_test() {
 }
 
 #[test]
+fn skips_said_before_and_after_the_run_belong_to_it() {
+    let output = format!(
+        "     Running tests/corpus.rs (target/debug/deps/corpus-1f)\nSKIP corpus::csv: no corpus\n\n\
+         running 2 tests\ntest csv  ... ignored\ntest json ... ignored (no corpus)\n\n{}\
+         SKIP corpus::json: no corpus\n",
+        result(0, 0, 2)
+    );
+    let suite = only(&output);
+    assert_eq!(
+        suite.skipped,
+        [
+            Case::new("csv", "no corpus"),
+            Case::new("json", "no corpus")
+        ]
+    );
+    assert!(suite.failed.is_empty());
+}
+
+#[test]
 fn a_passing_test_that_says_skip_has_not_passed() {
     let output = format!(
         "running 2 tests\ntest corpus::feodo ... ok\ntest other ... ok\n\nsuccesses:\n\n\

@@ -2,12 +2,14 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
-/// The same cap as for a fetched body.
-const MAX_BODY: u64 = 64 << 20;
+use bytes::Bytes;
+
+use crate::feed::limits::{Caps, LimitError, read_capped};
+
 const MAX_DEPTH: u32 = 16;
 
 /// A file to read.
@@ -21,8 +23,8 @@ pub(super) struct Found {
 pub(super) enum Unreadable {
     #[error("cannot be read: {0}; check the path and its permissions")]
     Io(#[from] io::Error),
-    #[error("larger than 64 MiB: a feed is never that large, so give the list itself")]
-    TooLarge,
+    #[error("{0}")]
+    Limit(LimitError),
     #[error("the directory holds no files: give the directory with the feeds in it")]
     NoFiles,
     #[error("directories are nested deeper than 16 levels: give the innermost one")]
@@ -44,16 +46,12 @@ pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
     }
 }
 
-/// The bytes of a file, at most 64 MiB of them.
-pub(super) fn load(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    let mut body = Vec::new();
-    File::open(path)?
-        .take(MAX_BODY + 1)
-        .read_to_end(&mut body)?;
-    match u64::try_from(body.len()) {
-        Ok(length) if length <= MAX_BODY => Ok(body),
-        _ => Err(Unreadable::TooLarge),
-    }
+/// The bytes of a file, gzip decoded, within the bounds of a fetched body.
+pub(super) fn load(path: &Path) -> Result<Bytes, Unreadable> {
+    read_capped(File::open(path)?, &Caps::default(), false).map_err(|error| match error {
+        LimitError::Read(error) => Unreadable::Io(error),
+        limit => Unreadable::Limit(limit),
+    })
 }
 
 fn walk(directory: &Path, depth: u32, found: &mut Vec<Found>) -> Result<(), Unreadable> {

@@ -1,10 +1,18 @@
 //! Several files read as one set.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::files::{self, Found};
 use crate::{
-    feed::{self, Format, NotAFeed, Parsed},
+    config::{Config, FeedConfig},
+    feed::{
+        self, Format, NotAFeed, Parsed,
+        cache::{Cache, Stored},
+        source::Location,
+    },
     policy::{Action, FeedRows, Guard, RuleSet, merge},
 };
 
@@ -21,13 +29,31 @@ pub(in crate::cli) struct Set {
 impl Set {
     pub(in crate::cli) fn read(paths: &[PathBuf], forced: Option<Format>) -> Self {
         let mut set = Self::default();
-        for path in paths {
-            match files::list(path) {
-                Ok(found) => found.iter().for_each(|file| set.add(file, forced)),
-                Err(reason) => set.skip(format!("{}: {reason}", path.display()), true),
+        paths.iter().for_each(|path| set.add_path(path, forced));
+        set
+    }
+
+    /// The feeds of a configuration: files as they are now, and of those that are fetched the last
+    /// good copy, since a check asks no server.
+    pub(super) fn of_config(config: &Config) -> Self {
+        let mut set = Self::default();
+        let cache = Cache::new(&config.paths.state);
+        for feed in &config.feeds {
+            match &feed.location {
+                Location::Path(path) => set.add_path(path, feed.format),
+                Location::Http(_) => set.add_copy(feed, &cache),
             }
         }
         set
+    }
+
+    /// What is worth saying about files, for verbs that do not report on them.
+    pub(in crate::cli) fn complaints(&self) -> Vec<String> {
+        let of_feeds = self.feeds.iter().flat_map(|(file, parsed)| {
+            let warnings = parsed.warnings.iter();
+            warnings.map(move |warning| format!("{file}: {warning}"))
+        });
+        of_feeds.chain(self.skipped.iter().cloned()).collect()
     }
 
     pub(in crate::cli) fn merge(&self, guard: &Guard) -> RuleSet {
@@ -43,13 +69,41 @@ impl Set {
         merge(&feeds, guard)
     }
 
+    fn add_path(&mut self, path: &Path, forced: Option<Format>) {
+        match files::list(path) {
+            Ok(found) => found.iter().for_each(|file| self.add(file, forced)),
+            Err(reason) => self.skip(format!("{}: {reason}", path.display()), true),
+        }
+    }
+
+    fn add_copy(&mut self, feed: &FeedConfig, cache: &Cache) {
+        let name = &feed.name;
+        let stored = match cache.load(name) {
+            Ok(Some(stored)) if stored.origin == feed.location.identity() => stored,
+            Ok(_) => {
+                return self.skip(
+                    format!("feed {name}: left out, there is no last good copy of it yet: `trickblock run` makes one"),
+                    false,
+                );
+            }
+            Err(error) => return self.skip(format!("feed {name}: left out: {error}"), false),
+        };
+        let Stored { body, .. } = stored;
+        for part in &body.parts {
+            self.add_body(part.name.as_str().into(), &part.bytes, feed.format, true);
+        }
+    }
+
     fn add(&mut self, file: &Found, forced: Option<Format>) {
         let name: Arc<str> = file.path.display().to_string().into();
-        let body = match files::load(&file.path) {
-            Ok(body) => body,
-            Err(reason) => return self.skip(format!("{name}: {reason}"), file.named),
-        };
-        match feed::parse(&body, forced) {
+        match files::load(&file.path) {
+            Ok(body) => self.add_body(name, &body, forced, file.named),
+            Err(reason) => self.skip(format!("{name}: {reason}"), file.named),
+        }
+    }
+
+    fn add_body(&mut self, name: Arc<str>, body: &[u8], forced: Option<Format>, named: bool) {
+        match feed::parse(body, forced) {
             Ok(parsed) => self.feeds.push((name, parsed)),
             // The set as a whole decides whether that is too much.
             Err(NotAFeed::MostlyMalformed(mut parsed)) => {
@@ -57,7 +111,7 @@ impl Set {
                 parsed.warnings.insert(0, error);
                 self.feeds.push((name, *parsed));
             }
-            Err(reason) => self.skip(format!("{name}: {reason}"), file.named),
+            Err(reason) => self.skip(format!("{name}: {reason}"), named),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The life of one feed.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -227,13 +227,13 @@ impl Task {
         let timer = async {
             match pause {
                 Some(pause) => sleep(pause).await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         let http = self.is_http();
         let change = async {
             if http {
-                std::future::pending().await
+                pending::<()>().await;
             } else {
                 watch::changed(&self.source, self.stamp.as_ref()).await;
             }

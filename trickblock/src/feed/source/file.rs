@@ -230,5 +230,4 @@ fn open_regular(path: &Path) -> Result<File, Reason> {
 }
 
 #[cfg(test)]
-#[path = "file_tests.rs"]
 mod tests;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::feed::source::Part;
 
 fn stored(texts: &[&'static str]) -> Stored {
     let part = |(number, text): (usize, &&'static str)| Part {
@@ -177,4 +178,33 @@ fn confirmation_makes_only_its_own_copy_younger() {
     fs::write(dir.path().join("feeds/feodo/confirmed"), "garbage").unwrap();
     assert!(cache.load("feodo").unwrap().is_some());
     assert!(cache.confirm("absent", at).is_err());
+}
+
+#[test]
+fn reader_never_sees_half_a_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::new(dir.path());
+    let large: &'static str = Box::leak("192.0.2.1\n".repeat(50_000).into_boxed_str());
+    cache.store("feodo", &stored(&[large])).unwrap();
+
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for round in 0..40 {
+                let texts: &[&str] = if round % 2 == 0 {
+                    &[large]
+                } else {
+                    &["192.0.2.2\n"]
+                };
+                cache.store("feodo", &stored(texts)).unwrap();
+            }
+        });
+        for _ in 0..10_000 {
+            if writer.is_finished() {
+                break;
+            }
+            let length = cache.load("feodo").unwrap().unwrap().body.len();
+            assert!([large.len(), 10].contains(&length), "{length}");
+        }
+        writer.join().unwrap();
+    });
 }

@@ -1,0 +1,100 @@
+//! What becomes of the events of feeds: bodies are read, offered to the engine, and judged.
+
+use std::{error::Error, sync::Arc};
+
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+
+use super::{
+    feeds::{Content, Feed, Refused},
+    handler::{Shared, lock},
+    refresh::{FeedEvent, Origin, Outcome},
+};
+use crate::feed::Format;
+
+/// Acts on what happened to a feed; true where that was an answer of its source.
+pub(super) async fn take_event(engine: &Shared, event: FeedEvent) -> bool {
+    let content = read_event(engine, &event).await;
+    settle_event(engine, event, content).await
+}
+
+/// Reads the body, if the event has one, without keeping the engine from others meanwhile.
+async fn read_event(engine: &Shared, event: &FeedEvent) -> Option<Result<Content, Refused>> {
+    let Outcome::Loaded { body, .. } = &event.outcome else {
+        return None;
+    };
+    let (feed, body) = (lock(engine).feeds.get(event.feed).cloned()?, body.clone());
+    spawn_blocking(move || feed.read(&body)).await.ok()
+}
+
+/// As [`take_event`], with what the event's body holds.
+pub(super) async fn settle_event(
+    engine: &Shared,
+    event: FeedEvent,
+    content: Option<Result<Content, Refused>>,
+) -> bool {
+    let FeedEvent {
+        feed, at, outcome, ..
+    } = event;
+    match outcome {
+        Outcome::Loaded { from, judge, .. } => {
+            let fresh = from == Origin::Fetch;
+            let confirmed = match from {
+                Origin::Cache { fetched_at, .. } => fetched_at,
+                Origin::Fetch => at,
+            };
+            match put(engine, feed, content, confirmed, fresh).await {
+                Ok(format) => judge.accept(format.map(|format| format.to_string())),
+                Err(reason) => {
+                    judge.refuse();
+                    refused(engine, feed, reason.as_ref());
+                }
+            }
+            return fresh;
+        }
+        Outcome::NotModified => with_feed(engine, feed, |feed| feed.confirm(at, true)),
+        Outcome::Failed { error, .. } => refused(engine, feed, &error),
+        Outcome::Stored(stored) => {
+            with_feed(engine, feed, |feed| {
+                feed.store_error = stored.err().map(|error| error.to_string());
+            });
+            return false;
+        }
+    }
+    true
+}
+
+/// Puts a feed's content in force; returns its format.
+async fn put(
+    engine: &Shared,
+    feed: usize,
+    content: Option<Result<Content, Refused>>,
+    confirmed: Timestamp,
+    fresh: bool,
+) -> Result<Option<Format>, Box<dyn Error + Send + Sync>> {
+    let content =
+        content.ok_or("reading the body failed: report this as a bug, with the log")??;
+    let shared = Arc::clone(engine);
+    let offer = move || {
+        let mut engine = lock(&shared);
+        engine.offer(feed, content, confirmed, fresh)?;
+        Ok(engine.feeds.get(feed).and_then(Feed::format))
+    };
+    spawn_blocking(offer).await?
+}
+
+fn refused(engine: &Shared, feed: usize, reason: &dyn Error) {
+    with_feed(engine, feed, |feed| {
+        tracing::warn!(
+            feed = feed.config.name,
+            "{reason}; the last good set stays in force"
+        );
+        feed.fail(reason.to_string());
+    });
+}
+
+fn with_feed(engine: &Shared, feed: usize, change: impl FnOnce(&mut Feed)) {
+    if let Some(feed) = lock(engine).feeds.get_mut(feed) {
+        change(feed);
+    }
+}
