@@ -34,6 +34,10 @@ impl Events {
     }
 
     /// The next event, `None` where none waits.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would end, this goes on later"
+    )]
     pub fn next(&mut self) -> Option<Event> {
         loop {
             let item = self.0.next()?;
