@@ -35,6 +35,11 @@ pub enum CompileError {
         needed: u64,
         capacity: u64,
     },
+    /// The feed guard refuses it long before.
+    #[error(
+        "{0} holds every address, which no table entry can say; name the prefixes that are meant"
+    )]
+    Everything(ipnet::IpNet),
 }
 
 /// Table entries that the set takes: (IPv4, IPv6). A prefix of which only ports are listed takes one
@@ -66,6 +71,10 @@ pub fn compile(
     let (capacity_v4, capacity_v6) = geometry.capacity();
     check("IPv4", v4, capacity_v4)?;
     check("IPv6", v6, capacity_v6)?;
+    let prefixes = entries.iter().map(|entry| entry.indicator.prefix);
+    if let Some(everything) = prefixes.into_iter().find(|prefix| prefix.prefix_len() == 0) {
+        return Err(CompileError::Everything(everything));
+    }
     for attempt in 0..ATTEMPTS {
         let mut image = Image::new(half, geometry, seed.wrapping_add(attempt << 1) & !WIDE_V6);
         if entries.chunk_by(same_prefix).all(|group| image.add(group)) {
@@ -75,7 +84,7 @@ pub fn compile(
         }
     }
     Err(CompileError::Full {
-        family: "",
+        family: "IPv4 and IPv6",
         needed: v4 + v6,
         capacity: capacity_v4 + capacity_v6,
     })
