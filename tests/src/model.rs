@@ -3,13 +3,13 @@
 
 use std::{cmp::Reverse, net::IpAddr};
 
-use anyhow::{Context as _, bail};
-
 use crate::kernel::{Answer, Setup};
 
 mod headers;
+mod rules;
 
 use headers::{Headers, Ports, read};
+use rules::{Rule, Shield, rule, shield};
 
 /// Everything that decides on packets.
 #[derive(Clone, Debug)]
@@ -17,29 +17,6 @@ pub struct Model {
     rules: Vec<Rule>,
     shields: Vec<Shield>,
     monitor: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Rule {
-    drop: bool,
-    prefix: Prefix,
-    port: Option<u16>,
-    protocol: Option<u8>,
-    name: String,
-}
-
-#[derive(Clone, Debug)]
-struct Shield {
-    hard: bool,
-    prefix: Prefix,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Prefix {
-    v6: bool,
-    /// Aligned to the highest bits.
-    bits: u128,
-    length: u32,
 }
 
 /// The addresses of a packet, if a parser that gives up early would find any.
@@ -245,35 +222,6 @@ impl<'a> End<'a> {
     }
 }
 
-impl Rule {
-    fn is_wide(&self) -> bool {
-        self.port.is_none() && self.protocol.is_none()
-    }
-
-    fn rank(&self) -> (bool, u32, bool, bool) {
-        (
-            self.drop,
-            self.prefix.length,
-            self.port.is_some(),
-            self.protocol.is_some(),
-        )
-    }
-}
-
-impl Prefix {
-    fn holds(self, address: IpAddr) -> bool {
-        let differing = aligned(address) ^ self.bits;
-        self.v6 == address.is_ipv6() && differing.checked_shr(128 - self.length).unwrap_or(0) == 0
-    }
-}
-
-fn aligned(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
-    }
-}
-
 /// `reason` on the first of the ends, destination first, of which `is` holds.
 fn first(ends: &[End<'_>; 2], is: impl Fn(&End<'_>) -> bool, reason: &'static str) -> Answer {
     let end = ends.iter().find(|end| is(end));
@@ -286,80 +234,4 @@ fn spared(reason: &'static str, side: Option<&'static str>) -> Answer {
         side,
         indicator: None,
     }
-}
-
-/// `drop PREFIX[:PORT[/PROTOCOL]]`, with brackets around an IPv6 prefix before a port, and a third
-/// word for a protocol alone.
-fn rule(text: &str) -> anyhow::Result<Rule> {
-    let words: Vec<&str> = text.split(' ').collect();
-    let (head, service) = match words[1].strip_prefix('[') {
-        Some(rest) => rest.split_once(']').context("no closing bracket")?,
-        None if words[1].matches(':').count() > 1 => (words[1], ""),
-        None => words[1].split_at(words[1].find(':').unwrap_or(words[1].len())),
-    };
-    let (port, protocol) = match service
-        .strip_prefix(':')
-        .map(|service| service.split_once('/').unwrap_or((service, "")))
-    {
-        Some((port, protocol)) => (Some(port.parse()?), protocol),
-        None => (None, words.get(2).copied().unwrap_or_default()),
-    };
-    let (prefix, shown) = prefix(head)?;
-    let name = match (port, prefix.v6) {
-        (Some(port), true) => format!("[{shown}]:{port}"),
-        (Some(port), false) => format!("{shown}:{port}"),
-        (None, _) => shown,
-    };
-    let slash = if protocol.is_empty() { "" } else { "/" };
-    Ok(Rule {
-        drop: words[0] == "drop",
-        prefix,
-        port,
-        protocol: number(protocol)?,
-        name: format!("{name}{slash}{protocol}"),
-    })
-}
-
-fn shield(text: &str) -> anyhow::Result<Shield> {
-    let (class, head) = text.split_once(' ').context("a class and a prefix")?;
-    Ok(Shield {
-        hard: class == "hard",
-        prefix: prefix(head)?.0,
-    })
-}
-
-/// The prefix, and how it is shown: always with its length.
-fn prefix(text: &str) -> anyhow::Result<(Prefix, String)> {
-    let (address, length) = text.split_once('/').unwrap_or((text, ""));
-    let address: IpAddr = address.parse()?;
-    let longest = if address.is_ipv6() { 128 } else { 32 };
-    let length = if length.is_empty() {
-        longest
-    } else {
-        length.parse()?
-    };
-    let bits = aligned(address);
-    if bits.checked_shl(length).unwrap_or(0) != 0 {
-        bail!("{text} has host bits");
-    }
-    Ok((
-        Prefix {
-            v6: address.is_ipv6(),
-            bits,
-            length,
-        },
-        format!("{address}/{length}"),
-    ))
-}
-
-fn number(protocol: &str) -> anyhow::Result<Option<u8>> {
-    Ok(Some(match protocol {
-        "" => return Ok(None),
-        "tcp" => 6,
-        "udp" => 17,
-        "sctp" => 132,
-        "dccp" => 33,
-        "udplite" => 136,
-        other => other.parse()?,
-    }))
 }

@@ -2,12 +2,14 @@
 
 #[path = "attach/foreign.rs"]
 mod foreign;
+#[path = "attach/modes.rs"]
+mod modes;
 #[path = "attach/names.rs"]
 mod names;
 #[path = "attach/site.rs"]
 mod site;
 
-use std::{fs, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use site::{BENIGN, C2, C2_6, Site, rules};
 use trickblock::kernel::{Capacity, Filter, FilterError, Hooks, Mode, ModeChoice};
@@ -15,7 +17,6 @@ use trickblock_tests::{
     bpf, child,
     harness::{self, Need, Test},
     kernel::{PinDir, SMALL, counts},
-    sys,
 };
 
 fn main() -> ExitCode {
@@ -45,18 +46,24 @@ fn main() -> ExitCode {
         ),
         test(
             "loopback_is_generic_and_says_so",
-            loopback_is_generic_and_says_so,
+            modes::loopback_is_generic_and_says_so,
         ),
-        test("generic_on_request_drops_too", generic_on_request_drops_too),
+        test(
+            "generic_on_request_drops_too",
+            modes::generic_on_request_drops_too,
+        ),
         test(
             "large_frames_do_not_refuse_native_mode",
-            large_frames_do_not_refuse_native_mode,
+            modes::large_frames_do_not_refuse_native_mode,
         ),
         test(
             "links_without_ethernet_are_refused",
-            links_without_ethernet_are_refused,
+            modes::links_without_ethernet_are_refused,
         ),
-        test("a_missing_interface_is_named", a_missing_interface_is_named),
+        test(
+            "a_missing_interface_is_named",
+            modes::a_missing_interface_is_named,
+        ),
         test(
             "a_foreign_program_is_left_alone",
             foreign::a_foreign_program_is_left_alone,
@@ -278,113 +285,5 @@ fn on_does_not_stop_at_a_missing_interface() {
         hooks.switched_off(),
         ["eth0"],
         "and what is missing is not forgotten"
-    );
-}
-
-fn loopback_is_generic_and_says_so() {
-    let site = Site::new("eth0");
-    let mut filter = site.load(SMALL);
-    let error = site
-        .inside(|| filter.attach("lo", ModeChoice::Native))
-        .unwrap_err();
-    let message = error.to_string();
-    assert!(matches!(error, FilterError::NoNative { .. }), "{message}");
-    assert!(
-        message.contains("lo:") && message.contains("generic"),
-        "{message}"
-    );
-    assert_eq!(
-        site.inside(|| filter.attach("lo", ModeChoice::Auto))
-            .map(|attached| (attached.mode, attached.note.is_some()))
-            .unwrap(),
-        (Mode::Generic, true)
-    );
-    let attached = site
-        .inside(|| Hooks::new(site.pins.pins()).attached())
-        .unwrap();
-    assert_eq!(
-        (attached[0].name.as_str(), attached[0].mode),
-        ("lo", Mode::Generic)
-    );
-}
-
-fn generic_on_request_drops_too() {
-    let site = Site::new("eth0");
-    let mut filter = site.load(SMALL);
-    let attached = site.attach(&mut filter, ModeChoice::Generic).unwrap();
-    assert_eq!(
-        (attached.mode, attached.note),
-        (Mode::Generic, None),
-        "it was asked for"
-    );
-    assert_eq!(site.xdp_mode(), "xdpgeneric");
-    for (source, passing) in [(C2, 0), (C2_6, 0), (BENIGN, 20)] {
-        assert_eq!(site.wire.passes(source, 20), passing, "{source}");
-    }
-}
-
-/// Without `xdp.frags` a veth refuses programs from an MTU of 3,520 on.
-fn large_frames_do_not_refuse_native_mode() {
-    let site = Site::new("eth0");
-    for (host, name) in [(&site.wire.inside, "eth0"), (&site.wire.outside, "peer0")] {
-        host.ip(&["link", "set", name, "mtu", "9000"]).unwrap();
-    }
-    let mut filter = site.load(SMALL);
-    assert_eq!(
-        site.attach(&mut filter, ModeChoice::Auto).unwrap().mode,
-        Mode::Native
-    );
-    assert_eq!(site.wire.passes(C2, 5), 0);
-    assert_eq!(site.wire.passes(BENIGN, 5), 5);
-}
-
-fn links_without_ethernet_are_refused() {
-    let site = Site::new("eth0");
-    site.wire
-        .inside
-        .ip(&["tuntap", "add", "tun0", "mode", "tun"])
-        .unwrap();
-    let mut filter = site.load(SMALL);
-    for choice in [ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic] {
-        let error = site.inside(|| filter.attach("tun0", choice)).unwrap_err();
-        let message = error.to_string();
-        assert!(matches!(error, FilterError::LinkType { .. }), "{message}");
-        assert!(
-            message.contains("tun0") && message.contains("choose"),
-            "{message}"
-        );
-    }
-    assert_eq!(
-        fs::read_dir(site.pins.version().join("links"))
-            .unwrap()
-            .count(),
-        0
-    );
-}
-
-fn a_missing_interface_is_named() {
-    let site = Site::new("eth0");
-    let mut filter = site.load(SMALL);
-    for name in ["nope0", "", "a-name-longer-than-fifteen", "eth0/../x"] {
-        let error = site
-            .inside(|| filter.attach(name, ModeChoice::Auto))
-            .unwrap_err();
-        assert!(
-            matches!(error, FilterError::NoInterface { .. }),
-            "{name}: {error}"
-        );
-        assert!(error.to_string().contains("ip link"), "{error}");
-    }
-    // An interface of another namespace is none of this one.
-    assert!(
-        site.wire
-            .outside
-            .run(|| sys::interface_index("peer0"))
-            .unwrap()
-            .is_ok()
-    );
-    assert!(
-        site.inside(|| filter.attach("peer0", ModeChoice::Auto))
-            .is_err()
     );
 }

@@ -5,8 +5,10 @@
 mod addresses;
 #[path = "verdict/fixture.rs"]
 mod fixture;
-#[path = "verdict/fragments.rs"]
-mod fragments;
+#[path = "verdict/fragments_v4.rs"]
+mod fragments_v4;
+#[path = "verdict/fragments_v6.rs"]
+mod fragments_v6;
 #[path = "verdict/ipv4.rs"]
 mod ipv4;
 #[path = "verdict/ipv6.rs"]
@@ -15,10 +17,14 @@ mod ipv6;
 mod link;
 #[path = "verdict/never_block.rs"]
 mod never_block;
+#[path = "verdict/own_network.rs"]
+mod own_network;
 #[path = "verdict/peers.rs"]
 mod peers;
 #[path = "verdict/precedence.rs"]
 mod precedence;
+#[path = "verdict/sides.rs"]
+mod sides;
 #[path = "verdict/transports.rs"]
 mod transports;
 
@@ -51,11 +57,13 @@ topics! {
     truncation_at_every_byte: link::truncation;
     ipv4_headers: ipv4::groups;
     ipv6_chains: ipv6::groups;
-    fragments_v4: fragments::v4;
-    fragments_v6: fragments::v6;
+    fragments_v4: fragments_v4::groups;
+    fragments_v6: fragments_v6::groups;
     transports_and_ports: transports::groups;
     never_block: never_block::groups;
+    own_network: own_network::groups;
     precedence: precedence::groups;
+    both_sides: sides::groups;
     mistakes_of_peers: peers::groups;
 }
 
