@@ -282,6 +282,8 @@ impl Stage {
             loader.override_global(name, value, true);
         }
         let mut ebpf = loader.load(OBJECT).map_err(|error| load_error(&error))?;
+        #[cfg(feature = "debug-log")]
+        super::debug_log::forward(&mut ebpf);
         let maps = Maps::take(&mut ebpf)?;
         let outgrown = self
             .outgrown

@@ -2,6 +2,8 @@
 
 mod abi;
 mod attach;
+#[cfg(feature = "debug-log")]
+mod debug_log;
 mod error;
 mod events;
 mod filter;
