@@ -102,6 +102,13 @@ fn native_xdp_drops_real_frames() {
     assert_eq!(counts(&filter.maps)[&("address", Some("source"))].0, 40);
     let hits: u64 = filter.maps.hits(0..2).unwrap().iter().sum();
     assert_eq!(hits, 40);
+
+    filter.report_everything(false).unwrap();
+    assert_eq!(site.wire.passes(C2, 1), 0);
+    let event = filter.events.pop().unwrap();
+    assert_eq!((event.interface, event.version), (attached.ifindex, 4));
+    assert_eq!(event.source[..4], [203, 0, 113, 7]);
+    assert_eq!(event.source_port, 443);
 }
 
 /// The child's part: load, attach, end. Its rules and its link stay.

@@ -4,6 +4,11 @@
 pub trait Frame {
     /// `N` bytes at `offset`, or `None` where the frame is shorter.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// Nothing for memory. The kernel takes its pointers anew: what the verifier has learned of the old
+    /// ones differs with the number of VLAN tags, and it would check all that follows once for each.
+    #[inline(always)]
+    fn refresh(&self) {}
 }
 
 /// No header this parser reads starts further in. The verifier needs a bound on variable offsets,

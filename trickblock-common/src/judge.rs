@@ -84,8 +84,8 @@ pub trait Lookup {
 /// the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// 4 or 6, 0 where nothing is known.
-    pub version: u8,
+    /// 4 or 6, 0 where nothing is known. As wide as all else: padding would be copied byte by byte.
+    pub version: u64,
     /// IPv4 addresses stand in the highest 32 bits.
     pub source: V6,
     pub destination: V6,
@@ -113,7 +113,9 @@ const fn widen(address: V4) -> V6 {
 /// The verdict on an Ethernet frame. Reads no further than the addresses unless the prefilter hits.
 #[inline(always)]
 pub fn judge<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L) -> (Outcome, Flow) {
-    match parse::ethernet(frame) {
+    let ip = parse::ethernet(frame);
+    frame.refresh();
+    match ip {
         Ok(Ip::V4(ip)) => judge_v4(frame, lookup, lookup.blur(ip)),
         Ok(Ip::V6(ip)) => judge_v6(frame, lookup, lookup.blur(ip)),
         Err(reason) => (Outcome::without_side(reason), Flow::UNKNOWN),

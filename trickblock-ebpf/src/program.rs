@@ -17,7 +17,7 @@ pub fn trickblock(context: XdpContext) -> u32 {
     if outcome == Outcome::MISS {
         return xdp_action::XDP_PASS;
     }
-    if record::record(&context, &frame, outcome, &flow) {
+    if record::record(&context, &frame, outcome, flow) {
         xdp_action::XDP_DROP
     } else {
         xdp_action::XDP_PASS

@@ -13,7 +13,7 @@ use crate::{frame::XdpFrame, maps};
 
 /// Counts the packet and reports it; true where the settings let its reason drop it.
 #[inline(always)]
-pub fn record(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: &Flow) -> bool {
+pub fn record(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: Flow) -> bool {
     let settings = maps::SETTINGS.get(0).copied().unwrap_or_default();
     let outcome = if settings.monitor == 0 {
         outcome
@@ -32,7 +32,7 @@ pub fn record(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: &F
     count(outcome, frame.length());
     hit(outcome.indicator());
     if (settings.event_reasons >> (outcome.reason() & 63)) & 1 != 0 {
-        report(context, frame, outcome, flow, settings.events_per_second);
+        report(context, frame, outcome, &flow, settings.events_per_second);
     }
     Reason::drops(outcome.reason())
 }
@@ -130,7 +130,7 @@ fn fill(
         protocol: transport.protocol(),
         reason: outcome.reason(),
         side: outcome.side(),
-        version: flow.version,
+        version: flow.version as u8,
         reserved: 0,
         source: flow.source.to_bytes(),
         destination: flow.destination.to_bytes(),

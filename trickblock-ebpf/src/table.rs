@@ -7,8 +7,8 @@ use trickblock_common::{
     abi::protection,
     judge::decide,
     table::{
-        Endpoint, Geometry, KeyV4, KeyV6, Match, Query, Record, Table, Words,
-        layout::{GENERATION, PREAMBLE, ZERO},
+        Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Table, Words,
+        layout::{Buckets, GENERATION, PREAMBLE, ZERO},
         lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6},
         prefilter::{near_v4, near_v6},
     },
@@ -44,15 +44,29 @@ impl Words for Half {
     }
 }
 
-#[inline(always)]
-fn geometry() -> Geometry {
-    Geometry {
-        bloom: maps::BLOOM_WORDS.load(),
-        buckets_v4: maps::BUCKETS_V4.load(),
-        buckets_v6: maps::BUCKETS_V6.load(),
-        at_v4: maps::AT_V4.load(),
-        at_v6: maps::AT_V6.load(),
-        half: maps::HALF_WORDS.load(),
+/// The sizes that the loader chose.
+struct Chosen;
+
+impl Sizes for Chosen {
+    #[inline(always)]
+    fn bloom(&self) -> u64 {
+        maps::BLOOM_WORDS.load()
+    }
+
+    #[inline(always)]
+    fn v4(&self) -> Buckets {
+        Buckets {
+            count: maps::BUCKETS_V4.load(),
+            at: maps::AT_V4.load(),
+        }
+    }
+
+    #[inline(always)]
+    fn v6(&self) -> Buckets {
+        Buckets {
+            count: maps::BUCKETS_V6.load(),
+            at: maps::AT_V6.load(),
+        }
     }
 }
 
@@ -80,12 +94,12 @@ impl Live {
 impl Lookup for Live {
     #[inline(always)]
     fn near_v4(&self, source: V4, destination: V4) -> bool {
-        near_v4(&self.half, &geometry(), source, destination)
+        near_v4(&self.half, &Chosen, source, destination)
     }
 
     #[inline(always)]
     fn near_v6(&self, source: V6, destination: V6) -> bool {
-        near_v6(&self.half, &geometry(), source, destination)
+        near_v6(&self.half, &Chosen, source, destination)
     }
 
     #[inline(always)]
@@ -175,7 +189,7 @@ pub extern "C" fn join(one: u64, other: u64) -> u64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn record_v4(key: u64, generation: u64) -> u64 {
-    Half::of(generation).map_or(0, |half| find_v4(&half, &geometry(), KeyV4(key)).0)
+    Half::of(generation).map_or(0, |half| find_v4(&half, &Chosen, KeyV4(key)).0)
 }
 
 /// As [`record_v4`].
@@ -183,7 +197,7 @@ pub extern "C" fn record_v4(key: u64, generation: u64) -> u64 {
 #[inline(never)]
 pub extern "C" fn record_v6(high: u64, low: u64, bits: u64, generation: u64) -> u64 {
     let key = KeyV6 { high, low, bits };
-    Half::of(generation).map_or(0, |half| find_v6(&half, &geometry(), key).0)
+    Half::of(generation).map_or(0, |half| find_v6(&half, &Chosen, key).0)
 }
 
 /// The exact tables of a generation.

@@ -55,6 +55,43 @@ pub struct Geometry {
     pub half: u64,
 }
 
+/// What a lookup needs of the sizes. The program loads each where it is used: it cannot leave out a
+/// load once it is written.
+pub trait Sizes {
+    /// Words of the Bloom filter.
+    fn bloom(&self) -> u64;
+    fn v4(&self) -> Buckets;
+    fn v6(&self) -> Buckets;
+}
+
+/// The buckets of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buckets {
+    pub count: u64,
+    /// First word, from the start of a half.
+    pub at: u64,
+}
+
+impl Sizes for Geometry {
+    fn bloom(&self) -> u64 {
+        self.bloom
+    }
+
+    fn v4(&self) -> Buckets {
+        Buckets {
+            count: self.buckets_v4,
+            at: self.at_v4,
+        }
+    }
+
+    fn v6(&self) -> Buckets {
+        Buckets {
+            count: self.buckets_v6,
+            at: self.at_v6,
+        }
+    }
+}
+
 /// Fill of the buckets at which two-choice cuckoo hashing with four slots still finds room.
 const FILL_PERCENT: u64 = 90;
 /// Above this the value passes the verifier's bound on variable offsets (2²⁹ bytes).

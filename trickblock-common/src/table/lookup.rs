@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Words, hash,
-    layout::{Geometry, LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS},
+    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, Sizes},
     scalar::better,
 };
 use crate::{V4, V6, abi::protection};
@@ -193,10 +193,11 @@ const fn lowest(bits: u64) -> u64 {
 
 /// The record of `key`: one of four slots in one of two buckets.
 #[inline(always)]
-pub fn find_v4<W: Words + ?Sized>(words: &W, geometry: &Geometry, key: KeyV4) -> Record {
-    let (first, second) = hash::buckets_v4(key.0, words.word(SEED), geometry.buckets_v4);
+pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) -> Record {
+    let buckets = sizes.v4();
+    let (first, second) = hash::buckets_v4(key.0, words.word(SEED), buckets.count);
     for bucket in [first, second] {
-        let at = geometry.at_v4 + bucket * (SLOTS * SLOT_V4);
+        let at = buckets.at + bucket * (SLOTS * SLOT_V4);
         for slot in 0..SLOTS {
             if words.word(at + slot * SLOT_V4) == key.0 {
                 return Record(words.word(at + slot * SLOT_V4 + 1));
@@ -208,16 +209,12 @@ pub fn find_v4<W: Words + ?Sized>(words: &W, geometry: &Geometry, key: KeyV4) ->
 
 /// The record of `key`: one of four slots in one of two buckets.
 #[inline(always)]
-pub fn find_v6<W: Words + ?Sized>(words: &W, geometry: &Geometry, key: KeyV6) -> Record {
-    let (first, second) = hash::buckets_v6(
-        key.high,
-        key.low,
-        key.bits,
-        words.word(SEED),
-        geometry.buckets_v6,
-    );
+pub fn find_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV6) -> Record {
+    let buckets = sizes.v6();
+    let (first, second) =
+        hash::buckets_v6(key.high, key.low, key.bits, words.word(SEED), buckets.count);
     for bucket in [first, second] {
-        let at = geometry.at_v6 + bucket * (SLOTS * SLOT_V6);
+        let at = buckets.at + bucket * (SLOTS * SLOT_V6);
         for slot in 0..SLOTS {
             let at = at + slot * SLOT_V6;
             // Arithmetic instead of three comparisons: one branch per slot for the verifier.

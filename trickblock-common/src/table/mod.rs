@@ -15,7 +15,7 @@ pub mod prefilter;
 pub mod scalar;
 
 pub use key::{KeyV4, KeyV6, Scope};
-pub use layout::Geometry;
+pub use layout::{Geometry, Sizes};
 pub use lookup::{Table, side_v4, side_v6};
 pub use scalar::{Endpoint, Match, Query, Record};
 

@@ -3,7 +3,7 @@
 use super::{
     Words,
     hash::{Spot, fold, spot},
-    layout::{ANY_24, BLOOM, Geometry, SEED, WHOLE_24, WIDE_V6},
+    layout::{ANY_24, BLOOM, SEED, Sizes, WHOLE_24, WIDE_V6},
 };
 use crate::{V4, V6};
 
@@ -61,9 +61,9 @@ pub const fn bit_24(address: V4, bitmap: u64) -> (u64, u64) {
 
 /// Whether either address may be listed.
 #[inline(always)]
-pub fn near_v4<W: Words + ?Sized>(
+pub fn near_v4<W: Words + ?Sized, S: Sizes>(
     words: &W,
-    geometry: &Geometry,
+    sizes: &S,
     source: V4,
     destination: V4,
 ) -> bool {
@@ -72,13 +72,13 @@ pub fn near_v4<W: Words + ?Sized>(
     if (source_24 | destination_24) & 1 == 0 {
         return false;
     }
-    close_v4(words, geometry, destination) || close_v4(words, geometry, source)
+    close_v4(words, sizes, destination) || close_v4(words, sizes, source)
 }
 
 #[inline(always)]
-fn close_v4<W: Words + ?Sized>(words: &W, geometry: &Geometry, address: V4) -> bool {
+fn close_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> bool {
     test(words, bit_24(address, WHOLE_24)) & 1 != 0
-        || marked(words, geometry, words.word(SEED), key_v4(address))
+        || marked(words, sizes, words.word(SEED), key_v4(address))
 }
 
 /// Bit 0 of the result is the bit asked for.
@@ -89,9 +89,9 @@ fn test<W: Words + ?Sized>(words: &W, (word, bit): (u64, u64)) -> u64 {
 
 /// Whether either address may be listed.
 #[inline(always)]
-pub fn near_v6<W: Words + ?Sized>(
+pub fn near_v6<W: Words + ?Sized, S: Sizes>(
     words: &W,
-    geometry: &Geometry,
+    sizes: &S,
     source: V6,
     destination: V6,
 ) -> bool {
@@ -99,17 +99,17 @@ pub fn near_v6<W: Words + ?Sized>(
     if seed & WIDE_V6 != 0 {
         return true;
     }
-    close_v6(words, geometry, seed, destination) || close_v6(words, geometry, seed, source)
+    close_v6(words, sizes, seed, destination) || close_v6(words, sizes, seed, source)
 }
 
 #[inline(always)]
-fn close_v6<W: Words + ?Sized>(words: &W, geometry: &Geometry, seed: u64, address: V6) -> bool {
-    let hit = |part: Part| marked(words, geometry, seed, part.key(address));
+fn close_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, seed: u64, address: V6) -> bool {
+    let hit = |part: Part| marked(words, sizes, seed, part.key(address));
     hit(Part::Any32) && (hit(Part::Host) || hit(Part::P64) || hit(Part::P48) || hit(Part::Whole32))
 }
 
 #[inline(always)]
-fn marked<W: Words + ?Sized>(words: &W, geometry: &Geometry, seed: u64, key: u64) -> bool {
-    let Spot { word, mask } = spot(key, seed, geometry.bloom);
+fn marked<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, seed: u64, key: u64) -> bool {
+    let Spot { word, mask } = spot(key, seed, sizes.bloom());
     words.word(BLOOM + word) & mask == mask
 }

@@ -267,11 +267,8 @@ impl Hooks {
 
     /// Makes `off` undone without attaching anywhere.
     pub fn forget_switched_off(&self) -> Result<(), FilterError> {
-        let mut marks = self
-            .switched_off()
-            .into_iter()
-            .map(|name| self.pins.switched_off_mark(&name));
-        marks.try_for_each(|mark| {
+        self.switched_off().iter().try_for_each(|name| {
+            let mark = self.pins.switched_off_mark(name);
             fs::remove_dir(&mark).map_err(FilterError::io("remove", mark.display()))
         })
     }
