@@ -1,7 +1,7 @@
 //! A test binary that runs itself again: in another namespace, with fewer capabilities, or only to
 //! end while its filter stays.
 
-use std::{env, ffi::OsString, io, path::PathBuf, process::Command};
+use std::{env, io, process::Command};
 
 /// What a child prints when it did all it should.
 pub const DONE: &str = "child: done";
@@ -13,15 +13,11 @@ pub fn role() -> Option<String> {
     env::var(ROLE).ok()
 }
 
-/// This binary, in `role`, to be started by `command` as its last argument.
+/// This binary, in `role`, as the last argument of a `command` that starts it: `env`, `setpriv`, a
+/// shell.
 pub fn with_role(mut command: Command, role: &str) -> io::Result<Command> {
-    command.arg(own_path()?).env(ROLE, role);
+    command.arg(env::current_exe()?).env(ROLE, role);
     Ok(command)
-}
-
-/// The path of this binary, for commands that take a script.
-pub fn own_path() -> io::Result<OsString> {
-    env::current_exe().map(PathBuf::into_os_string)
 }
 
 /// Runs the child to its end: what it printed, and whether it was done.

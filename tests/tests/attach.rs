@@ -117,10 +117,9 @@ fn attach_and_end(path: &str) -> ExitCode {
 
 fn filtering_outlives_the_process() {
     let site = Site::new("eth0");
-    let own = child::own_path().unwrap();
-    let mut command = site.wire.inside.command(own).unwrap();
-    command.env("TRICKBLOCK_TEST_ROLE", site.pins.path());
-    let (done, said) = child::run(&mut command).unwrap();
+    let starter = site.wire.inside.command("env").unwrap();
+    let role = site.pins.path().to_str().unwrap();
+    let (done, said) = child::run(&mut child::with_role(starter, role).unwrap()).unwrap();
     assert!(done, "{said}");
     let link = site.pins.version().join("links/eth0");
     let (id, program) = bpf::link_ids(&link).unwrap();

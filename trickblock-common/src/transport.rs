@@ -167,8 +167,8 @@ enum Fragment {
 
 #[inline(always)]
 fn fragment<F: Frame + ?Sized>(frame: &F, offset: usize, packet: Packet) -> Fragment {
-    match frame.read::<4>(offset) {
-        Some([_, _, high, low]) if offset + 8 <= packet.end => {
+    match frame.read::<8>(offset) {
+        Some([_, _, high, low, ..]) if offset + 8 <= packet.end => {
             let field = u16::from_be_bytes([high, low]);
             if field & 0xfff8 != 0 {
                 Fragment::Later

@@ -76,8 +76,9 @@ pub fn toolchain_answers(toolchain: &str) -> bool {
 
 /// Proves that bpf-linker links what this compiler emits, with the features the build asks for.
 ///
-/// A linker whose LLVM is older than the compiler's cannot read its bitcode, and no version
-/// number of bpf-linker tells which LLVM is inside: only trying does.
+/// Its `--version` does not tell which LLVM is inside. So it links a function of one line, and
+/// where its file gives its LLVM away, that must not be older than the compiler's: an older one
+/// reads simple bitcode and fails at the first new attribute.
 ///
 /// # Returns
 /// The linker's version line.
@@ -85,6 +86,15 @@ pub fn bpf_linker(compiler: &Compiler) -> Result<String> {
     let linker = find("bpf-linker").context("bpf-linker is not installed")?;
     let version = stdout_of(command(&linker).arg("--version"))
         .with_context(|| format!("{} does not start", linker.display()))?;
+    let bytes = fs::read(&linker).with_context(|| format!("reading {}", linker.display()))?;
+    if let Some(llvm) = llvm_inside(&bytes).filter(|llvm| *llvm < compiler.llvm) {
+        let Compiler {
+            toolchain,
+            llvm: needed,
+            ..
+        } = compiler;
+        bail!("{version} has LLVM {llvm}, older than the {needed} of {toolchain}");
+    }
     let dir = env::temp_dir().join(format!("trickblock-probe-{}", process::id()));
     fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let linked = link_probe(compiler, &linker, &dir);
@@ -92,6 +102,26 @@ pub fn bpf_linker(compiler: &Compiler) -> Result<String> {
     let _ = fs::remove_dir_all(&dir);
     linked.with_context(|| format!("{version} and {} do not fit", compiler.toolchain))?;
     Ok(version)
+}
+
+/// The major version of the LLVM that a program is linked to, or carries: the library's name,
+/// or what a bitcode writer stamps on its output (`LLVM22.1.8`).
+fn llvm_inside(program: &[u8]) -> Option<u32> {
+    ["libLLVM.so.", "libLLVM-", "LLVM"].iter().find_map(|mark| {
+        program
+            .windows(mark.len())
+            .enumerate()
+            .filter(|(_, window)| window == &mark.as_bytes())
+            .find_map(|(at, _)| {
+                let tail = program.get(at + mark.len()..)?;
+                let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                // The dot tells a version from a mangled name that happens to hold a number.
+                if tail.get(digits) != Some(&b'.') {
+                    return None;
+                }
+                std::str::from_utf8(tail.get(..digits)?).ok()?.parse().ok()
+            })
+    })
 }
 
 /// Whether this is Debian or one of its kin, with apt.
@@ -228,6 +258,14 @@ mod tests {
             "rustc 1.96.0 (ac68faa20)\nbinary: rustc\nrelease: 1.96.0\nLLVM version: 22.1.8";
         assert_eq!(read_about(about), Some(("1.96.0".to_owned(), 22)));
         assert_eq!(read_about("release: 1.96.0"), None);
+    }
+
+    #[test]
+    fn the_linkers_llvm_is_found_in_its_file() {
+        assert_eq!(llvm_inside(b"\0LLVMFoo\0libLLVM.so.22.1\0"), Some(22));
+        assert_eq!(llvm_inside(b"\0libLLVM-19.so\0"), Some(19));
+        assert_eq!(llvm_inside(b"LLVM_VERSION\0LLVM23.1.0-rust\0"), Some(23));
+        assert_eq!(llvm_inside(b"LLVM 1 LLVM7x LLVM.a LLVM22"), None);
     }
 
     #[test]

@@ -33,7 +33,15 @@ fn build() -> anyhow::Result<PathBuf> {
         .parent()
         .context("a target directory has a parent")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut build = Command::new(cargo);
+    // Variables of the running package would make build scripts, and with them half the tree, run
+    // again.
+    let own_variables = env::vars_os().map(|(name, _)| name);
+    let own_variables = own_variables.filter(|name| name.to_str().is_some_and(is_of_package));
+    for name in own_variables {
+        build.env_remove(name);
+    }
+    let output = build
         .args([
             "build",
             "--bins",
@@ -55,6 +63,12 @@ fn build() -> anyhow::Result<PathBuf> {
         );
     }
     Ok(profile_dir.join("trickblock"))
+}
+
+fn is_of_package(name: &str) -> bool {
+    name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_MANIFEST_")
+        || name == "CARGO_CRATE_NAME"
 }
 
 /// Test programs lie in `target/debug/deps`, binaries one level up.

@@ -8,7 +8,8 @@ use std::{
 
 use serde_json::Value;
 use trickblock_tests::{
-    case, demo,
+    case,
+    demo::{self, filter::Trickblock},
     harness::{self, Need},
     sys,
 };
@@ -25,10 +26,14 @@ fn main() -> ExitCode {
         case!(ending_with_daemon_fails, NETNS),
         case!(never_forgetting_fails, NETNS),
         case!(interrupt_cleans_up, NETNS),
+        case!(trickblock_passes, FILTER),
+        case!(interrupt_of_a_live_filter_cleans_up, FILTER),
+        case!(next_run_cleans_up_after_kill_9, FILTER),
     ])
 }
 
 const NETNS: &[Need] = &[Need::Root, Need::Netns];
+const FILTER: &[Need] = &[Need::Root, Need::Netns, Need::BpfFs, Need::Xdp];
 
 /// The JSON of a run with a stand-in.
 fn run(fault: Fault) -> Value {
@@ -84,44 +89,87 @@ fn never_forgetting_fails() {
     );
 }
 
-/// The signal comes when namespaces are there and packets flow.
+/// The product itself.
+fn trickblock_passes() {
+    let json = demo::run(Trickblock::default(), |_| {}).json();
+    assert_eq!(json["result"], "passed", "{json:#}");
+    assert_eq!(json["xdp_mode"], "native", "{json:#}");
+    assert!(
+        json["feed_requests"]["not_modified"].as_u64() > Some(0),
+        "{json:#}"
+    );
+}
+
 fn interrupt_cleans_up() {
+    let (pid, code, json) = demo_until("filter off", libc::SIGTERM);
+    assert_eq!(code, Some(128 + libc::SIGTERM));
+    assert_eq!(left_behind(pid), Vec::<String>::new());
+    assert_eq!(json["result"], "failed");
+    assert_eq!(json["error"], "interrupted by signal 15");
+}
+
+fn interrupt_of_a_live_filter_cleans_up() {
+    let (pid, code, json) = demo_until("live:", libc::SIGINT);
+    assert_eq!(code, Some(128 + libc::SIGINT));
+    assert_eq!(left_behind(pid), Vec::<String>::new());
+    assert_eq!(json["error"], "interrupted by signal 2");
+    assert_eq!(
+        json["c2_packets_delivered_unfiltered"],
+        json["c2_packets_sent"]
+    );
+}
+
+/// Nothing can be cleaned up after `kill -9`, so the next run does it.
+fn next_run_cleans_up_after_kill_9() {
+    let (killed, code, _) = demo_until("live:", libc::SIGKILL);
+    assert_eq!(code, None);
+    assert!(!left_behind(killed).is_empty());
+    let (next, ..) = demo_until("live:", libc::SIGTERM);
+    assert_eq!(left_behind(killed), Vec::<String>::new());
+    assert_eq!(left_behind(next), Vec::<String>::new());
+}
+
+/// Runs the demo and sends `signal` once it prints a line with `marker`. Returns its pid, its
+/// exit code, and the JSON, null if it wrote none.
+fn demo_until(marker: &str, signal: i32) -> (u32, Option<i32>, Value) {
     let dir = tempfile::tempdir().unwrap();
-    let json = dir.path().join("demo.json");
+    let path = dir.path().join("demo.json");
     let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"))
         .arg("--json")
-        .arg(&json)
+        .arg(&path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut output = BufReader::new(demo.stdout.take().unwrap());
     let mut line = String::new();
-    while !line.contains("filter off") {
+    while !line.contains(marker) {
         line.clear();
         assert_ne!(
             output.read_line(&mut line).unwrap(),
             0,
-            "the demo ended early"
+            "ended before `{marker}`"
         );
     }
-    assert!(!namespaces_of(demo.id()).is_empty());
-    sys::signal(&mut demo, libc::SIGTERM).unwrap();
-    output.read_to_string(&mut line).unwrap();
-
-    assert_eq!(
-        demo.wait().unwrap().code(),
-        Some(128 + libc::SIGTERM),
-        "{line}"
+    assert!(
+        !left_behind(demo.id()).is_empty(),
+        "the lab is not where this test looks for it"
     );
-    assert_eq!(namespaces_of(demo.id()), Vec::<String>::new());
-    let json: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
-    assert_eq!(json["result"], "failed");
-    assert_eq!(json["error"], "interrupted by signal 15");
+    sys::signal(&mut demo, signal).unwrap();
+    output.read_to_string(&mut line).unwrap();
+    let code = demo.wait().unwrap().code();
+    let json =
+        fs::read_to_string(path).map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+    (demo.id(), code, json)
 }
 
-fn namespaces_of(pid: u32) -> Vec<String> {
-    let prefix = format!("tb-{pid}-");
-    let entries = fs::read_dir("/run/netns").unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(&prefix)).collect()
+/// Namespaces and pins of the process with this pid.
+fn left_behind(pid: u32) -> Vec<String> {
+    let mut found = Vec::new();
+    for (dir, prefix) in [("/run/netns", "tb-"), ("/sys/fs/bpf", "trickblock-test-")] {
+        let prefix = format!("{prefix}{pid}-");
+        let entries = fs::read_dir(dir).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        found.extend(names.filter(|name| name.starts_with(&prefix)));
+    }
+    found
 }

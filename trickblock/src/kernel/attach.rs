@@ -267,13 +267,13 @@ impl Hooks {
 
     /// Makes `off` undone without attaching anywhere.
     pub fn forget_switched_off(&self) -> Result<(), FilterError> {
-        let marks = self
+        let mut marks = self
             .switched_off()
             .into_iter()
             .map(|name| self.pins.switched_off_mark(&name));
-        marks
-            .map(|mark| fs::remove_dir(&mark).map_err(FilterError::io("remove", mark.display())))
-            .collect()
+        marks.try_for_each(|mark| {
+            fs::remove_dir(&mark).map_err(FilterError::io("remove", mark.display()))
+        })
     }
 
     /// `trickblock on`: attaches the pinned program where `off` detached it; an error is returned
@@ -337,7 +337,7 @@ fn update(program: &mut Xdp, path: &Path) -> Result<(), FilterError> {
 fn create(program: &mut Xdp, interface: &Interface, mode: XdpMode) -> Result<FdLink, FilterError> {
     let id = program
         .attach_to_if_index(interface.index, mode)
-        .map_err(|error| refused(interface, mode, error))?;
+        .map_err(|error| refused(interface, mode, &error))?;
     let failed = |error: &dyn std::error::Error| FilterError::Attach {
         name: interface.name.clone(),
         reason: chain(error),

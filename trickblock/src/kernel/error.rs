@@ -78,7 +78,10 @@ pub enum FilterError {
 }
 
 impl FilterError {
-    pub(super) fn io(op: &'static str, subject: impl ToString) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(
+        op: &'static str,
+        subject: impl std::fmt::Display,
+    ) -> impl FnOnce(io::Error) -> Self {
         let subject = subject.to_string();
         move |source| Self::Io {
             op,

@@ -34,7 +34,7 @@ impl Events {
     }
 
     /// The next event, `None` where none waits.
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn pop(&mut self) -> Option<Event> {
         loop {
             let item = self.0.next()?;
             if item.len() >= size_of::<Event>() {

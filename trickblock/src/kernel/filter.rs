@@ -152,7 +152,7 @@ impl Filter {
             .map_err(|error| load_error(&error))?;
         let judged = self
             .events
-            .next()
+            .pop()
             .map_or(Judged::MISS, |event| Judged::from_event(&event));
         if (result.return_value == XDP_DROP) != (judged.reason.verdict() == Verdict::Drop) {
             let reason = format!(

@@ -11,9 +11,9 @@ use super::{
 };
 
 /// The error of an attempt to attach to `interface` in `mode`.
-pub(super) fn refused(interface: &Interface, mode: XdpMode, error: ProgramError) -> FilterError {
+pub(super) fn refused(interface: &Interface, mode: XdpMode, error: &ProgramError) -> FilterError {
     let name = interface.name.clone();
-    let errno = match &error {
+    let errno = match error {
         ProgramError::SyscallError(call) => call.io_error.raw_os_error(),
         _ => None,
     };
@@ -27,7 +27,7 @@ pub(super) fn refused(interface: &Interface, mode: XdpMode, error: ProgramError)
         }
         _ => FilterError::Attach {
             name,
-            reason: chain(&error),
+            reason: chain(error),
         },
     }
 }

@@ -262,8 +262,8 @@ impl Mapping {
     /// One word, or 0 outside of the mapping.
     pub(super) fn load(&self, index: u64) -> u64 {
         use std::sync::atomic::{AtomicU64, Ordering};
-        // SAFETY: aligned and live; the kernel changes words whole.
         self.at(index).map_or(0, |word| {
+            // SAFETY: aligned and live; the kernel changes words whole.
             unsafe { AtomicU64::from_ptr(word.as_ptr()) }.load(Ordering::Acquire)
         })
     }

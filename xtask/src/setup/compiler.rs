@@ -38,7 +38,8 @@ fn install() -> Result<Compiler> {
     install_nightly().map_err(|nightly| nightly.context(format!("{debian:#}")))
 }
 
-fn install_debian() -> Result<Compiler> {
+/// Installs and links Debian's compiler, which the build then prefers.
+pub fn install_debian() -> Result<Compiler> {
     ensure!(probe::has_apt(), "this is no Debian");
     if !debian_is_complete() {
         apt::install(&DEBIAN_PACKAGES)?;

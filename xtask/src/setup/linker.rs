@@ -7,11 +7,11 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 
 use super::{apt, report::Report};
 use crate::{
-    probe::{self, Compiler},
+    probe::{self, Compiler, DEBIAN_TOOLCHAIN},
     process::{cargo, cargo_bin, command, find, watched},
 };
 
@@ -32,13 +32,32 @@ pub fn ensure(report: &mut Report) {
         Err(error) => error,
     };
     let start = Instant::now();
-    match install(&compiler).and_then(|()| probe::bpf_linker(&compiler)) {
-        Ok(version) => report.did(WHAT, &describe(&version, &compiler), start),
+    match install_for(&compiler).or_else(|nightly| with_debian(&compiler, nightly)) {
+        Ok(found) => report.did(WHAT, &found, start),
         Err(error) => {
             let why = format!("{missing:#}; installing it: {error:#}");
             report.failed(WHAT, &why, &by_hand(compiler.llvm));
         }
     }
+}
+
+fn install_for(compiler: &Compiler) -> Result<String> {
+    install(compiler)?;
+    Ok(describe(&probe::bpf_linker(compiler)?, compiler))
+}
+
+/// Nightly is often ahead of every LLVM that can be had here; Debian's compiler never is.
+fn with_debian(compiler: &Compiler, nightly: Error) -> Result<String> {
+    if compiler.toolchain == DEBIAN_TOOLCHAIN {
+        return Err(nightly);
+    }
+    println!("  ...  not with nightly: {nightly:#}");
+    super::compiler::install_debian()
+        .and_then(|debian| match probe::bpf_linker(&debian) {
+            Ok(version) => Ok(describe(&version, &debian)),
+            Err(_) => install_for(&debian),
+        })
+        .map_err(|debian| nightly.context(format!("{debian:#}")))
 }
 
 /// From source where Debian has the LLVM; otherwise the static program of the project's releases,
@@ -131,7 +150,7 @@ fn describe(version: &str, compiler: &Compiler) -> String {
 fn by_hand(llvm: u32) -> String {
     let packages = apt::by_hand(&[&format!("llvm-{llvm}-dev"), "g++"]);
     format!(
-        "{packages}, then run this again; or put the program of {RELEASES}/v{RELEASE} \
-         into a directory of PATH"
+        "{packages}, then run this again; or put bpf-linker {RELEASE} of \
+         https://github.com/aya-rs/bpf-linker/releases into a directory of PATH"
     )
 }
