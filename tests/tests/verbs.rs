@@ -40,7 +40,10 @@ fn main() -> ExitCode {
         wire("off_and_on_without_a_daemon", life::off_and_on_alone),
         wire("a_kill_leaves_no_gap", life::kill),
         wire("the_last_good_copy_starts_the_filter", life::last_good_copy),
-        wire("reload_takes_feeds_and_interfaces", reload::feeds_and_interfaces),
+        wire(
+            "reload_takes_feeds_and_interfaces",
+            reload::feeds_and_interfaces,
+        ),
         wire("reload_takes_modes_and_guards", reload::modes_and_guards),
         wire("monitor_per_feed", reload::monitor_per_feed),
     ])
@@ -54,6 +57,11 @@ const END: Duration = Duration::from_secs(10);
 fn verb(gateway: &Gateway, code: i32, words: &[&str]) -> Output {
     let (verb, arguments) = words.split_first().unwrap();
     let output = gateway.verb(verb, arguments).unwrap();
-    assert_eq!(output.code, Some(code), "{words:?}: {output:?}\n{}", gateway.site.log());
+    assert_eq!(
+        output.code,
+        Some(code),
+        "{words:?}: {output:?}\n{}",
+        gateway.site.log()
+    );
     output
 }

@@ -212,7 +212,10 @@ pub fn full_tables() {
     let many: String = (0..60_000_u32)
         .map(|n| format!("198.18.{}.{}\n", n >> 8 & 255, n & 255))
         .collect();
-    let (header, footer) = ("# Feodo Tracker Botnet C2 IP Blocklist", "# END 60001 entries");
+    let (header, footer) = (
+        "# Feodo Tracker Botnet C2 IP Blocklist",
+        "# END 60001 entries",
+    );
     gateway.answer(body(format!("{header}\n{C2}\n{many}{footer}\n")));
 
     let reload = gateway.verb("reload", &[]).unwrap();

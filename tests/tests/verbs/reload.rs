@@ -16,7 +16,10 @@ fn status(gateway: &Gateway) -> Value {
 
 pub fn feeds_and_interfaces() {
     let gateway = Gateway::new().unwrap();
-    gateway.inside().connect("eth1", &gateway.wire.outside, "peer1").unwrap();
+    gateway
+        .inside()
+        .connect("eth1", &gateway.wire.outside, "peer1")
+        .unwrap();
     let both = format!("{}[[interface]]\nname = \"eth1\"\n", gateway.config());
     gateway.site.configure(&both).unwrap();
     let daemon = gateway.daemon().unwrap();
@@ -26,7 +29,10 @@ pub fn feeds_and_interfaces() {
     // One feed more, one interface less.
     fs::write(gateway.site.dir().join("own.txt"), format!("{NEW_C2}\n")).unwrap();
     let own = "[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
-    gateway.site.configure(&format!("{}{own}", gateway.config())).unwrap();
+    gateway
+        .site
+        .configure(&format!("{}{own}", gateway.config()))
+        .unwrap();
     let reload = verb(&gateway, 0, &["reload", "--json"]).json().unwrap();
 
     assert_eq!(reload, json!({"failed": [], "indicators": 3}));
@@ -41,10 +47,15 @@ pub fn feeds_and_interfaces() {
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 3);
     gateway.filters().unwrap();
     // SIGHUP is a reload.
-    gateway.site.configure(&format!("{}{own}", gateway.config())).unwrap();
+    gateway
+        .site
+        .configure(&format!("{}{own}", gateway.config()))
+        .unwrap();
     let mut daemon = daemon;
     daemon.signal(1).unwrap();
-    gateway.wait_for_status(|status| status["indicators"]["total"] == 3).unwrap();
+    gateway
+        .wait_for_status(|status| status["indicators"]["total"] == 3)
+        .unwrap();
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 0);
 }
 
@@ -54,20 +65,30 @@ pub fn modes_and_guards() {
     let config = gateway.config();
     gateway.filters().unwrap();
 
-    gateway.site.configure(&config.replace("[filter]", "[filter]\nmode = \"monitor\"")).unwrap();
+    gateway
+        .site
+        .configure(&config.replace("[filter]", "[filter]\nmode = \"monitor\""))
+        .unwrap();
     verb(&gateway, 0, &["reload"]);
     assert_eq!(gateway.wire.passes(C2, 4), 4);
     let seen = status(&gateway);
     assert_eq!(seen["mode"], "monitor");
     let monitored = |count: &&Value| count["verdict"] == "monitor";
     let counters = seen["counters"].as_array().unwrap();
-    assert_eq!(counters.iter().find(monitored).unwrap()["packets"], 4, "{seen}");
+    assert_eq!(
+        counters.iter().find(monitored).unwrap()["packets"],
+        4,
+        "{seen}"
+    );
     gateway.site.configure(&config).unwrap();
     verb(&gateway, 0, &["reload"]);
     gateway.filters().unwrap();
 
     // The allow list wins at once over what is in force.
-    gateway.site.configure(&format!("[guard]\nallow = [\"{C2}\"]\n{config}")).unwrap();
+    gateway
+        .site
+        .configure(&format!("[guard]\nallow = [\"{C2}\"]\n{config}"))
+        .unwrap();
     verb(&gateway, 0, &["reload"]);
     assert_eq!(gateway.wire.passes(C2, 3), 3);
     let why = verb(&gateway, 0, &["why", C2]).stdout;
@@ -83,14 +104,24 @@ fn inside_a_listed_prefix(gateway: &Gateway) {
     let passing = [C2, BENIGN, "203.0.113.200"].map(|source| gateway.wire.passes(source, 3));
     assert_eq!(passing, [3, 0, 0]);
     let why = verb(gateway, 0, &["why", C2, "--json"]).json().unwrap();
-    assert_eq!((&why["reason"], &why["protected_by"]["prefix"]), (&json!("never_block"), &json!("203.0.113.7/32")));
+    assert_eq!(
+        (&why["reason"], &why["protected_by"]["prefix"]),
+        (&json!("never_block"), &json!("203.0.113.7/32"))
+    );
 }
 
 pub fn monitor_per_feed() {
     let gateway = Gateway::new().unwrap();
-    fs::write(gateway.site.dir().join("own.txt"), format!("{NEW_C2}\n{C2}:443\n")).unwrap();
+    fs::write(
+        gateway.site.dir().join("own.txt"),
+        format!("{NEW_C2}\n{C2}:443\n"),
+    )
+    .unwrap();
     let own = "[[feed]]\nname = \"own\"\npath = \"own.txt\"\naction = \"monitor\"\n";
-    gateway.site.configure(&format!("{}{own}", gateway.config())).unwrap();
+    gateway
+        .site
+        .configure(&format!("{}{own}", gateway.config()))
+        .unwrap();
     let daemon = gateway.daemon().unwrap();
     // Of two feeds that name the same, the one that drops wins.
     gateway.filters().unwrap();
@@ -98,12 +129,25 @@ pub fn monitor_per_feed() {
     let list = verb(&gateway, 0, &["list", "--json"]).json().unwrap();
     let of = |indicator: &str| {
         let listed = list["indicators"].as_array().unwrap();
-        listed.iter().find(|one| one["indicator"] == indicator).unwrap().clone()
+        listed
+            .iter()
+            .find(|one| one["indicator"] == indicator)
+            .unwrap()
+            .clone()
     };
     let watched = of("198.51.100.9/32");
-    assert_eq!((&watched["action"], &watched["hits"]), (&json!("monitor"), &json!(6)));
+    assert_eq!(
+        (&watched["action"], &watched["hits"]),
+        (&json!("monitor"), &json!(6))
+    );
     let shared = of("203.0.113.7/32:443");
-    assert_eq!((&shared["action"], shared["sources"].as_array().unwrap().len()), (&json!("drop"), 2));
+    assert_eq!(
+        (
+            &shared["action"],
+            shared["sources"].as_array().unwrap().len()
+        ),
+        (&json!("drop"), 2)
+    );
     assert_eq!(status(&gateway)["indicators"]["monitor"], 1);
     drop(daemon);
 }

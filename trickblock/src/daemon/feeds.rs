@@ -241,6 +241,12 @@ impl Content {
         })
     }
 
+    /// The URL or path of the (first) body, for messages.
+    pub fn name(&self) -> String {
+        let first = self.parts.first();
+        first.map_or_else(String::new, |part| part.source.clone())
+    }
+
     pub fn total(&self) -> usize {
         self.parts.iter().map(|part| part.rows.len()).sum()
     }

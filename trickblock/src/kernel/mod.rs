@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod filter;
 mod maps;
+pub mod memory;
 pub mod netlink;
 mod outgrown;
 mod pins;
