@@ -7,6 +7,7 @@ pub mod bpf;
 pub mod child;
 pub mod cli;
 pub mod demo;
+pub mod gateway;
 pub mod harness;
 pub mod http;
 pub mod kernel;

@@ -70,6 +70,13 @@ pub fn interface_index(name: &str) -> io::Result<u32> {
     }
 }
 
+/// Makes a named pipe.
+pub fn make_fifo(path: &std::path::Path) -> io::Result<()> {
+    let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())?;
+    // SAFETY: the pointer is to a terminated string that outlives the call.
+    check(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }).map(drop)
+}
+
 /// Makes closing `socket` reset the connection at once, so that no orphan keeps retransmitting.
 pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
     let linger = libc::linger {

@@ -112,7 +112,7 @@ fn native_xdp_drops_real_frames() {
 
     filter.report_everything(false).unwrap();
     assert_eq!(site.wire.passes(C2, 1), 0);
-    let event = filter.events.next().unwrap();
+    let event = filter.events.pop().unwrap();
     assert_eq!((event.interface, event.version), (attached.ifindex, 4));
     assert_eq!(event.source[..4], [203, 0, 113, 7]);
     assert_eq!(event.source_port, 443);

@@ -20,6 +20,15 @@ pub fn record(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: Fl
     } else {
         outcome.monitored()
     };
+    #[cfg(feature = "debug-log")]
+    aya_log_ebpf::info!(
+        context,
+        "reason {} side {} indicator {} of {} bytes",
+        outcome.reason(),
+        outcome.side(),
+        outcome.indicator(),
+        frame.length()
+    );
     count(outcome, frame.length());
     hit(outcome.indicator());
     if (settings.event_reasons >> (outcome.reason() & 63)) & 1 != 0 {

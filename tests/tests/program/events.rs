@@ -52,7 +52,7 @@ impl Loaded {
     }
 
     fn drain(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.filter.events.next()).collect()
+        std::iter::from_fn(|| self.filter.events.pop()).collect()
     }
 }
 

@@ -12,10 +12,12 @@ pub mod key;
 pub mod layout;
 pub mod lookup;
 pub mod prefilter;
+pub mod scalar;
 
 pub use key::{KeyV4, KeyV6, Scope};
 pub use layout::{Geometry, Sizes};
-pub use lookup::{Endpoint, Match, Query, Record, Table, side_v4, side_v6};
+pub use lookup::{Table, side_v4, side_v6};
+pub use scalar::{Endpoint, Match, Query, Record};
 
 /// Where table words come from: `index` counts 64-bit words from the start of a half.
 pub trait Words {

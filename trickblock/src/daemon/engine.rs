@@ -29,9 +29,13 @@ pub enum Held {
     #[error(transparent)]
     Ids(#[from] OutOfIds),
     #[error(
-        "all {rows} rows of it are refused by a guard ({first}): this is no list of C2 servers, check the feed at its source"
+        "{name}: all {rows} rows of it are refused by a guard ({first}): this is no list of C2 servers, check the feed at its source"
     )]
-    AllRefused { rows: usize, first: String },
+    AllRefused {
+        name: String,
+        rows: usize,
+        first: String,
+    },
 }
 
 /// Owns the filter.
@@ -146,6 +150,7 @@ impl Engine {
         };
         match rows.all(|row| refused(row).is_some()) {
             true => Err(Held::AllRefused {
+                name: content.name(),
                 rows: content.total(),
                 first,
             }),

@@ -62,6 +62,10 @@ pub enum Refused {
         "{name}: {found}: the body was cut short or mangled on the way; it will be fetched again"
     )]
     Incomplete { name: String, found: &'static str },
+    #[error(
+        "{name}: none of its {ignored} rows is an address any more: this is another list or a notice, check the feed at its source"
+    )]
+    NoAddress { name: String, ignored: u64 },
     #[error("the source holds no file: put the list there, or correct its path")]
     Nothing,
 }
@@ -111,7 +115,17 @@ impl Feed {
                 name: name(),
                 reason,
             })?;
-        let had_count = self.last_good(&part.name).is_some_and(|last| last.counted);
+        let last = self.last_good(&part.name);
+        if parsed.rows.is_empty()
+            && parsed.ignored > 0
+            && last.is_some_and(|last| !last.rows.is_empty())
+        {
+            return Err(Refused::NoAddress {
+                name: name(),
+                ignored: parsed.ignored,
+            });
+        }
+        let had_count = last.is_some_and(|last| last.counted);
         let incomplete = |found| {
             Err(Refused::Incomplete {
                 name: name(),
@@ -123,7 +137,9 @@ impl Feed {
                 return incomplete("its own count of entries disagrees with what arrived");
             }
             None if had_count => {
-                return incomplete("the count at its end is missing, which the last good body had");
+                return incomplete(
+                    "the count at its end is missing, which the last good body had (if the list has none any more, give the feed another name)",
+                );
             }
             _ => {}
         }
@@ -223,6 +239,12 @@ impl Content {
             action,
             rows: &part.rows,
         })
+    }
+
+    /// The URL or path of the (first) body, for messages.
+    pub fn name(&self) -> String {
+        let first = self.parts.first();
+        first.map_or_else(String::new, |part| part.source.clone())
     }
 
     pub fn total(&self) -> usize {

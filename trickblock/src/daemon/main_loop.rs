@@ -214,7 +214,7 @@ impl Work {
     /// True where no event is left.
     fn read_events(&mut self, events: &mut Events) -> bool {
         for _ in 0..BATCH {
-            let Some(event) = events.next() else {
+            let Some(event) = events.pop() else {
                 return true;
             };
             self.events_read.fetch_add(1, Ordering::Relaxed);
@@ -282,11 +282,11 @@ impl Work {
             .copied()
             .min()
             .unwrap_or(u64::MAX);
-        let (done, waiting) = std::mem::take(&mut self.reloads.waiting)
+        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reloads.waiting)
             .into_iter()
             .partition(|(round, _)| *round <= answered);
         self.reloads.waiting = waiting;
-        for (_, reply) in Vec::<(u64, Reload)>::from(done) {
+        for (_, reply) in done {
             // A caller that left has no use for the answer.
             let _ = reply.send(Ok(self.reloaded()));
         }

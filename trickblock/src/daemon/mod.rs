@@ -20,12 +20,16 @@ pub use error::DaemonError;
 pub use handler::{Reloaded, Switched};
 pub use start::guard;
 
-use crate::{config::Config, kernel::check_privilege};
+use crate::{
+    config::Config,
+    kernel::{check_privilege, memory},
+};
 
 /// Runs the daemon until SIGTERM or SIGINT; the filter stays on afterwards. `file` is read again on a
 /// reload.
 pub fn run(config: Config, file: Option<PathBuf>) -> Result<(), DaemonError> {
     check_privilege()?;
+    memory::return_large_blocks();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

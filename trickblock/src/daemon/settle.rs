@@ -10,7 +10,7 @@ use super::{
     handler::{Shared, lock},
     refresh::{FeedEvent, Origin, Outcome},
 };
-use crate::feed::Format;
+use crate::{feed::Format, kernel::memory};
 
 /// Acts on what happened to a feed; true where that was an answer of its source.
 pub(super) async fn take_event(engine: &Shared, event: FeedEvent) -> bool {
@@ -77,7 +77,10 @@ async fn put(
     let shared = Arc::clone(engine);
     let offer = move || {
         let mut engine = lock(&shared);
-        engine.offer(feed, content, confirmed, fresh)?;
+        let offered = engine.offer(feed, content, confirmed, fresh);
+        // The old rows and what the new ones were made with.
+        memory::return_free_pages();
+        offered?;
         Ok(engine.feeds.get(feed).and_then(Feed::format))
     };
     spawn_blocking(offer).await?

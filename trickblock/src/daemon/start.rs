@@ -142,8 +142,7 @@ async fn read(feeds: &[FeedConfig], events: Vec<FeedEvent>) -> Vec<First> {
 /// `found`: an earlier filter's pins were there before.
 fn attach(engine: &Mutex<Engine>, pins: &Pins, found: bool) -> Result<(), DaemonError> {
     let mut engine = super::handler::lock(engine);
-    engine.on()?;
-    if !engine.hooks.attached()?.is_empty() {
+    if !engine.on()?.is_empty() {
         return Ok(());
     }
     // Leave no pins that look like a filter; those of an earlier one keep its counters.

@@ -78,11 +78,10 @@ pub enum FilterError {
 }
 
 impl FilterError {
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hand over what they format"
-    )]
-    pub(super) fn io(op: &'static str, subject: impl ToString) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(
+        op: &'static str,
+        subject: impl std::fmt::Display,
+    ) -> impl FnOnce(io::Error) -> Self {
         let subject = subject.to_string();
         move |source| Self::Io {
             op,

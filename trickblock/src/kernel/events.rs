@@ -34,11 +34,7 @@ impl Events {
     }
 
     /// The next event, `None` where none waits.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator would end, this goes on later"
-    )]
-    pub fn next(&mut self) -> Option<Event> {
+    pub fn pop(&mut self) -> Option<Event> {
         loop {
             let item = self.0.next()?;
             if item.len() >= size_of::<Event>() {

@@ -152,7 +152,7 @@ impl Filter {
             .map_err(|error| load_error(&error))?;
         let judged = self
             .events
-            .next()
+            .pop()
             .map_or(Judged::MISS, |event| Judged::from_event(&event));
         if (result.return_value == XDP_DROP) != (judged.reason.verdict() == Verdict::Drop) {
             let reason = format!(
@@ -282,6 +282,8 @@ impl Stage {
             loader.override_global(name, value, true);
         }
         let mut ebpf = loader.load(OBJECT).map_err(|error| load_error(&error))?;
+        #[cfg(feature = "debug-log")]
+        super::debug_log::forward(&mut ebpf);
         let maps = Maps::take(&mut ebpf)?;
         let outgrown = self
             .outgrown

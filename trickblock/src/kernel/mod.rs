@@ -2,10 +2,13 @@
 
 mod abi;
 mod attach;
+#[cfg(feature = "debug-log")]
+mod debug_log;
 mod error;
 mod events;
 mod filter;
 mod maps;
+pub mod memory;
 pub mod netlink;
 mod outgrown;
 mod pins;

@@ -1,0 +1,67 @@
+//! The verbs as a user sees them: against a daemon, without one, and without anything.
+
+#[path = "verbs/captures.rs"]
+mod captures;
+#[path = "verbs/checks.rs"]
+mod checks;
+#[path = "verbs/life.rs"]
+mod life;
+#[path = "verbs/questions.rs"]
+mod questions;
+#[path = "verbs/reload.rs"]
+mod reload;
+#[path = "verbs/replay.rs"]
+mod replay;
+
+use std::{process::ExitCode, time::Duration};
+
+use trickblock_tests::{
+    cli::Output,
+    gateway::Gateway,
+    harness::{self, Need, Test},
+};
+
+fn main() -> ExitCode {
+    let on = |needs| move |name, run| Test { name, needs, run };
+    let (wire, kernel, anywhere) = (on(XDP), on(BPF), on(&[]));
+    harness::main(&[
+        anywhere("check_counts_several_files_as_one", checks::several_files),
+        anywhere("check_reads_gzip", checks::gzip),
+        anywhere("check_of_a_configuration", checks::configuration),
+        anywhere("output_may_be_cut_off", checks::broken_pipe),
+        kernel("replay_has_a_line_for_every_packet", replay::every_packet),
+        kernel("replay_reads_bare_ip_and_pcapng", replay::link_types),
+        kernel("replay_refuses_what_it_cannot_read", replay::refusals),
+        wire("status_in_every_situation", questions::status),
+        wire("every_verb_speaks_json", questions::json),
+        wire("list_names_sources_and_hits", questions::list),
+        wire("why_explains_each_verdict", questions::why),
+        wire("off_and_on_with_a_daemon", life::off_and_on),
+        wire("off_and_on_without_a_daemon", life::off_and_on_alone),
+        wire("a_kill_leaves_no_gap", life::kill),
+        wire("the_last_good_copy_starts_the_filter", life::last_good_copy),
+        wire(
+            "reload_takes_feeds_and_interfaces",
+            reload::feeds_and_interfaces,
+        ),
+        wire("reload_takes_modes_and_guards", reload::modes_and_guards),
+        wire("monitor_per_feed", reload::monitor_per_feed),
+    ])
+}
+
+const XDP: &[Need] = &[Need::Root, Need::Netns, Need::Bpf, Need::BpfFs, Need::Xdp];
+const BPF: &[Need] = &[Need::Root, Need::Bpf, Need::BpfFs];
+const END: Duration = Duration::from_secs(10);
+
+/// A verb that must end with `code`.
+fn verb(gateway: &Gateway, code: i32, words: &[&str]) -> Output {
+    let (verb, arguments) = words.split_first().unwrap();
+    let output = gateway.verb(verb, arguments).unwrap();
+    assert_eq!(
+        output.code,
+        Some(code),
+        "{words:?}: {output:?}\n{}",
+        gateway.site.log()
+    );
+    output
+}

@@ -1,0 +1,169 @@
+//! `check`: what the binary makes of files. The report itself is tested where it is made.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use trickblock_tests::cli::{Output, Run, binary};
+
+fn check(dir: &Path, arguments: &[&str]) -> Output {
+    let mut all: Vec<OsString> = vec!["check".into(), "--json".into()];
+    all.extend(
+        arguments
+            .iter()
+            .map(|argument| match argument.strip_prefix('@') {
+                Some(name) => dir.join(name).into(),
+                None => argument.into(),
+            }),
+    );
+    Run::new(all).output().unwrap()
+}
+
+fn counts(output: &Output) -> [Value; 6] {
+    let report = output.json().unwrap();
+    [
+        "rows",
+        "accepted",
+        "duplicates",
+        "ignored",
+        "rejected",
+        "refused",
+    ]
+    .map(|key| report[key].clone())
+}
+
+pub fn several_files() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a"), "203.0.113.7\n203.0.113.8:443\n").unwrap();
+    fs::write(
+        dir.path().join("b"),
+        "203.0.113.7\n10.0.0.1\n203.0.113.999\nc2.example\n",
+    )
+    .unwrap();
+    let both = check(dir.path(), &["--feed", "@a", "@b"]);
+    let twice = check(dir.path(), &["--feed", "@a", "--feed", "@b"]);
+    let whole = check(dir.path(), &["--feed", "@"]);
+    for output in [&both, &twice, &whole] {
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(counts(output), [6, 2, 1, 1, 1, 1].map(Value::from));
+    }
+    assert_eq!(
+        check(dir.path(), &["--feed", "@a", "@nowhere"]).code,
+        Some(1)
+    );
+    assert_eq!(check(dir.path(), &[]).code, Some(2));
+}
+
+pub fn gzip() {
+    let dir = tempfile::tempdir().unwrap();
+    let compress = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let list = compress(b"203.0.113.7\n203.0.113.8:443\n");
+    fs::write(dir.path().join("list.txt.gz"), &list).unwrap();
+    let output = check(dir.path(), &["--feed", "@list.txt.gz"]);
+    assert_eq!((output.code, &counts(&output)[1]), (Some(0), &json!(2)));
+
+    fs::write(dir.path().join("cut.gz"), &list[..list.len() - 9]).unwrap();
+    fs::write(dir.path().join("bomb.gz"), compress(&vec![b'\n'; 32 << 20])).unwrap();
+    for (name, says) in [
+        ("cut.gz", "gzip stream is damaged"),
+        ("bomb.gz", "compression bomb"),
+    ] {
+        let output = check(dir.path(), &["--feed", &format!("@{name}")]);
+        assert_eq!(output.code, Some(1));
+        assert!(
+            output.stderr.contains(name) && output.stderr.contains(says),
+            "{output:?}"
+        );
+    }
+}
+
+/// The feeds of a configuration, as its guards let them through.
+pub fn configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(
+        dir.path().join("own.txt"),
+        "203.0.113.7\n203.0.113.8\n192.0.2.9\n192.0.2.9:443\n",
+    )
+    .unwrap();
+    fs::write(dir.path().join("allow.txt"), "# us\n203.0.113.8\n").unwrap();
+    let config = "[paths]\nstate = \"state\"\n[network]\nown = [\"192.0.2.0/24\"]\n[guard]\nallow_files = [\"allow.txt\"]\n\
+        [[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\n\
+        [[feed]]\nname = \"far\"\nurl = \"http://192.0.2.1/list\"\n";
+    fs::write(dir.path().join("trickblock.toml"), config).unwrap();
+
+    let output = check(dir.path(), &["-c", "@trickblock.toml"]);
+
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(counts(&output), [4, 2, 0, 0, 0, 2].map(Value::from));
+    let report = output.json().unwrap();
+    let rejections = report["rejections"].as_array().unwrap();
+    let guards: Vec<_> = rejections
+        .iter()
+        .map(|row| row["guard"].as_str().unwrap())
+        .collect();
+    assert_eq!(guards, ["allow", "own_network"]);
+    assert!(
+        report["warnings"]
+            .to_string()
+            .contains("feed far: left out"),
+        "{report}"
+    );
+
+    fs::write(dir.path().join("allow.txt"), "203.0.113.8:443\n").unwrap();
+    let output = check(dir.path(), &["-c", "@trickblock.toml"]);
+    assert!(
+        output.code == Some(1) && output.stderr.contains("has a port"),
+        "{output:?}"
+    );
+    fs::write(
+        dir.path().join("trickblock.toml"),
+        config.replace("path", "paht"),
+    )
+    .unwrap();
+    let output = check(dir.path(), &["-c", "@trickblock.toml"]);
+    assert!(
+        output.code == Some(2) && output.stderr.contains("did you mean `path`"),
+        "{output:?}"
+    );
+    assert_eq!(
+        check(
+            dir.path(),
+            &["-c", "@trickblock.toml", "--feed", "@own.txt"]
+        )
+        .code,
+        Some(2)
+    );
+}
+
+/// `trickblock check … | head -c 1`: the exit code is that of the check, and nobody panics.
+pub fn broken_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows: String = (0..30_000)
+        .map(|n| format!("198.18.{}.{}\n", n >> 8 & 255, n & 255))
+        .collect();
+    fs::write(dir.path().join("list"), rows).unwrap();
+    let mut command = Command::new(binary().unwrap());
+    command
+        .args(["check", "--json", "--feed"])
+        .arg(dir.path().join("list"));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut first).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
