@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         test("running_daemons", running::daemons),
         test("the_control_socket", running::control_socket),
         test("reloads", running::reloads),
+        test("hanging_feeds", running::hanging_feeds),
         test("full_tables", running::full_tables),
         test("some_interfaces", running::some_interfaces),
     ])

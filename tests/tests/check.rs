@@ -131,7 +131,13 @@ fn exit_codes_and_messages() {
             Exit::Failed,
             "web page",
         ),
-        ("gzip", gzip, &[], Exit::Failed, "compressed (gzip)"),
+        (
+            "cut gzip",
+            gzip,
+            &[],
+            Exit::Failed,
+            "gzip stream is damaged",
+        ),
         (
             "capture",
             b"\xd4\xc3\xb2\xa1\x02\0",

@@ -146,6 +146,8 @@ pub fn no_kernel_btf() {
     ];
     let mut command = gateway.command_behind(&hidden).unwrap();
     command.args(["run", "-c"]).arg(gateway.site.config());
+    let log = fs::File::create(gateway.site.dir().join("daemon.log")).unwrap();
+    command.stderr(log);
     sys::die_with_parent(&mut command);
     let mut daemon = command.spawn().unwrap();
 

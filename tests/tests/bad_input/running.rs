@@ -3,7 +3,9 @@
 use std::{
     io::{Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
-    time::Duration,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use trickblock_tests::gateway::{C2, Gateway, INTERFACE, LIST, body};
@@ -200,6 +202,46 @@ fn misspelt_interface(gateway: &Gateway, good: &str) {
         &[],
     );
     assert_eq!(gateway.status().unwrap().0, Some(0));
+}
+
+/// A feed that hangs keeps neither the others from being enforced at the start nor, during one
+/// reload, the next one from being answered.
+pub fn hanging_feeds() {
+    let gateway = Gateway::new().unwrap();
+    let own = "[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
+    let both = format!("{}{own}", gateway.config());
+    std::fs::write(gateway.site.dir().join("own.txt"), format!("{C2}\n")).unwrap();
+    gateway.site.configure(&both).unwrap();
+    gateway.answer(Arc::new(|_, _| thread::sleep(Duration::from_secs(9))));
+    let start = Instant::now();
+    let daemon = gateway.daemon().unwrap();
+    gateway.filters().unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        start.elapsed()
+    );
+    let (code, status) = gateway.status().unwrap();
+    let state = |index: usize| status["feeds"][index]["state"].clone();
+    assert_eq!((code, state(1)), (Some(4), "ok".into()), "{status}");
+
+    thread::scope(|scope| {
+        let first = scope.spawn(|| gateway.verb("reload", &[]).unwrap());
+        thread::sleep(Duration::from_millis(300));
+        // The second one replaces the feeds that the first one waits for.
+        gateway
+            .site
+            .configure(&format!("{INTERFACE}{own}"))
+            .unwrap();
+        let second = gateway.verb("reload", &[]).unwrap();
+        assert_eq!(
+            (first.join().unwrap().code, second.code),
+            (Some(0), Some(0))
+        );
+    });
+    gateway.filters().unwrap();
+    assert_eq!(gateway.status().unwrap().0, Some(0));
+    drop(daemon);
 }
 
 /// A set that does not fit is held, the old one stays.

@@ -1,15 +1,9 @@
 //! `check`: what the binary makes of files. The report itself is tested where it is made.
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::{Read as _, Write as _},
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{ffi::OsString, fs, io::Write as _, path::Path};
 
 use serde_json::{Value, json};
-use trickblock_tests::cli::{Output, Run, binary};
+use trickblock_tests::cli::{Output, Run};
 
 fn check(dir: &Path, arguments: &[&str]) -> Output {
     let mut all: Vec<OsString> = vec!["check".into(), "--json".into()];
@@ -142,28 +136,4 @@ pub fn configuration() {
         .code,
         Some(2)
     );
-}
-
-/// `trickblock check … | head -c 1`: the exit code is that of the check, and nobody panics.
-pub fn broken_pipe() {
-    let dir = tempfile::tempdir().unwrap();
-    let rows: String = (0..30_000)
-        .map(|n| format!("198.18.{}.{}\n", n >> 8 & 255, n & 255))
-        .collect();
-    fs::write(dir.path().join("list"), rows).unwrap();
-    let mut command = Command::new(binary().unwrap());
-    command
-        .args(["check", "--json", "--feed"])
-        .arg(dir.path().join("list"));
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = [0];
-    let mut stdout = child.stdout.take().unwrap();
-    stdout.read_exact(&mut first).unwrap();
-    drop(stdout);
-    let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }

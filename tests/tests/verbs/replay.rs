@@ -1,11 +1,16 @@
 //! `replay`: captures through the loaded program.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::Read as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trickblock_tests::{
-    cli::{Output, Run},
+    cli::{Output, Run, binary},
     packet::Packet,
 };
 
@@ -160,6 +165,28 @@ pub fn link_types() {
     );
     let empty = Place::new(FEED, &pcap(ETHERNET, &[]));
     expect(&empty.verdicts(&[]), &[]);
+}
+
+/// `trickblock replay … | head -c 1`: nobody panics, and the exit code is not that of a failure.
+pub fn broken_pipe() {
+    let packet = Packet::v4(CLIENT, "203.0.113.7").udp(1, 2).build();
+    let place = Place::new(FEED, &pcap(ETHERNET, &vec![packet; 5_000]));
+    let mut command = Command::new(binary().unwrap());
+    command
+        .arg("replay")
+        .arg("--feed")
+        .arg(place.path("feed.txt"));
+    command.arg("--pcap").arg(place.path("capture"));
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0]).unwrap();
+    drop(stdout);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
 
 pub fn refusals() {

@@ -38,6 +38,8 @@ use crate::{
 /// How long the start waits for feeds that have no last good copy. An earlier filter stays on
 /// meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long those that have something to say wait for the others.
+const COURTESY: Duration = Duration::from_secs(2);
 const EVENTS: usize = 16;
 
 /// Loads, fills and attaches. `None` where a signal ended the start.
@@ -85,7 +87,7 @@ pub(super) fn refresher(config: &Config, sender: &mpsc::Sender<FeedEvent>) -> Re
 
 /// One event per feed, or what came until patience ended.
 async fn first_bodies(receiver: &mut mpsc::Receiver<FeedEvent>, feeds: usize) -> Vec<FeedEvent> {
-    let deadline = Instant::now() + PATIENCE;
+    let mut deadline = Instant::now() + PATIENCE;
     let mut spoken = vec![false; feeds];
     let mut first = Vec::new();
     while spoken.iter().any(|spoken| !spoken) {
@@ -93,6 +95,9 @@ async fn first_bodies(receiver: &mut mpsc::Receiver<FeedEvent>, feeds: usize) ->
             tracing::warn!("starting without the feeds that have not answered yet");
             break;
         };
+        if matches!(event.outcome, Outcome::Loaded { .. }) {
+            deadline = deadline.min(Instant::now() + COURTESY);
+        }
         if let Some(spoken) = spoken.get_mut(event.feed) {
             *spoken |= !is_cache_error(&event.outcome);
         }

@@ -13,9 +13,7 @@ pub enum NotAFeed {
          open the address in a browser and use the link of the raw list"
     )]
     Html,
-    #[error(
-        "the body is compressed ({kind}): give the file the ending .gz if it is gzip, otherwise unpack it first"
-    )]
+    #[error("the body is compressed ({kind}): unpack it first; gzip alone is decoded here, once")]
     Compressed { kind: &'static str },
     #[error("the body is {kind}, not text: {fix}")]
     Binary {

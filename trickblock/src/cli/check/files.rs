@@ -46,9 +46,14 @@ pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
     }
 }
 
-/// The bytes of a file, gzip decoded, within the bounds of a fetched body.
+/// The bytes of a file, gzip decoded, within the bounds of a fetched body. Long lines are left to the
+/// parser: it rejects the row, and the report names it.
 pub(super) fn load(path: &Path) -> Result<Bytes, Unreadable> {
-    read_capped(File::open(path)?, &Caps::default(), false).map_err(|error| match error {
+    let caps = Caps {
+        line: usize::MAX,
+        ..Caps::default()
+    };
+    read_capped(File::open(path)?, &caps, false).map_err(|error| match error {
         LimitError::Read(error) => Unreadable::Io(error),
         limit => Unreadable::Limit(limit),
     })
