@@ -3,13 +3,12 @@
 //! A driver writes the next pair of addresses into the packet and tail-calls the program in slot 0
 //! of `TARGET`: the shipped program is measured as it is, and on packets that differ.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
-#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(target_arch = "bpf")]
 mod frame;
 #[cfg(target_arch = "bpf")]
 mod programs {
-    use core::arch::asm;
+    use core::cell::Cell;
 
     use aya_ebpf::{
         bindings::xdp_action,
@@ -84,9 +83,11 @@ mod programs {
     /// The shipped parser, which ends where the shipped lookup begins.
     #[xdp(frags)]
     pub fn parse_pass(context: XdpContext) -> u32 {
-        let (outcome, _) = judge(&XdpFrame::new(&context), &NoLookup);
-        // A frame that the parser gave up on would make this look fast.
-        if outcome == Outcome::MISS {
+        let lookup = NoLookup::default();
+        let (outcome, _) = judge(&XdpFrame::new(&context), &lookup);
+        // A frame that the parser gave up on would make this look fast, and so would a compiler
+        // that finds the addresses unused: no pair of these corpora sums up to the constant.
+        if outcome == Outcome::MISS && lookup.seen.get() != u64::MAX {
             xdp_action::XDP_PASS
         } else {
             xdp_action::XDP_ABORTED
@@ -119,28 +120,23 @@ mod programs {
     }
 
     /// Has an answer for every address, and it is no.
-    struct NoLookup;
-
-    /// Makes the compiler have the value in a register, whatever it is used for.
-    #[inline(always)]
-    fn consume(value: u64) {
-        // SAFETY: no instruction at all.
-        unsafe { asm!("/* {0} */", in(reg) value, options(nomem, nostack, preserves_flags)) };
+    #[derive(Default)]
+    struct NoLookup {
+        seen: Cell<u64>,
     }
 
     impl Lookup for NoLookup {
         #[inline(always)]
         fn near_v4(&self, source: V4, destination: V4) -> bool {
-            consume(u64::from(source.0));
-            consume(u64::from(destination.0));
+            self.seen
+                .set(u64::from(source.0) + u64::from(destination.0));
             false
         }
 
         #[inline(always)]
         fn near_v6(&self, source: V6, destination: V6) -> bool {
-            for word in [source.high, source.low, destination.high, destination.low] {
-                consume(word);
-            }
+            self.seen
+                .set((source.high ^ destination.high) | (source.low ^ destination.low));
             false
         }
 
