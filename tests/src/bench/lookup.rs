@@ -1,6 +1,9 @@
 //! ns per packet: each program on each corpus, in interleaved rounds.
 
-use std::rc::Rc;
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, ensure};
 
@@ -17,7 +20,13 @@ pub struct Effort {
     pub rounds: usize,
     /// Packets per program, corpus and round.
     pub packets: u32,
+    /// On a busy machine rounds take longer: none is begun after this time, but for the first
+    /// [`FEWEST`].
+    pub limit: Duration,
 }
+
+/// Rounds of which a median still says something.
+const FEWEST: usize = 3;
 
 /// What the drivers are aimed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,29 +91,42 @@ pub fn measure(
         programs: Programs::load()?,
         filters,
     };
+    say("drawing the packets of each corpus");
     let mut cells = cells(pools, filters)?;
     say("checking the verdicts of every program on every corpus");
     for cell in &cells {
         let what = || format!("{} on {}", cell.target.name(), cell.corpus.name());
         stage.check(cell).with_context(what)?;
     }
-    let mut random = Random(0x07de7);
+    let (start, mut random) = (Instant::now(), Random(0x07de7));
     let mut order: Vec<usize> = (0..cells.len()).collect();
     for round in 1..=effort.rounds {
+        if round > FEWEST && start.elapsed() > effort.limit {
+            say("the time is up: no further rounds");
+            break;
+        }
         random.shuffle(&mut order);
         for index in &order {
             sys::stop_if_interrupted()?;
-            let time = stage.time(&cells[*index], effort.packets)?;
+            let time = stage.time(&cells[*index], packets(&cells[*index], effort))?;
             cells[*index].samples.push(time);
         }
         say(&format!(
-            "round {round} of {}: {} programs and corpora, {} packets each",
+            "round {round} of {}: {} programs and corpora, up to {} packets each",
             effort.rounds,
             cells.len(),
             effort.packets
         ));
     }
     cells.iter().map(|cell| row(cell, &cells)).collect()
+}
+
+/// A drop takes ten times as long as a pass, and a quarter of the packets time it as well.
+fn packets(cell: &Cell, effort: &Effort) -> u32 {
+    match cell.corpus {
+        Corpus::Hit => effort.packets / 4,
+        _ => effort.packets,
+    }
 }
 
 struct Cell {
