@@ -1,81 +1,12 @@
-//! Builds the XDP program with whichever eBPF toolchain `cargo xtask setup` found.
+//! Builds the XDP program.
 
-use std::{
-    env,
-    ffi::OsString,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-use anyhow::Context as _;
-use aya_build::{Package, Toolchain, build_ebpf};
-
-/// The rustup name that `cargo xtask setup` gives to Debian's compiler and its std source.
-const DEBIAN_TOOLCHAIN: &str = "trickblock-bpf";
-const PROGRAM: &str = "trickblock-ebpf";
-/// Clippy sets it for everything it starts.
-const CLIPPY: &str = "CLIPPY_ARGS";
+#[path = "ebpf_build.rs"]
+mod ebpf_build;
 
 fn main() -> anyhow::Result<()> {
-    let root_dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../trickblock-ebpf");
-    println!(
-        "cargo:rerun-if-changed={}/../trickblock-common/src",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let features: &[&str] = match env::var_os("CARGO_FEATURE_DEBUG_LOG") {
+    let features: &[&str] = match std::env::var_os("CARGO_FEATURE_DEBUG_LOG") {
         Some(_) => &["debug-log"],
         None => &[],
     };
-    let package = Package {
-        name: PROGRAM,
-        root_dir,
-        features,
-        ..Default::default()
-    };
-    println!("cargo:rerun-if-env-changed={CLIPPY}");
-    if env::var_os(CLIPPY).is_some() {
-        return placeholder();
-    }
-    set("PATH", search_path()?);
-    build_ebpf([package], toolchain()).context(
-        "the XDP program was not built: run `cargo xtask setup`, then `cargo xtask doctor`",
-    )
-}
-
-/// Clippy keeps build scripts of its own and runs nothing, so it need not wait for a program
-/// that it only sees as bytes.
-fn placeholder() -> anyhow::Result<()> {
-    let file = Path::new(&env::var_os("OUT_DIR").context("OUT_DIR is not set")?).join(PROGRAM);
-    fs::write(&file, b"").with_context(|| format!("cannot write {}", file.display()))
-}
-
-/// Debian's compiler is a stable release: build-std needs `RUSTC_BOOTSTRAP`, and only this
-/// build may see it.
-fn toolchain() -> Toolchain<'static> {
-    let linked = Command::new("rustup")
-        .args(["run", DEBIAN_TOOLCHAIN, "rustc", "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !linked {
-        return Toolchain::Nightly;
-    }
-    set("RUSTC_BOOTSTRAP", "1".into());
-    Toolchain::Custom(DEBIAN_TOOLCHAIN)
-}
-
-/// PATH with cargo's own programs: rustup and bpf-linker must be found also where a shell,
-/// a service or another cargo does not list them.
-fn search_path() -> anyhow::Result<OsString> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let home = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cargo")));
-    let dirs = env::split_paths(&path).chain(home.map(|home| home.join("bin")));
-    Ok(env::join_paths(dirs)?)
-}
-
-fn set(name: &str, value: OsString) {
-    // SAFETY: a build script has one thread here, so nobody reads the environment meanwhile.
-    unsafe { env::set_var(name, value) };
+    ebpf_build::build(features, &["trickblock-ebpf"])
 }

@@ -60,6 +60,16 @@ pub fn create_map(shape: MapShape) -> anyhow::Result<OwnedFd> {
     call_for_fd(MAP_CREATE, &attributes).with_context(|| format!("BPF_MAP_CREATE of {shape:?}"))
 }
 
+/// Writes the value of key 0 of an array. `value` must be exactly as long as the map's.
+pub fn write_words(map: impl AsFd, value: &[u64]) -> anyhow::Result<()> {
+    write_first(map, value)
+}
+
+/// Makes a tail call to key 0 of a program array reach `program`.
+pub fn write_program(map: impl AsFd, program: impl AsFd) -> anyhow::Result<()> {
+    write_first(map, &[program.as_fd().as_raw_fd()])
+}
+
 /// Makes `path` on a BPF file system refer to `object`.
 pub fn pin(object: impl AsFd, path: &Path) -> anyhow::Result<()> {
     let name = CString::new(path.as_os_str().as_bytes())?;
@@ -171,6 +181,7 @@ fn attach(program: &OwnedFd, index: u32, flags: u32) -> io::Result<OwnedFd> {
 }
 
 const MAP_CREATE: libc::c_int = 0;
+const MAP_UPDATE_ELEM: libc::c_int = 2;
 const PROG_LOAD: libc::c_int = 5;
 const OBJ_PIN: libc::c_int = 6;
 const OBJ_GET: libc::c_int = 7;
@@ -182,6 +193,17 @@ const ATTACH_XDP: u32 = 37;
 /// `XDP_FLAGS_SKB_MODE` and `XDP_FLAGS_DRV_MODE`
 const GENERIC: u32 = 1 << 1;
 const NATIVE: u32 = 1 << 2;
+
+/// Index in `struct bpf_map_info`, whose first fields are 32 bits each: type, id, key_size, …
+const VALUE_SIZE: usize = 3;
+
+#[repr(C)]
+struct Element {
+    map: i32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
 
 #[repr(C)]
 struct ProgLoad {
@@ -238,6 +260,25 @@ struct LinkCreate {
     target: u32,
     attach_type: u32,
     flags: u32,
+}
+
+fn write_first<T>(map: impl AsFd, value: &[T]) -> anyhow::Result<()> {
+    let size = info::<[u32; 4]>(&map)?[VALUE_SIZE];
+    anyhow::ensure!(
+        usize::try_from(size)? == size_of_val(value),
+        "a value of {} bytes for a map of {size}",
+        size_of_val(value)
+    );
+    let key = 0_u32;
+    let attributes = Element {
+        map: map.as_fd().as_raw_fd(),
+        key: (&raw const key).addr() as u64,
+        value: value.as_ptr().addr() as u64,
+        flags: 0,
+    };
+    call(MAP_UPDATE_ELEM, &attributes)
+        .map(drop)
+        .context("BPF_MAP_UPDATE_ELEM")
 }
 
 /// The first bytes of an object's information.

@@ -1,8 +1,11 @@
-//! Shared pieces of the integration tests, and the demo that `cargo xtask demo` runs.
+//! Shared pieces of the integration tests, and the programs that `cargo xtask demo` and
+//! `cargo xtask bench` run.
 //!
 //! Nothing here is shared with the code under test: packets, addresses and counts are made and
 //! judged by other code than the filter's own, so that an error there cannot hide itself.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod bpf;
 pub mod child;
 pub mod cli;

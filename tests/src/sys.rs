@@ -7,6 +7,7 @@ use std::{
     os::unix::process::CommandExt as _,
     process::{Child, Command},
     sync::atomic::{AtomicI32, Ordering},
+    time::Duration,
 };
 
 /// Moves the calling thread into the network namespace behind `namespace`.
@@ -57,6 +58,20 @@ pub fn stay_on_cpu(cpu: usize) -> io::Result<()> {
 pub fn effective_uid() -> u32 {
     // SAFETY: geteuid has no arguments and cannot fail.
     unsafe { libc::geteuid() }
+}
+
+/// The CPU time of the calling thread so far, in user space and kernel: unlike the time of day it
+/// stands still while the machine does something else.
+pub fn thread_cpu_time() -> io::Result<Duration> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` outlives the call.
+    check(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) })?;
+    let seconds = u64::try_from(time.tv_sec).map_err(io::Error::other)?;
+    let nanoseconds = u64::try_from(time.tv_nsec).map_err(io::Error::other)?;
+    Ok(Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds))
 }
 
 /// The index of interface `name` in the calling thread's network namespace.

@@ -101,7 +101,22 @@ fn clippy() -> Result<bool> {
         "-D",
         "warnings",
     ];
-    Ok(step("cargo clippy", all)? && step("cargo clippy with debug-log", logging)?)
+    let bench = [
+        "clippy",
+        "-p",
+        "trickblock-ebpf",
+        "-p",
+        "trickblock-tests",
+        "--features",
+        "trickblock-ebpf/bench,trickblock-tests/bench",
+        "--bins",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    Ok(step("cargo clippy", all)?
+        && step("cargo clippy with debug-log", logging)?
+        && step("cargo clippy with bench", bench)?)
 }
 
 fn deny() -> Result<bool> {

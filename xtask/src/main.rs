@@ -3,6 +3,7 @@
 //! This crate depends on no other member of the workspace: it must build and run on a machine
 //! that has no eBPF toolchain yet, because it is what installs one.
 
+mod bench;
 mod demo;
 mod doctor;
 mod lint;
@@ -35,6 +36,8 @@ enum Task {
     Test(test::Args),
     /// Shows the main job in a lab of network namespaces (needs root)
     Demo(demo::Args),
+    /// Measures what a packet, a new set and a start cost (needs root)
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Test(args) => test::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Bench(args) => bench::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::process::{command, find, stdout_of};
 
-/// The rustup name under which setup links Debian's compiler; `trickblock/build.rs` asks for it.
+/// The rustup name under which setup links Debian's compiler; `trickblock/ebpf_build.rs` asks for it.
 pub const DEBIAN_TOOLCHAIN: &str = "trickblock-bpf";
 /// The oldest compiler that takes this workspace and its pinned aya.
 pub const OLDEST_RUST: Version = Version {
@@ -53,7 +53,7 @@ pub struct Compiler {
     pub llvm: u32,
 }
 
-/// The compiler that `trickblock/build.rs` will take, or why there is none.
+/// The compiler that `trickblock/ebpf_build.rs` will take, or why there is none.
 ///
 /// # Errors
 /// Names each candidate and what it lacks.

@@ -22,6 +22,13 @@ pub fn binary() -> anyhow::Result<&'static Path> {
     }
 }
 
+/// What this program was built with: other features would build half of it again.
+const FEATURES: &[&str] = if cfg!(feature = "bench") {
+    &["--features", "trickblock-tests/bench"]
+} else {
+    &[]
+};
+
 fn build() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("TRICKBLOCK_BIN") {
         return Ok(path.into());
@@ -50,6 +57,7 @@ fn build() -> anyhow::Result<PathBuf> {
             "--package",
             "trickblock-tests",
         ])
+        .args(FEATURES)
         .args(["--profile", profile])
         .arg("--target-dir")
         .arg(target_dir)

@@ -58,8 +58,6 @@ pub struct Geometry {
 /// What a lookup needs of the sizes. The program loads each where it is used: it cannot leave out a
 /// load once it is written.
 pub trait Sizes {
-    /// Words of the Bloom filter.
-    fn bloom(&self) -> u64;
     fn v4(&self) -> Buckets;
     fn v6(&self) -> Buckets;
 }
@@ -73,10 +71,6 @@ pub struct Buckets {
 }
 
 impl Sizes for Geometry {
-    fn bloom(&self) -> u64 {
-        self.bloom
-    }
-
     fn v4(&self) -> Buckets {
         Buckets {
             count: self.buckets_v4,

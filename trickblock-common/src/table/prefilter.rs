@@ -3,7 +3,7 @@
 use super::{
     Words,
     hash::{Spot, fold, spot},
-    layout::{ANY_24, BLOOM, SEED, Sizes, WHOLE_24, WIDE_V6},
+    layout::{ANY_24, BLOOM, SEED, WHOLE_24, WIDE_V6},
 };
 use crate::{V4, V6};
 
@@ -59,26 +59,30 @@ pub const fn bit_24(address: V4, bitmap: u64) -> (u64, u64) {
     )
 }
 
-/// Whether either address may be listed.
+/// Whether either address may be listed. `bloom` gives the words of the Bloom filter; it is asked
+/// only where a /24 holds something, since most packets do not get that far.
 #[inline(always)]
-pub fn near_v4<W: Words + ?Sized, S: Sizes>(
+pub fn near_v4<W: Words + ?Sized>(
     words: &W,
-    sizes: &S,
+    bloom: impl Fn() -> u64,
     source: V4,
     destination: V4,
 ) -> bool {
-    let source_24 = test(words, bit_24(source, ANY_24));
-    let destination_24 = test(words, bit_24(destination, ANY_24));
-    if (source_24 | destination_24) & 1 == 0 {
+    let source_24 = test(words, bit_24(source, ANY_24)) & 1;
+    let destination_24 = test(words, bit_24(destination, ANY_24)) & 1;
+    if source_24 | destination_24 == 0 {
         return false;
     }
-    close_v4(words, sizes, destination) || close_v4(words, sizes, source)
+    // The other end is usually in a /24 without anything: its lines are not worth fetching.
+    (destination_24 != 0 && close_v4(words, &bloom, destination))
+        || (source_24 != 0 && close_v4(words, &bloom, source))
 }
 
+/// For an address whose /24 holds something.
 #[inline(always)]
-fn close_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> bool {
+fn close_v4<W: Words + ?Sized>(words: &W, bloom: &impl Fn() -> u64, address: V4) -> bool {
     test(words, bit_24(address, WHOLE_24)) & 1 != 0
-        || marked(words, sizes, words.word(SEED), key_v4(address))
+        || marked(words, bloom(), words.word(SEED), key_v4(address))
 }
 
 /// Bit 0 of the result is the bit asked for.
@@ -87,11 +91,11 @@ fn test<W: Words + ?Sized>(words: &W, (word, bit): (u64, u64)) -> u64 {
     words.word(word) >> bit
 }
 
-/// Whether either address may be listed.
+/// Whether either address may be listed; `bloom` as for [`near_v4`].
 #[inline(always)]
-pub fn near_v6<W: Words + ?Sized, S: Sizes>(
+pub fn near_v6<W: Words + ?Sized>(
     words: &W,
-    sizes: &S,
+    bloom: impl Fn() -> u64,
     source: V6,
     destination: V6,
 ) -> bool {
@@ -99,17 +103,18 @@ pub fn near_v6<W: Words + ?Sized, S: Sizes>(
     if seed & WIDE_V6 != 0 {
         return true;
     }
-    close_v6(words, sizes, seed, destination) || close_v6(words, sizes, seed, source)
+    let bloom = bloom();
+    close_v6(words, bloom, seed, destination) || close_v6(words, bloom, seed, source)
 }
 
 #[inline(always)]
-fn close_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, seed: u64, address: V6) -> bool {
-    let hit = |part: Part| marked(words, sizes, seed, part.key(address));
+fn close_v6<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, address: V6) -> bool {
+    let hit = |part: Part| marked(words, bloom, seed, part.key(address));
     hit(Part::Any32) && (hit(Part::Host) || hit(Part::P64) || hit(Part::P48) || hit(Part::Whole32))
 }
 
 #[inline(always)]
-fn marked<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, seed: u64, key: u64) -> bool {
-    let Spot { word, mask } = spot(key, seed, sizes.bloom());
+fn marked<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> bool {
+    let Spot { word, mask } = spot(key, seed, bloom);
     words.word(BLOOM + word) & mask == mask
 }

@@ -75,11 +75,21 @@ impl Snapshot {
 
 impl Lookup for Snapshot {
     fn near_v4(&self, source: V4, destination: V4) -> bool {
-        near_v4(self.half.as_slice(), &self.geometry, source, destination)
+        near_v4(
+            self.half.as_slice(),
+            || self.geometry.bloom,
+            source,
+            destination,
+        )
     }
 
     fn near_v6(&self, source: V6, destination: V6) -> bool {
-        near_v6(self.half.as_slice(), &self.geometry, source, destination)
+        near_v6(
+            self.half.as_slice(),
+            || self.geometry.bloom,
+            source,
+            destination,
+        )
     }
 
     fn side_v4(&self, address: V4, end: Endpoint) -> Match {
