@@ -292,6 +292,30 @@ fn truncated_gzip_is_not_half_a_list() {
 }
 
 #[test]
+fn a_body_that_only_the_connection_ends_must_end_with_a_line() {
+    for (body, whole) in [
+        ("192.0.2.7\n45.0.0.7/3", false),
+        ("192.0.2.7\n", true),
+        ("192.0.2.7\n# END 1 entries", true),
+    ] {
+        let server = Server::start(move |_, stream| {
+            let answer = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}");
+            stream.write_all(answer.as_bytes()).ok();
+        });
+
+        let fetched = HttpSource::new(spec(&server.url("/"))).fetch(&Validators::default());
+
+        match fetched {
+            Ok(_) => assert!(whole, "half a line became a list"),
+            Err(error) => assert!(
+                !whole && matches!(error.reason, Reason::CutShort),
+                "{error}"
+            ),
+        }
+    }
+}
+
+#[test]
 fn body_shorter_than_announced_is_not_a_list() {
     let server = Server::start(|_, stream| {
         stream

@@ -16,15 +16,18 @@ use crate::{
 /// The filter stays on when this ends; `trickblock off` switches it off. Needs CAP_BPF, CAP_PERFMON
 /// and CAP_NET_ADMIN. TRICKBLOCK_LOG sets the log level (error, warn, info, debug).
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "trickblock run -c FILE\n       trickblock run -i IFACE... --feed URL|FILE..."
+)]
 pub struct Args {
     /// The configuration (docs/config.md). SIGHUP or `trickblock reload` reads it again.
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["interface", "feed"], required_unless_present_all = ["interface", "feed"])]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["interface", "feed"], required_unless_present_any = ["interface", "feed"])]
     pub config: Option<PathBuf>,
     /// Interfaces to filter, without a configuration.
-    #[arg(short, long, num_args = 1.., value_name = "IFACE")]
+    #[arg(short, long, num_args = 1.., value_name = "IFACE", requires = "feed")]
     pub interface: Vec<String>,
     /// Feeds: URLs, files or directories.
-    #[arg(long, num_args = 1.., value_name = "URL|FILE")]
+    #[arg(long, num_args = 1.., value_name = "URL|FILE", requires = "interface")]
     pub feed: Vec<String>,
     /// Where last good copies are kept.
     #[arg(long, value_name = "DIR")]

@@ -216,7 +216,10 @@ impl Engine {
             return Ok(attached);
         }
         self.leave_others()?;
-        self.hooks.forget_other_versions()?;
+        // While an interface could not be had, an older version may be what still filters it.
+        if self.unattached.is_empty() {
+            self.hooks.forget_other_versions()?;
+        }
         Ok(attached)
     }
 

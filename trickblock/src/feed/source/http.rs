@@ -158,12 +158,19 @@ impl HttpSource {
         };
         let gzip = text(header::CONTENT_ENCODING)
             .is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
+        // Else only the end of the connection ends the body, and a broken one looks the same.
+        let framed = gzip
+            || text(header::CONTENT_LENGTH).is_some()
+            || text(header::TRANSFER_ENCODING).is_some();
         let caps = Caps {
             wall_clock: self.left(started)?,
             ..Caps::default()
         };
         let bytes = read_capped(response.into_body().into_reader(), &caps, gzip)
             .map_err(|error| self.read_reason(error))?;
+        if !framed && ends_inside_a_line(&bytes) {
+            return Err(Reason::CutShort);
+        }
         let body = Body {
             parts: vec![Part {
                 name: display_url(url),
@@ -196,6 +203,17 @@ impl HttpSource {
         }
         transport::reason(error)
     }
+}
+
+/// Half an address is another address, half a prefix length a far wider prefix. Footers and the last
+/// brackets of JSON and XML come without a newline in the wild.
+fn ends_inside_a_line(body: &[u8]) -> bool {
+    let last = body
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let whole = last.starts_with(b"#") || matches!(last.last(), Some(b']' | b'}' | b'>'));
+    !last.is_empty() && !whole
 }
 
 /// The URL as it may be shown and logged: a query may carry a key.

@@ -168,6 +168,10 @@ pub enum Reason {
     #[error("{0}")]
     Io(io::Error),
     #[error(
+        "the body has no stated length and ends inside a line: it may have been cut short; end the list with a newline, or let the server state the length"
+    )]
+    CutShort,
+    #[error(
         "answered 304 Not Modified although nothing was asked conditionally: check the proxy or cache before it"
     )]
     EmptyNotModified,
