@@ -165,6 +165,8 @@ impl Daemon {
                 }
             }
         }
+        // Bodies that wait are refused by this.
+        drop(work.receiver);
         work.refresher.stop().await;
         tracing::info!("stopped; the filter stays on until `trickblock off`");
         Ok(())

@@ -12,8 +12,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{mpsc, oneshot, watch as channel},
+    sync::{RwLock, mpsc, oneshot, watch as channel},
     task::JoinSet,
+    time::timeout,
 };
 
 use self::task::Task;
@@ -24,6 +25,9 @@ use crate::{
         source::{Body, Location, Source, SourceError},
     },
 };
+
+/// How long the end waits for last good copies to be written.
+const WRITING: Duration = Duration::from_secs(5);
 
 /// What one task keeps fresh.
 #[derive(Clone, Debug)]
@@ -127,6 +131,8 @@ struct Accepted {
 pub struct Refresher {
     rounds: channel::Sender<u64>,
     sources: Vec<Arc<Source>>,
+    /// Held by tasks from offering a body to having written its copy.
+    settling: Arc<RwLock<()>>,
     tasks: JoinSet<()>,
 }
 
@@ -138,6 +144,7 @@ impl Refresher {
         let mut refresher = Self {
             rounds,
             sources: Vec::new(),
+            settling: Arc::default(),
             tasks: JoinSet::new(),
         };
         for (feed, job) in jobs.into_iter().enumerate() {
@@ -150,6 +157,7 @@ impl Refresher {
                 cache.clone(),
                 events.clone(),
                 refresher.rounds.subscribe(),
+                Arc::clone(&refresher.settling),
             );
             refresher.tasks.spawn(task.run());
         }
@@ -164,9 +172,14 @@ impl Refresher {
         *self.rounds.borrow()
     }
 
-    /// Ends all tasks, also those in the middle of a fetch.
+    /// Ends all tasks, also those in the middle of a fetch. What went into force is written first: a
+    /// restart must not bring back what was removed a moment ago. The receiver of events must be gone,
+    /// or a body that nobody judges is waited for.
     pub async fn stop(mut self) {
         self.interrupt();
+        if timeout(WRITING, self.settling.write()).await.is_err() {
+            tracing::warn!("the last good copies could not be written in time");
+        }
         self.tasks.shutdown().await;
     }
 

@@ -244,14 +244,23 @@ impl Hooks {
     fn links(&self) -> Result<Vec<Link>, FilterError> {
         let pinned = self.pins.pinned_links().into_iter();
         let links = pinned.map(|(path, pinned_as)| {
-            let live = self.look(&path)?;
+            let seen = self.look(&path)?;
             Ok(Link {
+                // Asked of the link, which knows also in another network namespace.
+                live: is_live(&path)?,
                 path,
-                live: live.is_some(),
-                name: live.map_or(pinned_as, |attached| attached.name),
+                name: seen.map_or(pinned_as, |attached| attached.name),
             })
         });
         links.collect()
+    }
+
+    /// Names of interfaces that are filtered, but are not in this network namespace.
+    pub fn elsewhere(&self) -> Result<Vec<String>, FilterError> {
+        let here = self.attached()?;
+        let links = self.links()?.into_iter().filter(|link| link.live);
+        let elsewhere = links.filter(|link| here.iter().all(|on| on.name != link.name));
+        Ok(elsewhere.map(|link| link.name).collect())
     }
 
     /// Interfaces that `off` detached.
@@ -302,6 +311,14 @@ struct Link {
     name: String,
     /// The interface is there, and the link on it.
     live: bool,
+}
+
+/// Whether the link still has an interface, in whichever network namespace.
+fn is_live(path: &Path) -> Result<bool, FilterError> {
+    let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
+    let info = sys::link_info(std::os::fd::AsFd::as_fd(&link));
+    let info = info.map_err(FilterError::io("query", path.display()))?;
+    Ok(info.interface != 0)
 }
 
 fn present(index: u32) -> Result<Option<Interface>, FilterError> {

@@ -34,7 +34,7 @@ pub enum FilterError {
     )]
     LinkType { name: String, layer: String },
     #[error(
-        "interface {name}: another XDP program is attached ({holder}, {mode}) and is left alone; detach it with `ip link set dev {name} xdp off` if it is not needed, or filter on another interface"
+        "interface {name}: another XDP program is attached ({holder}, {mode}) and is left alone; if it is not needed, detach it with the tool that attached it (another trickblock: `trickblock off --pins` with its directory; others: `ip link set dev {name} xdp off`), or filter on another interface"
     )]
     Busy {
         name: String,

@@ -205,7 +205,11 @@ fn interfaces(hooks: &Hooks) -> Result<Vec<InterfaceStatus>, FilterError> {
         .switched_off()
         .into_iter()
         .map(|name| InterfaceStatus::detached(name, SWITCHED_OFF));
-    Ok(attached.chain(off).collect())
+    let elsewhere = hooks.elsewhere()?.into_iter().map(|name| InterfaceStatus {
+        attached: true,
+        ..InterfaceStatus::detached(name, "in another network namespace")
+    });
+    Ok(attached.chain(elsewhere).chain(off).collect())
 }
 
 impl InterfaceStatus {

@@ -4,7 +4,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{mpsc, oneshot, watch as channel},
+    sync::{RwLock, mpsc, oneshot, watch as channel},
     task::spawn_blocking,
     time::{Instant, sleep},
 };
@@ -39,6 +39,8 @@ pub(super) struct Task {
     /// State of the files when they were last read.
     stamp: Option<Stamp>,
     failures: u32,
+    /// Held from offering a body to having written its copy.
+    settling: Arc<RwLock<()>>,
 }
 
 impl Task {
@@ -49,6 +51,7 @@ impl Task {
         cache: Cache,
         events: mpsc::Sender<FeedEvent>,
         rounds: channel::Receiver<u64>,
+        settling: Arc<RwLock<()>>,
     ) -> Self {
         let validators = Validators::default();
         let (accepted, unsaved, confirmed, stamp) = (None, None, None, None);
@@ -66,6 +69,7 @@ impl Task {
             confirmed,
             stamp,
             failures: 0,
+            settling,
         }
     }
 
@@ -153,6 +157,8 @@ impl Task {
             self.validators = validators;
             return self.not_modified().await;
         }
+        let settling = Arc::clone(&self.settling);
+        let _settling = settling.read().await;
         // Until it is accepted, the next request must not be conditional on this body, nor
         // on the one before it: a source that goes back to that one has to be heard.
         self.validators = Validators::default();
