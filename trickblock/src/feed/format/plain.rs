@@ -353,6 +353,17 @@ mod tests {
                 "# Feodo Tracker Botnet C2 IP Blocklist\n# END 0 entries",
                 Some(true),
             ),
+            ("192.0.2.1\n# END 1 entries\n192.0.2.2", Some(false)),
+            ("192.0.2.1\n# END 1 entries\nxx", Some(false)),
+            ("192.0.2.1\n# END 1 entries\n# bye\n", Some(true)),
+            (
+                "192.0.2.1\n# END 2 entries\n192.0.2.2\n# END 2 entries",
+                Some(false),
+            ),
+            (
+                "192.0.2.1\n# END 1 entries\n192.0.2.2\n# END 2 entries",
+                Some(false),
+            ),
             ("# Feodo Tracker Botnet C2 IP Blocklist\n192.0.2.1\n", None),
         ] {
             let parsed = parse(body.as_bytes(), None).unwrap();
