@@ -10,7 +10,7 @@ use super::{Format, NotAFeed, Parsed, Rejection, Row};
 const MAX_REJECTIONS: usize = 50_000;
 /// Twice the largest set the tables are made for. One short line can be a range of 254 prefixes,
 /// so the cap on the body's bytes does not bound this.
-const MAX_ROWS: usize = 2_000_000;
+pub(super) const MAX_ROWS: usize = 2_000_000;
 const MAX_TEXT: usize = 120;
 const MAX_WARNINGS: usize = 100;
 /// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
@@ -107,6 +107,11 @@ impl Collector {
     /// Nothing more is taken, and the body will be refused.
     pub(super) fn is_full(&self) -> bool {
         self.overflow
+    }
+
+    /// There is more than can be kept.
+    pub(super) fn overflow(&mut self) {
+        self.overflow = true;
     }
 
     pub(super) fn ignore(&mut self) {
