@@ -137,7 +137,7 @@ impl<R: Read> Reader<R> {
         let kind = self.number([a, b, c, d]);
         let length = self.number(length);
         let body = length.checked_sub(12 + magic);
-        let body = body.filter(|_| length % 4 == 0 && length <= MAX_BLOCK);
+        let body = body.filter(|_| length.is_multiple_of(4) && length <= MAX_BLOCK);
         let body = body.ok_or(PcapError::InvalidField("a block of impossible length"))?;
         self.whole(body)?;
         let mut trailer = [0; 4];
