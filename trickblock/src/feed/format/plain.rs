@@ -109,7 +109,7 @@ fn checked(first: &str, rest: &str, comment: &str) -> Result<(), BadRow> {
 /// Judges a column that is no score.
 fn judged(first: &str, column: &str) -> Result<(), BadRow> {
     let mut words = column.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'));
-    if words.any(|word| is_indicator(entry::unquote(word))) {
+    if entry::read(first).is_ok() && words.any(|word| is_indicator(entry::unquote(word))) {
         return Err(BadRow::Second);
     }
     if !is_number(column) {
