@@ -10,7 +10,7 @@ use super::{Format, NotAFeed, Parsed, Rejection, Row};
 const MAX_REJECTIONS: usize = 50_000;
 /// Twice the largest set the tables are made for. One short line can be a range of 254 prefixes,
 /// so the cap on the body's bytes does not bound this.
-const MAX_ROWS: usize = 2_000_000;
+pub(super) const MAX_ROWS: usize = 2_000_000;
 const MAX_TEXT: usize = 120;
 const MAX_WARNINGS: usize = 100;
 /// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
@@ -24,6 +24,8 @@ pub(super) struct Collector {
     /// The body proves by itself that it is whole, so that no entries means none.
     authoritative: bool,
     overflow: bool,
+    /// Rows before the footer that counts them.
+    counted: Option<u64>,
     expected: &'static str,
 }
 
@@ -34,6 +36,7 @@ pub(super) enum Note {
     BadTime,
     Decoy,
     Nomatch,
+    Commented,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -43,8 +46,14 @@ struct Noted {
 }
 
 impl Note {
-    const COUNT: usize = 4;
-    const ALL: [Self; Self::COUNT] = [Self::HostBits, Self::BadTime, Self::Decoy, Self::Nomatch];
+    const COUNT: usize = 5;
+    const ALL: [Self; Self::COUNT] = [
+        Self::HostBits,
+        Self::BadTime,
+        Self::Decoy,
+        Self::Nomatch,
+        Self::Commented,
+    ];
 
     fn text(self) -> &'static str {
         match self {
@@ -52,9 +61,9 @@ impl Note {
             Self::BadTime => "times could not be read and were left out",
             Self::Decoy => "psrva/srva values were ignored: they are encoded decoys, not addresses",
             Self::Nomatch => {
-                "nomatch entries were ignored: an exception belongs into the allow file, and the \
-                 prefix around it is taken whole"
+                "nomatch entries are exceptions: they were taken out of the prefixes of their set"
             }
+            Self::Commented => "servers in <!-- --> comments were ignored",
         }
     }
 }
@@ -77,6 +86,7 @@ impl Collector {
             notes: [Noted::default(); Note::COUNT],
             authoritative: false,
             overflow: false,
+            counted: None,
             expected: "one address, prefix or address:port a line",
         }
     }
@@ -97,6 +107,11 @@ impl Collector {
     /// Nothing more is taken, and the body will be refused.
     pub(super) fn is_full(&self) -> bool {
         self.overflow
+    }
+
+    /// There is more than can be kept.
+    pub(super) fn overflow(&mut self) {
+        self.overflow = true;
     }
 
     pub(super) fn ignore(&mut self) {
@@ -128,13 +143,29 @@ impl Collector {
         }
     }
 
-    /// Compares the number that the feed states with the rows seen so far.
+    /// Compares the number that the feed states with the rows seen so far. A later footer cannot
+    /// make good what an earlier one showed.
     pub(super) fn confirm(&mut self, stated: u64) {
+        self.check_end();
         let seen = self.parsed.total();
-        self.parsed.complete = Some(stated == seen);
+        self.counted = Some(seen);
         if stated != seen {
+            self.parsed.complete = Some(false);
             self.warn(format!(
                 "the feed states {stated} entries but {seen} were found: it is truncated or damaged"
+            ));
+        }
+        self.parsed.complete.get_or_insert(true);
+    }
+
+    /// Rows behind the footer belong to no count.
+    fn check_end(&mut self) {
+        let seen = self.parsed.total();
+        if let Some(counted) = self.counted.filter(|counted| *counted != seen) {
+            self.parsed.complete = Some(false);
+            let behind = seen.saturating_sub(counted);
+            self.warn(format!(
+                "{behind} entries stand behind the footer that ends the feed: it is damaged"
             ));
         }
     }
@@ -175,6 +206,7 @@ impl Collector {
         if self.overflow {
             return Err(NotAFeed::TooMany { most: MAX_ROWS });
         }
+        self.check_end();
         let total = self.parsed.total();
         let confirmed = self.authoritative || self.parsed.complete == Some(true);
         if total == 0 && !confirmed {

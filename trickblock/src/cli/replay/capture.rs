@@ -3,15 +3,13 @@
 use std::{
     borrow::Cow,
     fs::File,
-    io::{self, BufReader, Read, Seek},
+    io::{self, BufReader, Cursor, Read},
     path::Path,
 };
 
-use pcap_file::{
-    DataLink, PcapError,
-    pcap::PcapReader,
-    pcapng::{Block, PcapNgReader},
-};
+use pcap_file::{DataLink, PcapError, pcap::PcapReader};
+
+mod pcapng;
 
 /// Link types (tcpdump.org/linktypes.html) of bare IP packets: RAW and its two older numbers, then
 /// IPV4 and IPV6.
@@ -84,12 +82,13 @@ enum Stop<E> {
 
 type Each<'a, E> = &'a mut dyn FnMut(Packet<'_>) -> Result<(), E>;
 
-fn open(path: &Path) -> io::Result<(BufReader<File>, bool)> {
-    let mut file = File::open(path)?;
+/// Looks at the first bytes without seeking, so that the path may be a pipe.
+fn open(path: &Path) -> io::Result<(impl Read + use<>, bool)> {
+    let mut file = BufReader::new(File::open(path)?);
     let mut magic = Vec::new();
     file.by_ref().take(4).read_to_end(&mut magic)?;
-    file.rewind()?;
-    Ok((BufReader::new(file), magic == SECTION_HEADER))
+    let next_generation = magic == SECTION_HEADER;
+    Ok((Cursor::new(magic).chain(file), next_generation))
 }
 
 fn pcap<E>(file: impl Read, each: Each<'_, E>) -> Result<(), Stop<E>> {
@@ -105,29 +104,13 @@ fn pcap<E>(file: impl Read, each: Each<'_, E>) -> Result<(), Stop<E>> {
 }
 
 fn pcapng<E>(file: impl Read, each: Each<'_, E>) -> Result<(), Stop<E>> {
-    let mut reader = PcapNgReader::new(file).map_err(Stop::Capture)?;
-    let mut links: Vec<DataLink> = Vec::new();
-    while let Some(block) = reader.next_block() {
-        let (interface, data) = match block.map_err(Stop::Capture)? {
-            Block::SectionHeader(_) => {
-                links.clear();
-                continue;
-            }
-            Block::InterfaceDescription(interface) => {
-                links.push(interface.linktype);
-                continue;
-            }
-            Block::EnhancedPacket(packet) => (packet.interface_id, packet.data),
-            Block::Packet(packet) => (u32::from(packet.interface_id), packet.data),
-            Block::SimplePacket(packet) => (0, packet.data),
-            _ => continue,
+    let mut reader = pcapng::Reader::new(file);
+    while let Some(captured) = reader.next().map_err(Stop::Capture)? {
+        let packet = match captured {
+            pcapng::Captured::Packet { link, data } => framed(u32::from(link).into(), data),
+            pcapng::Captured::UnknownInterface => Packet::Skip("unknown_interface"),
+            pcapng::Captured::Damaged => Packet::Skip("damaged_packet"),
         };
-        let link = usize::try_from(interface)
-            .ok()
-            .and_then(|index| links.get(index));
-        let packet = link.map_or(Packet::Skip("unknown_interface"), |link| {
-            framed(*link, &data)
-        });
         each(packet).map_err(Stop::Caller)?;
     }
     Ok(())
@@ -157,6 +140,28 @@ fn with_ethernet(link: u32, packet: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pipe cannot be rewound.
+    #[test]
+    fn a_pipe_is_read() {
+        let (from, mut to) = io::pipe().unwrap();
+        let header = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let rest = [
+            0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 14, 0, 0, 0,
+        ];
+        for part in [header.as_slice(), &rest, &[7; 14]] {
+            io::Write::write_all(&mut to, part).unwrap();
+        }
+        drop(to);
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&from));
+        let mut found = Vec::new();
+        read::<CaptureError>(Path::new(&path), &mut |packet| {
+            found.push(packet == Packet::Frame([7; 14].as_slice().into()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [true]);
+    }
 
     #[test]
     fn bare_ip_gets_a_header_and_the_rest_a_reason() {

@@ -189,6 +189,8 @@ mod tests {
     fn a_wrong_footer_or_no_entries_without_footer_are_told() {
         let cut = format!("{HEADER}\n\"\",\"192.0.2.2\",\"443\"\n# END 9 entries");
         assert_eq!(parse(cut.as_bytes(), None).unwrap().complete, Some(false));
+        let more = format!("{HEADER}\n# END 0 entries\n\"\",\"192.0.2.2\",\"443\"\n");
+        assert_eq!(parse(more.as_bytes(), None).unwrap().complete, Some(false));
         let whole = format!("{HEADER}\n# END 0 entries");
         let parsed = parse(whole.as_bytes(), None).unwrap();
         assert_eq!((parsed.total(), parsed.complete), (0, Some(true)));

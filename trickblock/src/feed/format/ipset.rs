@@ -1,12 +1,16 @@
 //! `ipset save` output and FireHOL's ipset/netset files.
 
+use std::{collections::HashMap, num::NonZeroU16};
+
+use ipnet::IpNet;
+
 use super::{
-    entry,
+    entry::{self, Entry},
     lines::{MAX_LINE, lines},
     plain,
 };
 use crate::{
-    feed::collect::{Collector, Note},
+    feed::collect::{Collector, MAX_ROWS, Note},
     indicator::{Indicator, Malformed, Protocol, Sighting, port, prefix},
 };
 
@@ -23,11 +27,16 @@ const OPTIONS: [&str; 6] = [
 /// Reads both layouts, and lists that mix them.
 pub(super) fn read(text: &str, out: &mut Collector) {
     let mut stated = None;
+    let exceptions = Exceptions::of(text);
+    if exceptions.count > MAX_ROWS {
+        out.overflow();
+        return;
+    }
     for (number, line) in lines(text) {
         if let Some(comment) = line.strip_prefix('#') {
             stated = stated.or_else(|| firehol_count(comment));
         } else if let Some(command) = line.strip_prefix("add ") {
-            add(out, number, line, command);
+            add(out, number, line, command, &exceptions);
         } else if !COMMANDS.iter().any(|command| line.starts_with(command)) {
             plain::read_line(out, number, line);
         }
@@ -41,6 +50,8 @@ pub(super) fn read(text: &str, out: &mut Collector) {
 enum BadEntry {
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    #[error(transparent)]
+    Entry(#[from] entry::BadEntry),
     #[error(
         "`{0}` is not `protocol:port`; only an address, a prefix, or either with one port can be matched"
     )]
@@ -70,27 +81,156 @@ fn firehol_count(comment: &str) -> Option<u64> {
     matches!(words.next()?, "subnets," | "subnets" | "unique").then_some(number)
 }
 
-fn add(out: &mut Collector, number: u32, line: &str, command: &str) {
-    match element(line, command) {
-        Ok(Element { nomatch: true, .. }) => {
-            out.note(number, Note::Nomatch);
-            out.ignore();
+fn add(out: &mut Collector, number: u32, line: &str, command: &str, exceptions: &Exceptions<'_>) {
+    let read = element(line, command).and_then(|element| Ok((element.meaning()?, element)));
+    match read {
+        Ok((meaning, element)) => {
+            if meaning.host_bits {
+                out.note(number, Note::HostBits);
+            }
+            if element.nomatch {
+                out.note(number, Note::Nomatch);
+            }
+            if element.nomatch || meaning.indicators.is_empty() {
+                out.ignore();
+                return;
+            }
+            for indicator in meaning.indicators {
+                take(
+                    out,
+                    number,
+                    indicator,
+                    exceptions.of_set(element.set, indicator),
+                );
+            }
         }
-        Ok(Element { text, .. }) => match text.split_once(',') {
-            None => entry::file(out, number, text, line),
-            Some((host, service)) => match with_service(host, service) {
-                Ok(indicator) => out.accept(number, indicator, Sighting::default()),
-                Err(reason) => out.reject(number, line, reason),
-            },
-        },
         Err(reason) => out.reject(number, line, reason),
     }
 }
 
+/// Files an indicator without the exceptions of its set; one that nothing is left of is ignored.
+fn take(out: &mut Collector, number: u32, indicator: Indicator, exceptions: &[IpNet]) {
+    let around = exceptions.partition_point(|exception| *exception <= indicator.prefix);
+    let before = around.checked_sub(1).and_then(|at| exceptions.get(at));
+    if before.is_some_and(|exception| exception.contains(&indicator.prefix)) {
+        out.ignore();
+        return;
+    }
+    let inner = inside(exceptions, indicator.prefix);
+    split(out, number, indicator, inner);
+}
+
+/// Accepts the prefix by halves until no exception is left in them.
+fn split(out: &mut Collector, number: u32, indicator: Indicator, inner: &[IpNet]) {
+    let prefix = indicator.prefix;
+    if out.is_full() || inner.first() == Some(&prefix) {
+        return;
+    }
+    if inner.is_empty() {
+        out.accept(number, indicator, Sighting::default());
+        return;
+    }
+    for half in prefix
+        .subnets(prefix.prefix_len().saturating_add(1))
+        .into_iter()
+        .flatten()
+    {
+        let part = Indicator::new(half, indicator.protocol, indicator.port);
+        split(out, number, part, inside(inner, half));
+    }
+}
+
+/// The part of the sorted, disjoint `prefixes` that lies inside `outer`.
+fn inside(prefixes: &[IpNet], outer: IpNet) -> &[IpNet] {
+    let start = prefixes.partition_point(|prefix| *prefix < outer);
+    let rest = prefixes.get(start..).unwrap_or_default();
+    let end = rest.partition_point(|prefix| outer.contains(prefix));
+    rest.get(..end).unwrap_or_default()
+}
+
+type Service = (Option<Protocol>, Option<NonZeroU16>);
+
+/// The `nomatch` entries of each set and service, sorted and disjoint.
+#[derive(Default)]
+struct Exceptions<'a> {
+    sets: HashMap<(&'a str, Service), Vec<IpNet>>,
+    count: usize,
+}
+
+impl<'a> Exceptions<'a> {
+    /// They may stand behind the prefixes they are exceptions of, so they are collected first.
+    fn of(text: &'a str) -> Self {
+        let mut all = Self::default();
+        for (_, line) in lines(text).filter(|(_, line)| line.contains(" nomatch")) {
+            if all.count <= MAX_ROWS {
+                all.collect(line);
+            }
+        }
+        for prefixes in all.sets.values_mut() {
+            *prefixes = IpNet::aggregate(prefixes);
+            prefixes.sort_unstable();
+        }
+        all
+    }
+
+    fn collect(&mut self, line: &'a str) {
+        let element = line
+            .strip_prefix("add ")
+            .and_then(|command| element(line, command).ok());
+        let Some(element) = element.filter(|element| element.nomatch) else {
+            return;
+        };
+        for indicator in element
+            .meaning()
+            .into_iter()
+            .flat_map(|read| read.indicators)
+        {
+            let service = (indicator.protocol, indicator.port);
+            let prefixes = self.sets.entry((element.set, service)).or_default();
+            prefixes.push(indicator.prefix);
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    fn of_set(&self, set: &'a str, indicator: Indicator) -> &[IpNet] {
+        let service = (indicator.protocol, indicator.port);
+        self.sets.get(&(set, service)).map_or(&[], Vec::as_slice)
+    }
+}
+
 struct Element<'a> {
+    set: &'a str,
     text: &'a str,
     /// An exception from a wider prefix of the same set.
     nomatch: bool,
+}
+
+/// What an element covers; nothing when it is no address.
+struct Meaning {
+    indicators: Vec<Indicator>,
+    host_bits: bool,
+}
+
+impl Element<'_> {
+    fn meaning(&self) -> Result<Meaning, BadEntry> {
+        let of = |indicators| Meaning {
+            indicators,
+            host_bits: false,
+        };
+        if let Some((host, service)) = self.text.split_once(',') {
+            return Ok(of(vec![with_service(host, service)?]));
+        }
+        Ok(match entry::read(self.text)? {
+            Entry::One(written) => Meaning {
+                indicators: vec![written.indicator],
+                host_bits: written.host_bits,
+            },
+            Entry::Range(prefixes) => of(prefixes
+                .map(|prefix| Indicator::new(prefix, None, None))
+                .collect()),
+            Entry::NotNetwork => of(Vec::new()),
+        })
+    }
 }
 
 fn element<'a>(line: &str, command: &'a str) -> Result<Element<'a>, BadEntry> {
@@ -102,7 +242,8 @@ fn element<'a>(line: &str, command: &'a str) -> Result<Element<'a>, BadEntry> {
         .split_once(" comment ")
         .map_or(command, |(head, _)| head);
     let mut words = head.split_whitespace();
-    let text = words.nth(1).ok_or(BadEntry::Short)?;
+    let set = words.next().ok_or(BadEntry::Short)?;
+    let text = words.next().ok_or(BadEntry::Short)?;
     let mut nomatch = false;
     while let Some(word) = words.next() {
         match word {
@@ -111,7 +252,7 @@ fn element<'a>(line: &str, command: &'a str) -> Result<Element<'a>, BadEntry> {
             _ => return Err(BadEntry::Option(word.to_owned())),
         }
     }
-    Ok(Element { text, nomatch })
+    Ok(Element { set, text, nomatch })
 }
 
 /// `tcp:443`, or a bare port, which ipset reads as TCP.
@@ -183,10 +324,42 @@ mod tests {
     }
 
     #[test]
-    fn exceptions_are_ignored_with_a_warning() {
-        let parsed = read("add n 198.51.100.0/24\nadd n 198.51.100.7 timeout 5 nomatch\n");
-        assert_eq!((shown(&parsed).len(), parsed.ignored), (1, 1));
+    fn exceptions_are_taken_out_of_their_set() {
+        let parsed = read(
+            "add n 198.51.100.0/29\nadd n 198.51.100.5 timeout 5 nomatch\nadd n 198.51.100.5\n\
+             add m 198.51.100.0/29\nadd n 192.0.2.1\n",
+        );
+        let expected = [
+            "198.51.100.0/30",
+            "198.51.100.4/32",
+            "198.51.100.6/31",
+            "198.51.100.0/29",
+            "192.0.2.1/32",
+        ];
+        assert_eq!(shown(&parsed), expected);
+        assert_eq!((parsed.rows[2].line, parsed.rows[3].line), (1, 4));
+        assert_eq!((parsed.ignored, parsed.total()), (2, 7));
         assert!(parsed.warnings[0].contains("nomatch") && parsed.warnings[0].contains("line 2"));
+    }
+
+    #[test]
+    fn exceptions_keep_to_their_service_and_may_be_ranges() {
+        let parsed = read(
+            "add s 192.0.2.0/31,tcp:80\nadd s 192.0.2.0/31,tcp:443\nadd s 192.0.2.1,tcp:80 nomatch\n\
+             add n 2001:db8::/126\nadd n 2001:db8::1-2001:db8::2 nomatch\nadd n ::/0 comment \" nomatch\"\n\
+             add n 192.0.2.300 nomatch\nadd w 192.0.2.0/24\nadd w 192.0.0.0/16 nomatch\n",
+        );
+        let found = shown(&parsed);
+        let expected = [
+            "192.0.2.0/32:80/tcp",
+            "192.0.2.0/31:443/tcp",
+            "2001:db8::/128",
+            "2001:db8::3/128",
+        ];
+        assert_eq!(found[..4], expected);
+        // All of IPv6 without two neighbours of different /127: one part for each bit around them.
+        assert_eq!(found.len(), 4 + 128);
+        assert_eq!((parsed.rejected, parsed.ignored), (1, 4));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{Format, NotAFeed, collect::Collector};
 /// Reads all of `text` as `format`.
 pub(super) fn read(text: &str, format: Format, out: &mut Collector) -> Result<(), NotAFeed> {
     match format {
-        Format::Plain => plain::read(text, out),
+        Format::Plain => return plain::read(text, out),
         Format::FeodoTxt => plain::read_feodo(text, out),
         Format::Ipset => ipset::read(text, out),
         Format::Trickbot => trickbot::read(text, out),

@@ -21,17 +21,22 @@ pub(in crate::feed) fn has_marker(text: &str) -> bool {
         .any(|tag| ROOTS.contains(&tag.name.as_str()) || SERVERS.contains(&tag.name.as_str()))
 }
 
-/// Files every server tag. A decoy is counted as ignored.
+/// Files every server tag. A decoy, and what a comment holds, is counted as ignored.
 pub(super) fn read(text: &str, out: &mut Collector) {
     out.expect("a complete <srv>, <psrv> or <handler> tag");
     let family = out.family("TrickBot");
     for tag in Tags::new(text) {
-        if DECOYS.contains(&tag.name.as_str()) {
-            out.note(tag.line, Note::Decoy);
-            out.ignore();
-        } else if SERVERS.contains(&tag.name.as_str()) {
-            file(out, &tag, family.as_ref());
+        let decoy = DECOYS.contains(&tag.name.as_str());
+        if !decoy && !SERVERS.contains(&tag.name.as_str()) {
+            continue;
         }
+        if !decoy && !tag.commented {
+            file(out, &tag, family.as_ref());
+            continue;
+        }
+        let note = if decoy { Note::Decoy } else { Note::Commented };
+        out.note(tag.line, note);
+        out.ignore();
     }
 }
 
@@ -68,11 +73,15 @@ struct Tag<'a> {
     value: &'a str,
     /// The text ends with the closing tag of the same name.
     closed: bool,
+    /// It stands inside `<!-- -->`.
+    commented: bool,
 }
 
 struct Tags<'a> {
     rest: &'a str,
     line: u32,
+    /// How much is left behind the last comment that began; less than that is outside of it.
+    behind_comment: usize,
 }
 
 impl<'a> Tags<'a> {
@@ -80,6 +89,22 @@ impl<'a> Tags<'a> {
         Self {
             rest: text,
             line: 1,
+            behind_comment: text.len(),
+        }
+    }
+
+    fn is_commented(&self) -> bool {
+        self.rest.len() > self.behind_comment
+    }
+
+    /// Notes where a comment ends that begins here. One without an end hides all that follows.
+    fn comment(&mut self) {
+        if let Some(inner) = self
+            .rest
+            .strip_prefix("!--")
+            .filter(|_| !self.is_commented())
+        {
+            self.behind_comment = inner.find("-->").map_or(0, |end| inner.len() - end - 3);
         }
     }
 
@@ -102,6 +127,8 @@ impl<'a> Iterator for Tags<'a> {
         loop {
             let open = self.rest.find('<')?;
             self.skip(open + 1);
+            self.comment();
+            let commented = self.is_commented();
             let Some(name) = name(self.rest) else {
                 continue;
             };
@@ -116,6 +143,7 @@ impl<'a> Iterator for Tags<'a> {
                 name,
                 value,
                 closed,
+                commented,
             });
         }
     }
@@ -186,6 +214,22 @@ mod tests {
         assert_eq!(shown(&parsed).len(), 1);
         assert_eq!(parsed.ignored, 2);
         assert!(parsed.warnings[0].contains("decoys") && parsed.warnings[0].contains("line 2"));
+    }
+
+    #[test]
+    fn what_is_commented_out_is_ignored() {
+        let parsed = read(
+            b"<servs><!-- old: <srv>192.0.2.1:443</srv>\n<!-- <psrv>192.0.2.2:443</psrv> -->\n\
+              <srv>192.0.2.3:443</srv><!----><srv>192.0.2.4:443</srv>\n\
+              <!-- cut <srv>192.0.2.5:443</srv>",
+        );
+        let expected = [(3, "192.0.2.3/32:443"), (3, "192.0.2.4/32:443")];
+        assert_eq!(
+            shown(&parsed),
+            expected.map(|(line, text)| (line, text.to_owned()))
+        );
+        assert_eq!((parsed.ignored, parsed.rejected), (3, 0));
+        assert!(parsed.warnings[0].contains("comments") && parsed.warnings[0].contains("line 1"));
     }
 
     #[test]
