@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 pub mod corpus;
+pub mod lane;
 pub mod lookup;
 pub mod machine;
 pub mod programs;

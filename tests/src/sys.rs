@@ -74,6 +74,34 @@ pub fn thread_cpu_time() -> io::Result<Duration> {
     Ok(Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds))
 }
 
+/// Lets the calling thread run before all ordinary ones until this is dropped; what it starts
+/// meanwhile is ordinary.
+#[derive(Debug)]
+pub struct Realtime(());
+
+impl Realtime {
+    /// Needs `CAP_SYS_NICE`.
+    pub fn start() -> io::Result<Self> {
+        schedule(libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, 1).map(|()| Self(()))
+    }
+}
+
+impl Drop for Realtime {
+    fn drop(&mut self) {
+        if let Err(error) = schedule(libc::SCHED_OTHER, 0) {
+            eprintln!("this thread keeps its real-time priority: {error}");
+        }
+    }
+}
+
+fn schedule(policy: libc::c_int, priority: libc::c_int) -> io::Result<()> {
+    let parameter = libc::sched_param {
+        sched_priority: priority,
+    };
+    // SAFETY: `parameter` outlives the call; 0 means the calling thread.
+    check(unsafe { libc::sched_setscheduler(0, policy, &raw const parameter) }).map(drop)
+}
+
 /// The index of interface `name` in the calling thread's network namespace.
 /// (`/sys/class/net` would show the namespace that mounted it.)
 pub fn interface_index(name: &str) -> io::Result<u32> {
