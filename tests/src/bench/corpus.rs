@@ -33,11 +33,11 @@ impl Family {
 
     fn address(self, random: &mut Random) -> u128 {
         match self {
-            Self::V4 => u128::from(random.next() >> 32),
+            Self::V4 => u128::from(random.bits() >> 32),
             // Global unicast.
             Self::V6 => {
-                let high = (random.next() >> 3) | (1 << 61);
-                (u128::from(high) << 64) | u128::from(random.next())
+                let high = (random.bits() >> 3) | (1 << 61);
+                (u128::from(high) << 64) | u128::from(random.bits())
             }
         }
     }
@@ -235,7 +235,7 @@ fn far(pool: &Pool, random: &mut Random) -> u128 {
 
 fn neighbour(pool: &Pool, listed: u128, random: &mut Random) -> u128 {
     loop {
-        let address = (listed & !0xff) | u128::from(random.next() >> 56);
+        let address = (listed & !0xff) | u128::from(random.bits() >> 56);
         if !pool.lists(address) {
             return address;
         }
@@ -246,8 +246,8 @@ fn neighbour(pool: &Pool, listed: u128, random: &mut Random) -> u128 {
 pub struct Random(pub u64);
 
 impl Random {
-    /// 64 bits.
-    pub fn next(&mut self) -> u64 {
+    /// The next 64.
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let one = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let two = (one ^ (one >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -258,7 +258,7 @@ impl Random {
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let bound = u64::try_from(last + 1).unwrap_or(u64::MAX);
-            let other = usize::try_from(self.next() % bound).unwrap_or(0);
+            let other = usize::try_from(self.bits() % bound).unwrap_or(0);
             items.swap(last, other);
         }
     }

@@ -146,6 +146,7 @@ mod tests {
         );
         assert_eq!(findings("tests/src/kernel.rs", text), broken(1, "aya rule"));
         assert!(findings("trickblock/src/kernel/load.rs", text).is_empty());
+        assert!(findings("tests/src/bench/programs.rs", text).is_empty());
         assert!(findings("trickblock/build.rs", "use aya_build::Package;").is_empty());
         assert!(findings("trickblock/src/cli/a.rs", "// aya\nlet a = \"aya\";").is_empty());
     }
