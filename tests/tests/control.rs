@@ -3,8 +3,8 @@
 use std::{
     fs,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
+    process::{Command, ExitCode},
     thread,
 };
 
@@ -15,6 +15,7 @@ use trickblock::daemon::{
     control::{ControlSocket, Limits, Peer, serve},
     protocol::{Request, Response, Verb},
 };
+use trickblock_tests::harness::{self, Need, Test};
 
 const NOBODY: u32 = 65_534;
 const SOCKET: &str = "TRICKBLOCK_TEST_SOCKET";
@@ -23,17 +24,21 @@ async fn echo(request: Request, peer: Peer) -> Response {
     Response::data(&json!({ "verb": request.verb.to_string(), "uid": peer.uid }))
 }
 
-#[test]
+/// Started again by the test as another user, with the socket in its environment, this program is the
+/// caller.
+fn main() -> ExitCode {
+    match std::env::var_os(SOCKET) {
+        Some(socket) => call_all(Path::new(&socket)),
+        None => harness::main(&[Test {
+            name: "other_users_read_through_the_group_and_change_nothing",
+            needs: &[Need::Root],
+            run: other_users_read_through_the_group_and_change_nothing,
+        }]),
+    }
+}
+
 fn other_users_read_through_the_group_and_change_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    if fs::metadata("/proc/self")
-        .map(|own| std::os::unix::fs::MetadataExt::uid(&own))
-        .unwrap()
-        != 0
-    {
-        eprintln!("skipped: needs root to become another user");
-        return;
-    }
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = dir.path().join("caller");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
@@ -68,11 +73,8 @@ fn other_users_read_through_the_group_and_change_nothing() {
     );
 }
 
-/// Not a test by itself: what [`calls`] runs as another user.
-#[test]
-#[ignore = "runs as a child of another test"]
-fn caller() {
-    let socket = PathBuf::from(std::env::var(SOCKET).expect("started by its parent test"));
+/// Calls every verb and prints what came of it.
+fn call_all(socket: &Path) -> ExitCode {
     for verb in [
         Verb::Status,
         Verb::List,
@@ -81,17 +83,17 @@ fn caller() {
         Verb::On,
         Verb::Reload,
     ] {
-        match client::call(&socket, &Request::new(verb, Value::Null)) {
+        match client::call(socket, &Request::new(verb, Value::Null)) {
             Ok(data) => println!("{verb}: {data}"),
             Err(error) => println!("{verb}: {error}"),
         }
     }
+    ExitCode::SUCCESS
 }
 
 /// The output of all verbs called as the user nobody in `group`.
 fn calls(program: &Path, socket: &Path, group: u32) -> String {
     let output = Command::new(program)
-        .args(["--ignored", "--exact", "caller", "--nocapture"])
         .env(SOCKET, socket)
         .current_dir("/")
         .gid(group)
