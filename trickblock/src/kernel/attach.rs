@@ -65,9 +65,7 @@ impl Hooks {
     }
 
     fn look(&self, path: &Path) -> Result<Option<Attached>, FilterError> {
-        let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
-        let info = sys::link_info(std::os::fd::AsFd::as_fd(&link))
-            .map_err(FilterError::io("query", path.display()))?;
+        let info = link_info(path)?;
         let interface = present(info.interface)?;
         Ok(interface.and_then(|interface| {
             let (_, mode) = interface
@@ -315,10 +313,13 @@ struct Link {
 
 /// Whether the link still has an interface, in whichever network namespace.
 fn is_live(path: &Path) -> Result<bool, FilterError> {
+    Ok(link_info(path)?.interface != 0)
+}
+
+fn link_info(path: &Path) -> Result<sys::LinkInfo, FilterError> {
     let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
-    let info = sys::link_info(std::os::fd::AsFd::as_fd(&link));
-    let info = info.map_err(FilterError::io("query", path.display()))?;
-    Ok(info.interface != 0)
+    sys::link_info(std::os::fd::AsFd::as_fd(&link))
+        .map_err(FilterError::io("query", path.display()))
 }
 
 fn present(index: u32) -> Result<Option<Interface>, FilterError> {
