@@ -1,11 +1,11 @@
 //! Map values that the XDP program and user space exchange. All little in size, `repr(C)`, without
 //! padding, and without types that have invalid bit patterns.
 
-use crate::Reason;
+use crate::{Direction, Reason, Side};
 
 /// Part of the pin path. Raised whenever a layout here or in [`crate::table`] changes, so that a new
 /// daemon never misreads the maps of an old one.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Bytes of the event ring buffer.
 pub const EVENT_RING_BYTES: u32 = 256 * 1024;
@@ -25,7 +25,7 @@ pub struct Settings {
     pub event_reasons: u64,
 }
 
-/// Packets and bytes (of the linear part of the frame) with one reason and side.
+/// Packets and bytes (of the whole frame) with one reason, side and direction.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counter {
@@ -33,8 +33,66 @@ pub struct Counter {
     pub bytes: u64,
 }
 
-/// Entries of the counter map: index `reason * 3 + side`.
-pub const COUNTERS: u32 = 3 * Reason::COUNT as u32;
+/// Entries of the counter map, see [`counter`].
+pub const COUNTERS: u32 = (Reason::COUNT * Side::ALL.len() * Direction::ALL.len()) as u32;
+
+/// Index in the counter map, from the numbers of a [`Reason`], a [`Side`] and a [`Direction`].
+#[inline(always)]
+pub const fn counter(reason: u8, side: u8, direction: u8) -> u32 {
+    let by_side = reason as u32 * Side::ALL.len() as u32 + side as u32;
+    by_side * Direction::ALL.len() as u32 + direction as u32
+}
+
+/// What is known of an interface; read for packets that are no plain miss.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// One of [`role`].
+    pub role: u32,
+    /// Bits of [`interface`].
+    pub flags: u32,
+}
+
+/// Interfaces that the interface map has room for.
+pub const INTERFACES: u32 = 1024;
+
+/// Which side of the network an interface faces.
+pub mod role {
+    pub const UNKNOWN: u32 = 0;
+    pub const INSIDE: u32 = 1;
+    pub const UPLINK: u32 = 2;
+}
+
+/// Flags of an interface.
+pub mod interface {
+    /// Malformed packets are dropped.
+    pub const CLOSED: u32 = 1;
+    /// What arrives here was judged when it arrived, and is not when it leaves elsewhere.
+    pub const INGRESS: u32 = 2;
+}
+
+/// Kinds of tunnels that can be looked into: bits of the load-time constant `TUNNELS`.
+pub mod tunnel {
+    /// IPv4 or IPv6 directly inside of IPv4 or IPv6.
+    pub const IP: u64 = 1;
+    pub const GRE: u64 = 2;
+    pub const VXLAN: u64 = 4;
+    pub const GENEVE: u64 = 8;
+    pub const GTPU: u64 = 16;
+    pub const OVER_UDP: u64 = VXLAN | GENEVE | GTPU;
+    pub const ALL: u64 = IP | GRE | OVER_UDP;
+}
+
+/// A probe is a packet that asks the running filter for its verdict: it is judged like any other, but not
+/// counted and not reported. To XDP it shows this number as metadata in front of the frame: no driver puts
+/// any there that a program did not ask for.
+pub const PROBE_MAGIC: u64 = 0x7472_6963_6b62_6c6b;
+/// To TC it comes from this interface: real indices are positive `i32`.
+pub const PROBE_INTERFACE: u32 = u32::MAX;
+/// Words of the probe map: the outcome of the last probe, and the number of probes.
+pub const PROBE_OUTCOME: u32 = 0;
+pub const PROBE_COUNT: u32 = 1;
+pub const PROBE_WORDS: u32 = 2;
 
 /// Events that user space will never see, per CPU.
 #[repr(C)]
@@ -65,7 +123,7 @@ pub struct Event {
     /// Id of the indicator, or [`NO_INDICATOR`].
     pub indicator: u32,
     pub interface: u32,
-    /// Bytes of the frame's linear part.
+    /// Bytes of the whole frame.
     pub length: u32,
     /// Host byte order; 0 where unknown.
     pub source_port: u16,
@@ -78,12 +136,25 @@ pub struct Event {
     pub side: u8,
     /// 4, 6, or 0 where the packet has no addresses.
     pub version: u8,
-    pub reserved: u32,
+    /// Number of the [`Direction`].
+    pub direction: u8,
+    /// Bits of [`event`].
+    pub flags: u8,
+    pub reserved: u16,
     /// Network byte order; IPv4 uses the first four bytes.
     pub source: [u8; 16],
     pub destination: [u8; 16],
 }
 
+/// Flags of an event.
+pub mod event {
+    /// Addresses and ports are those of the packet inside a tunnel.
+    pub const INNER: u8 = 1;
+    /// Seen on the way out of the interface.
+    pub const EGRESS: u8 = 2;
+}
+
+const _: () = assert!(size_of::<Interface>() == 8);
 const _: () = assert!(size_of::<Settings>() == 16);
 const _: () = assert!(size_of::<Counter>() == 16);
 const _: () = assert!(size_of::<Lost>() == 16);

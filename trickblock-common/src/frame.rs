@@ -1,9 +1,23 @@
 //! Where packet bytes come from.
 
-/// A packet from its link-layer header on. Offsets and lengths are in bytes.
+/// A packet from its first header on. Offsets and lengths are in bytes.
 pub trait Frame {
-    /// `N` bytes at `offset`, or `None` where the frame is shorter.
+    /// An IP length of 0 stands for all that follows: in TC that is how the kernel hands over packets of
+    /// more than 64 KiB (BIG TCP). On the wire it is just wrong.
+    const ZERO_IS_WHOLE: bool = false;
+
+    /// `N` bytes at `offset`, or `None` where the frame is shorter. For what every packet pays for.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// The same for headers behind the addresses. The kernel copies them by a helper: slower, but they may
+    /// lie beyond the linear part of the frame, and the verifier has no packet pointers to follow.
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.read(offset)
+    }
+
+    /// Bytes of the whole frame, whatever part of them is linear.
+    fn length(&self) -> usize;
 
     /// Nothing for memory. The kernel takes its pointers anew: what the verifier has learned of the old
     /// ones differs with the number of VLAN tags, and it would check all that follows once for each.
@@ -16,10 +30,34 @@ pub trait Frame {
 pub const MAX_OFFSET: usize = 0x7fff;
 
 impl Frame for [u8] {
+    #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         if offset > MAX_OFFSET {
             return None;
         }
         self.get(offset..)?.first_chunk().copied()
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+/// A frame as TC programs see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Skb<'a>(pub &'a [u8]);
+
+impl Frame for Skb<'_> {
+    const ZERO_IS_WHOLE: bool = true;
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.read(offset)
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.0.len()
     }
 }

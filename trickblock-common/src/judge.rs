@@ -1,23 +1,24 @@
 //! Both ends' matches become one verdict.
 
-use crate::{
-    Frame, Reason, Side, Transport, V4, V6,
-    abi::NO_INDICATOR,
-    parse::{self, Ip},
-    table::{Endpoint, Match},
-    transport::{transport_v4, transport_v6},
-};
+use crate::{Reason, Side, Transport, abi::NO_INDICATOR, table::Match};
 
-/// Why, on which side, and through which indicator: `reason << 40 | side << 32 | indicator id`.
+/// Why, on which side, and through which indicator: `inner << 48 | reason << 40 | side << 32 | indicator
+/// id`, where `inner` is 1 for the packet inside a tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome(pub u64);
 
 impl Outcome {
+    const INNER: u64 = 1 << 48;
     pub const MISS: Self = Self::without_side(Reason::Miss);
 
     #[inline(always)]
     pub const fn without_side(reason: Reason) -> Self {
         Self::new(reason as u8, Side::None, NO_INDICATOR)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn with_side(reason: Reason, side: Side) -> Self {
+        Self::new(reason as u8, side, NO_INDICATOR)
     }
 
     #[inline(always)]
@@ -43,129 +44,49 @@ impl Outcome {
         self.0 as u32
     }
 
+    /// Whether this was said of the packet inside a tunnel.
+    #[inline(always)]
+    pub const fn is_inner(self) -> bool {
+        self.0 & Self::INNER != 0
+    }
+
+    /// The same of the packet inside a tunnel; a miss stays one.
+    #[inline(always)]
+    pub const fn inner(self) -> Self {
+        if self.0 == Self::MISS.0 {
+            self
+        } else {
+            Self(self.0 | Self::INNER)
+        }
+    }
+
+    #[inline(always)]
+    pub const fn drops(self) -> bool {
+        Reason::drops(self.reason())
+    }
+
     /// The same in monitor mode.
     #[inline(always)]
     pub const fn monitored(self) -> Self {
-        let reason = Reason::monitored(self.reason()) as u64;
-        Self((reason << 40) | (self.0 & 0xff_ffff_ffff))
+        self.with_reason(Reason::monitored(self.reason()))
     }
-}
 
-/// Answers for one packet, as the kernel maps or host slices give them.
-pub trait Lookup {
-    /// The prefilter: false only when neither address is listed.
-    fn near_v4(&self, source: V4, destination: V4) -> bool;
-    fn near_v6(&self, source: V6, destination: V6) -> bool;
-    fn side_v4(&self, address: V4, end: Endpoint) -> Match;
-    fn side_v6(&self, address: V6, end: Endpoint) -> Match;
-
-    /// [`decide`]; the kernel makes it a function that the verifier checks once.
+    /// The same on an interface that is fail-closed.
     #[inline(always)]
-    fn decide(&self, to: Match, from: Match, host: u64, transport: Transport) -> Outcome {
-        decide(to, from, host, transport)
+    pub const fn closed(self) -> Self {
+        self.with_reason(Reason::closed(self.reason()))
     }
 
-    /// The same offset (below 64), of which the kernel's verifier must not know the value: else it would
-    /// check all that follows once per number of VLAN tags. Nor may the compiler: it would leave out
-    /// bounds checks that it can prove and the verifier cannot.
+    /// The same side, but nothing is matched.
     #[inline(always)]
-    fn blur(&self, offset: usize) -> usize {
-        offset
+    pub const fn unconfirmed(self) -> Self {
+        Self(self.with_reason(Reason::Unconfirmed as u8).0 | NO_INDICATOR as u64)
     }
 
-    /// The same scalar; the kernel makes the verifier forget the many ways that led to it.
     #[inline(always)]
-    fn settle(&self, transport: Transport) -> Transport {
-        transport
+    const fn with_reason(self, reason: u8) -> Self {
+        Self((self.0 & !(0xff << 40)) | ((reason as u64) << 40))
     }
-}
-
-/// What the packet says of itself, for events: known of packets that were looked up closely, zero for
-/// the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flow {
-    /// 4 or 6, 0 where nothing is known. As wide as all else: padding would be copied byte by byte.
-    pub version: u64,
-    /// IPv4 addresses stand in the highest 32 bits.
-    pub source: V6,
-    pub destination: V6,
-    pub transport: Transport,
-}
-
-impl Flow {
-    pub const UNKNOWN: Self = Self {
-        version: 0,
-        source: V6 { high: 0, low: 0 },
-        destination: V6 { high: 0, low: 0 },
-        transport: Transport(0),
-    };
-}
-
-/// An IPv4 address where IPv6 ones stand: in the highest bits.
-#[inline(always)]
-const fn widen(address: V4) -> V6 {
-    V6 {
-        high: (address.0 as u64) << 32,
-        low: 0,
-    }
-}
-
-/// The verdict on an Ethernet frame. Reads no further than the addresses unless the prefilter hits.
-#[inline(always)]
-pub fn judge<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L) -> (Outcome, Flow) {
-    let ip = parse::ethernet(frame);
-    frame.refresh();
-    match ip {
-        Ok(Ip::V4(ip)) => judge_v4(frame, lookup, lookup.blur(ip)),
-        Ok(Ip::V6(ip)) => judge_v6(frame, lookup, lookup.blur(ip)),
-        Err(reason) => (Outcome::without_side(reason), Flow::UNKNOWN),
-    }
-}
-
-#[inline(always)]
-fn judge_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> (Outcome, Flow) {
-    let (source, destination) = match parse::addresses_v4(frame, ip) {
-        Ok(addresses) => addresses,
-        Err(reason) => return (Outcome::without_side(reason), Flow::UNKNOWN),
-    };
-    if !lookup.near_v4(source, destination) {
-        return (Outcome::MISS, Flow::UNKNOWN);
-    }
-    let transport = lookup.settle(transport_v4(frame, lookup.blur(ip)));
-    let to = lookup.side_v4(destination, Endpoint::destination(transport));
-    let from = lookup.side_v4(source, Endpoint::source(transport));
-    (
-        lookup.decide(to, from, 32, transport),
-        Flow {
-            version: 4,
-            source: widen(source),
-            destination: widen(destination),
-            transport,
-        },
-    )
-}
-
-#[inline(always)]
-fn judge_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> (Outcome, Flow) {
-    let (source, destination) = match parse::addresses_v6(frame, ip) {
-        Ok(addresses) => addresses,
-        Err(reason) => return (Outcome::without_side(reason), Flow::UNKNOWN),
-    };
-    if !lookup.near_v6(source, destination) {
-        return (Outcome::MISS, Flow::UNKNOWN);
-    }
-    let transport = lookup.settle(transport_v6(frame, lookup.blur(ip)));
-    let to = lookup.side_v6(destination, Endpoint::destination(transport));
-    let from = lookup.side_v6(source, Endpoint::source(transport));
-    (
-        lookup.decide(to, from, 128, transport),
-        Flow {
-            version: 6,
-            source,
-            destination,
-            transport,
-        },
-    )
 }
 
 /// `host` is the prefix length of a single address.

@@ -2,7 +2,7 @@
 
 use network_types::ip::IpProto;
 
-use crate::{Frame, Reason};
+use crate::{Frame, Reason, frame::MAX_OFFSET};
 
 /// Length of the fixed IPv6 header in bytes.
 const IPV6: usize = 40;
@@ -12,9 +12,10 @@ pub const MAX_EXTENSIONS: usize = 8;
 /// What is known of the transport header, in one scalar: the kernel passes it between functions, and
 /// the verifier forgets on the way how it came about.
 ///
-/// `failure << 40 | protocol << 32 | source port << 16 | destination port`, where `failure` is the
-/// number of the [`Reason`] why the ports are unknown, or 0. The protocol is 0 where it is unknown (no
-/// packet of protocol 0 is ever matched: IPv6 spends it on an extension header).
+/// `more fragments << 63 | offset << 48 | failure << 40 | protocol << 32 | source port << 16 | destination
+/// port`, where `failure` is the number of the [`Reason`] why the ports are unknown, or 0. The protocol is 0
+/// where it is unknown (no packet of protocol 0 is ever matched: IPv6 spends it on an extension header).
+/// The offset (bytes, in the frame) is that of the transport header, 0 where it was not reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transport(pub u64);
 
@@ -54,6 +55,25 @@ impl Transport {
     pub const fn has_ports(self) -> bool {
         self.failure() == 0
     }
+
+    /// The same at this place; an offset that no header starts at is not remembered.
+    #[inline(always)]
+    const fn at(self, offset: usize, more_fragments: bool) -> Self {
+        let offset = if offset > MAX_OFFSET { MAX_OFFSET } else { offset };
+        Self(self.0 | ((offset as u64) << 48) | ((more_fragments as u64) << 63))
+    }
+
+    /// Offset of the transport header, or 0 where the walk did not get there.
+    #[inline(always)]
+    pub const fn offset(self) -> usize {
+        (self.0 >> 48) as usize & MAX_OFFSET
+    }
+
+    /// Whether this is the first of several fragments.
+    #[inline(always)]
+    pub const fn more_fragments(self) -> bool {
+        self.0 >> 63 != 0
+    }
 }
 
 /// Bounds of one IP packet inside its frame, and whether it is a first fragment with more to come.
@@ -62,12 +82,14 @@ struct Packet {
     /// Offset of the first byte behind the IP packet: Ethernet padding is not data.
     end: usize,
     first_fragment: bool,
+    /// A first fragment that ends too early is no accident (RFC 7112), but only IPv6 has headers to hide in.
+    v6: bool,
 }
 
 /// The transport of the IPv4 header at `ip`, whose 20 fixed bytes are in the frame.
 #[inline(always)]
 pub fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
-    let Some([version_ihl, _, t0, t1, _, _, f0, f1, _, protocol]) = frame.read::<10>(ip) else {
+    let Some([version_ihl, _, t0, t1, _, _, f0, f1, _, protocol]) = frame.load::<10>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
     if version_ihl >> 4 != 4 {
@@ -78,12 +100,17 @@ pub fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
     if u16::from_be_bytes([f0, f1]) & 0x1fff != 0 {
         return Transport::unknown(protocol, Reason::LaterFragment);
     }
-    if header < 20 || total < header {
+    if header < 20 {
         return Transport::unknown(protocol, Reason::BadHeaderLength);
     }
+    let whole = F::ZERO_IS_WHOLE && total == 0;
+    if total < header && !whole {
+        return Transport::unknown(protocol, Reason::BadTotalLength);
+    }
     let packet = Packet {
-        end: ip + total,
-        first_fragment: false,
+        end: if whole { usize::MAX } else { ip + total },
+        first_fragment: f0 & 0x20 != 0,
+        v6: false,
     };
     behind_authentication(frame, protocol, ip + header, packet)
 }
@@ -108,7 +135,7 @@ fn behind_authentication<F: Frame + ?Sized>(
 /// The transport of the IPv6 header at `ip`, whose 40 fixed bytes are in the frame.
 #[inline(always)]
 pub fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
-    let Some([version, _, _, _, l0, l1, mut next]) = frame.read::<7>(ip) else {
+    let Some([version, _, _, _, l0, l1, mut next]) = frame.load::<7>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
     if version >> 4 != 6 {
@@ -116,8 +143,9 @@ pub fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
     }
     let mut offset = ip + IPV6;
     let mut packet = Packet {
-        end: payload_end(offset, u16::from_be_bytes([l0, l1]), next),
+        end: payload_end::<F>(offset, u16::from_be_bytes([l0, l1]), next),
         first_fragment: false,
+        v6: true,
     };
     for _ in 0..MAX_EXTENSIONS {
         if !is_extension(next) {
@@ -150,8 +178,8 @@ pub fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
 /// A payload length of 0 before a hop-by-hop header is a jumbogram (RFC 2675): then the frame's
 /// own end is the only bound.
 #[inline(always)]
-const fn payload_end(offset: usize, length: u16, next: u8) -> usize {
-    if length == 0 && next == IpProto::HopOpt as u8 {
+const fn payload_end<F: Frame + ?Sized>(offset: usize, length: u16, next: u8) -> usize {
+    if length == 0 && (F::ZERO_IS_WHOLE || next == IpProto::HopOpt as u8) {
         usize::MAX
     } else {
         offset + length as usize
@@ -167,7 +195,7 @@ enum Fragment {
 
 #[inline(always)]
 fn fragment<F: Frame + ?Sized>(frame: &F, offset: usize, packet: Packet) -> Fragment {
-    match frame.read::<8>(offset) {
+    match frame.load::<8>(offset) {
         Some([_, _, high, low, ..]) if offset + 8 <= packet.end => {
             let field = u16::from_be_bytes([high, low]);
             if field & 0xfff8 != 0 {
@@ -205,7 +233,7 @@ fn extension<F: Frame + ?Sized>(frame: &F, offset: usize, packet: Packet) -> Opt
     if offset + 2 > packet.end {
         return None;
     }
-    frame.read::<2>(offset)
+    frame.load::<2>(offset)
 }
 
 #[inline(always)]
@@ -245,16 +273,20 @@ pub const fn carries_ports(protocol: u8) -> bool {
 
 #[inline(always)]
 fn ports<F: Frame + ?Sized>(frame: &F, protocol: u8, offset: usize, packet: Packet) -> Transport {
-    if !carries_ports(protocol) {
-        return Transport::unknown(protocol, Reason::NoPorts);
-    }
-    match frame.read::<4>(offset) {
-        Some([s0, s1, d0, d1]) if offset + 4 <= packet.end => Transport::known(
-            protocol,
-            u16::from_be_bytes([s0, s1]),
-            u16::from_be_bytes([d0, d1]),
-        ),
-        _ if packet.first_fragment => Transport::unknown(protocol, Reason::IncompleteFirstFragment),
-        _ => Transport::unknown(protocol, Reason::TruncatedTransport),
-    }
+    let found = if !carries_ports(protocol) {
+        Transport::unknown(protocol, Reason::NoPorts)
+    } else {
+        match frame.load::<4>(offset) {
+            Some([s0, s1, d0, d1]) if offset + 4 <= packet.end => Transport::known(
+                protocol,
+                u16::from_be_bytes([s0, s1]),
+                u16::from_be_bytes([d0, d1]),
+            ),
+            _ if packet.first_fragment && packet.v6 => {
+                return Transport::unknown(protocol, Reason::IncompleteFirstFragment);
+            }
+            _ => return Transport::unknown(protocol, Reason::TruncatedTransport),
+        }
+    };
+    found.at(offset, packet.first_fragment)
 }

@@ -5,12 +5,16 @@ use super::{
     layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, Sizes},
     scalar::better,
 };
-use crate::{V4, V6, abi::protection};
+use crate::{
+    V4, V6,
+    abi::protection,
+    embedded::{Nat64Prefixes, embedded},
+};
 
 /// The exact tables and the never-block list. The steps of a lookup call each other through this
 /// trait, so that the kernel can make each a function that the verifier checks once, not once per
 /// prefix length.
-pub trait Table {
+pub trait Table: Nat64Prefixes {
     fn lengths_v4(&self) -> u64;
     /// Word 0 to 2 of the IPv6 prefix lengths.
     fn lengths_v6(&self, word: u64) -> u64;
@@ -29,6 +33,12 @@ pub trait Table {
     #[inline(always)]
     fn step_v6(&self, address: V6, query: Query) -> Match {
         step_v6(self, address, query)
+    }
+
+    /// The match of an IPv4 address inside of an IPv6 one, over all prefix lengths.
+    #[inline(always)]
+    fn side_of_inner(&self, address: V4, end: Endpoint, protection: u32) -> Match {
+        walk_v4(self, address, end, protection)
     }
 
     /// The better of two matches, with the flags of both.
@@ -127,22 +137,49 @@ pub fn side_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint) -> Matc
     }
 }
 
-/// The best match of an IPv6 address. The never-block list is asked only where something matches.
+/// The best match of an IPv6 address and of the IPv4 address inside of it, if there is one. The
+/// never-block list is asked only where something matches; it protects the address in either form.
 #[inline(always)]
 pub fn side_v6<T: Table + ?Sized>(table: &T, address: V6, end: Endpoint) -> Match {
-    let free = walk_v6(table, address, end, protection::NONE);
+    let inside = embedded(table, address);
+    let free = walk_both(table, address, inside, end, protection::NONE);
     if !free.has(Match::LISTED) {
         return Match::NONE;
     }
-    match table.protection_v6(address) {
+    let mut protection = table.protection_v6(address);
+    if let Some(inside) = inside {
+        let other = table.protection_v4(inside);
+        if other > protection {
+            protection = other;
+        }
+    }
+    match protection {
         protection::NONE => free,
-        protection => walk_v6(table, address, end, protection),
+        protection => walk_both(table, address, inside, end, protection),
+    }
+}
+
+#[inline(always)]
+fn walk_both<T: Table + ?Sized>(
+    table: &T,
+    address: V6,
+    inside: Option<V4>,
+    end: Endpoint,
+    protection: u32,
+) -> Match {
+    let best = walk_v6(table, address, end, protection);
+    match inside {
+        Some(inside) => {
+            let other = table.side_of_inner(inside, end, protection);
+            table.join(best, other.embedded())
+        }
+        None => best,
     }
 }
 
 /// Every prefix length that occurs in the set.
 #[inline(always)]
-fn walk_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint, protection: u32) -> Match {
+pub fn walk_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint, protection: u32) -> Match {
     let mut best = Match::NONE;
     let mut lengths = table.lengths_v4();
     for _ in 0..32 {

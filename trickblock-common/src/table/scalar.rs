@@ -154,6 +154,16 @@ impl Match {
         self.0 as u32
     }
 
+    /// The match of an IPv4 address inside of an IPv6 one: its prefix is 96 bits longer there.
+    #[inline(always)]
+    pub const fn embedded(self) -> Self {
+        if self.acts() {
+            Self(self.0 + (96 << 34))
+        } else {
+            self
+        }
+    }
+
     /// The better of two, with the flags of both.
     #[inline(always)]
     pub const fn join(self, other: Self) -> Self {

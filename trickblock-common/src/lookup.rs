@@ -1,0 +1,40 @@
+//! What a verdict asks of the table.
+
+use crate::{
+    Outcome, Transport, V4, V6,
+    embedded::Nat64Prefixes,
+    judge::decide,
+    table::{Endpoint, Match},
+};
+
+/// Answers for one packet, as the kernel maps or host slices give them.
+pub trait Lookup: Nat64Prefixes {
+    /// The prefilter: false only when neither address is listed.
+    fn near_v4(&self, source: V4, destination: V4) -> bool;
+    fn near_v6(&self, source: V6, destination: V6) -> bool;
+    fn side_v4(&self, address: V4, end: Endpoint) -> Match;
+    fn side_v6(&self, address: V6, end: Endpoint) -> Match;
+
+    /// The kinds of tunnels to look into: bits of [`crate::abi::tunnel`].
+    fn tunnels(&self) -> u64;
+
+    /// [`decide`]; the kernel makes it a function that the verifier checks once.
+    #[inline(always)]
+    fn decide(&self, to: Match, from: Match, host: u64, transport: Transport) -> Outcome {
+        decide(to, from, host, transport)
+    }
+
+    /// The same offset (below 64), of which the kernel's verifier must not know the value: else it would
+    /// check all that follows once per number of VLAN tags. Nor may the compiler: it would leave out
+    /// bounds checks that it can prove and the verifier cannot.
+    #[inline(always)]
+    fn blur(&self, offset: usize) -> usize {
+        offset
+    }
+
+    /// The same scalar; the kernel makes the verifier forget the many ways that led to it.
+    #[inline(always)]
+    fn settle(&self, scalar: u64) -> u64 {
+        scalar
+    }
+}

@@ -1,0 +1,89 @@
+//! Where in a frame a packet begins, and how sure that is.
+
+/// A packet inside a frame, in one scalar: the kernel passes it to the part behind the prefilter, and the
+/// verifier must not tell one number of tags from another there.
+///
+/// Bits 0–15 offset (bytes), 16–17 kind, 18 guess, 19 partial, 20–21 tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(pub u64);
+
+impl Place {
+    const KIND: u64 = 3 << 16;
+    const V4: u64 = 0;
+    const V6: u64 = 1 << 16;
+    const ARP: u64 = 2 << 16;
+    const GUESS: u64 = 1 << 18;
+    const PARTIAL: u64 = 1 << 19;
+    const TUNNEL: u64 = 1 << 20;
+    const UDP_TUNNEL: u64 = 1 << 21;
+
+    #[inline(always)]
+    pub const fn v4(offset: usize) -> Self {
+        Self(offset as u64 & 0xffff | Self::V4)
+    }
+
+    #[inline(always)]
+    pub const fn v6(offset: usize) -> Self {
+        Self(offset as u64 & 0xffff | Self::V6)
+    }
+
+    #[inline(always)]
+    pub const fn arp(offset: usize) -> Self {
+        Self(offset as u64 & 0xffff | Self::ARP)
+    }
+
+    /// Nothing in the frame says that this is IP: a match must be confirmed.
+    #[inline(always)]
+    pub const fn guessed(self) -> Self {
+        Self(self.0 | Self::GUESS)
+    }
+
+    /// Inside a tunnel; `udp` where only a port says so, `partial` where the outer packet is the first of
+    /// several fragments, and `guess` where the outer packet was one already.
+    #[inline(always)]
+    pub const fn tunnelled(self, udp: bool, partial: bool, guess: bool) -> Self {
+        let kind = if udp {
+            Self::UDP_TUNNEL | Self::GUESS
+        } else {
+            Self::TUNNEL
+        };
+        let partial = if partial { Self::PARTIAL } else { 0 };
+        let guess = if guess { Self::GUESS } else { 0 };
+        Self(self.0 | kind | partial | guess)
+    }
+
+    #[inline(always)]
+    pub const fn offset(self) -> usize {
+        (self.0 & 0xffff) as usize
+    }
+
+    #[inline(always)]
+    pub const fn is_v6(self) -> bool {
+        self.0 & Self::KIND == Self::V6
+    }
+
+    #[inline(always)]
+    pub const fn is_arp(self) -> bool {
+        self.0 & Self::KIND == Self::ARP
+    }
+
+    #[inline(always)]
+    pub const fn is_guess(self) -> bool {
+        self.0 & Self::GUESS != 0
+    }
+
+    #[inline(always)]
+    pub const fn is_partial(self) -> bool {
+        self.0 & Self::PARTIAL != 0
+    }
+
+    #[inline(always)]
+    pub const fn in_tunnel(self) -> bool {
+        self.0 & Self::TUNNEL != 0
+    }
+
+    #[inline(always)]
+    pub const fn in_udp_tunnel(self) -> bool {
+        self.0 & Self::UDP_TUNNEL != 0
+    }
+}
