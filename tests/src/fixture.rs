@@ -1,8 +1,24 @@
-//! How a fixture is told and proved.
+//! How a fixture is told and proved, and the one table of all of them, topic by topic.
+//!
+//! The table is proved on the host and in the kernel by the test `verdict`, and on other kernels by
+//! the kernel matrix.
+
+mod addresses;
+mod fragments_v4;
+mod fragments_v6;
+mod ipv4;
+mod ipv6;
+mod link;
+mod never_block;
+mod own_network;
+mod peers;
+mod precedence;
+mod sides;
+mod transports;
 
 use std::fmt::Write as _;
 
-use trickblock_tests::{
+use crate::{
     kernel::{Answer, Counts, Setup, Twins, counted_since},
     packet::Packet,
 };
@@ -15,6 +31,49 @@ pub const C2_6: &str = "2001:db8:c2::7";
 
 pub const TO: Option<&str> = Some("destination");
 pub const FROM: Option<&str> = Some("source");
+
+/// Fixtures about one question.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    pub name: &'static str,
+    pub groups: fn() -> Vec<Group>,
+    /// Judges them all on this machine and panics with the list of all that went wrong.
+    pub prove: fn(),
+}
+
+/// Every topic and its groups of fixtures.
+macro_rules! topics {
+    ($($name:ident: $groups:expr;)+) => {
+        pub const TOPICS: &[Topic] = &[$(Topic {
+            name: stringify!($name),
+            groups: $groups,
+            prove: || prove(&$groups()),
+        }),+];
+    };
+}
+
+topics! {
+    exact_addresses_and_prefixes_v4: addresses::v4;
+    exact_addresses_and_prefixes_v6: addresses::v6;
+    unlisted_neighbours: addresses::neighbours;
+    tags_and_foreign_types: link::groups;
+    truncation_at_every_byte: link::truncation;
+    ipv4_headers: ipv4::groups;
+    ipv6_chains: ipv6::groups;
+    fragments_v4: fragments_v4::groups;
+    fragments_v6: fragments_v6::groups;
+    transports_and_ports: transports::groups;
+    never_block: never_block::groups;
+    own_network: own_network::groups;
+    precedence: precedence::groups;
+    both_sides: sides::groups;
+    mistakes_of_peers: peers::groups;
+}
+
+/// Every group of every topic.
+pub fn all() -> Vec<Group> {
+    TOPICS.iter().flat_map(|topic| (topic.groups)()).collect()
+}
 
 /// Rules, and packets judged under them.
 #[derive(Clone, Debug)]
