@@ -20,8 +20,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 mod checksum;
 mod extension;
 mod link;
+mod neighbour;
 mod network;
 mod transport;
+mod tunnel;
 
 pub use extension::Extension;
 pub use link::{PROVIDER_TAG, TAG};
@@ -83,29 +85,6 @@ impl Packet {
         Self::new(network::Network::None { ether_type })
     }
 
-    /// Begins at the IP header, as on tun, WireGuard and PPP interfaces.
-    pub fn without_link_header(mut self) -> Self {
-        self.link = link::Link::None;
-        self
-    }
-
-    /// Adds an inner 802.1Q tag: the first one added is the outermost.
-    pub fn vlan(self, id: u16) -> Self {
-        self.tag(TAG, id)
-    }
-
-    /// Adds an inner tag of another type, [`PROVIDER_TAG`] for QinQ.
-    pub fn tag(mut self, protocol: u16, id: u16) -> Self {
-        self.link.push_tag(protocol, id);
-        self
-    }
-
-    /// Overrides the EtherType after the last tag.
-    pub fn ether_type(mut self, ether_type: u16) -> Self {
-        self.link.override_ether_type(ether_type);
-        self
-    }
-
     /// IPv4 options, padded with zero bytes to whole words.
     pub fn options(mut self, options: &[u8]) -> Self {
         self.network.v4().set_options(options);
@@ -127,6 +106,12 @@ impl Packet {
     /// Overrides the version nibble.
     pub fn version(mut self, version: u8) -> Self {
         self.network.set_version(version);
+        self
+    }
+
+    /// Overrides the time to live, or the hop limit.
+    pub fn hop_limit(mut self, limit: u8) -> Self {
+        self.network.set_hop_limit(limit);
         self
     }
 
@@ -202,7 +187,7 @@ impl Packet {
         let packet = self
             .network
             .build(self.transport.protocol(self.network.is_v6()), &segment);
-        let mut frame = self.link.build(self.network.ether_type());
+        let mut frame = (self.link).build(self.network.ether_type(), packet.len());
         frame.extend(packet);
         if frame.len() < self.padded_to {
             frame.resize(self.padded_to, 0);
@@ -213,7 +198,7 @@ impl Packet {
 
     fn new(network: network::Network) -> Self {
         Self {
-            link: link::Link::ethernet(),
+            link: link::Link::Ethernet(link::Ethernet::default()),
             network,
             transport: Transport::Raw { protocol: 59 },
             payload: Vec::new(),

@@ -48,6 +48,7 @@ struct Overrides {
     version: Option<u8>,
     length: Option<u16>,
     protocol: Option<u8>,
+    hop_limit: Option<u8>,
 }
 
 impl Network {
@@ -83,6 +84,10 @@ impl Network {
 
     pub(super) fn set_version(&mut self, version: u8) {
         self.overrides().version = Some(version);
+    }
+
+    pub(super) fn set_hop_limit(&mut self, limit: u8) {
+        self.overrides().hop_limit = Some(limit);
     }
 
     pub(super) fn set_protocol(&mut self, protocol: u8) {
@@ -162,7 +167,7 @@ impl V4 {
         packet.extend(self.id.to_be_bytes());
         packet.extend(self.flags_and_offset.to_be_bytes());
         packet.extend([
-            TIME_TO_LIVE,
+            self.overrides.hop_limit.unwrap_or(TIME_TO_LIVE),
             self.overrides.protocol.unwrap_or(protocol),
             0,
             0,
@@ -206,7 +211,7 @@ impl V6 {
         packet.extend(length.to_be_bytes());
         packet.extend([
             self.extensions.first().map_or(last, Extension::number),
-            TIME_TO_LIVE,
+            self.overrides.hop_limit.unwrap_or(TIME_TO_LIVE),
         ]);
         packet.extend(self.source.octets());
         packet.extend(self.destination.octets());

@@ -309,3 +309,100 @@ fn remaining_headers_have_their_fixed_sizes() {
     assert_eq!(length(Transport::Esp { index: 7 }), 8);
     assert_eq!(length(Transport::Raw { protocol: 99 }), 0);
 }
+
+#[test]
+fn labels_stand_behind_the_tags_and_the_last_one_says_so() {
+    let frame = v4().vlan(9).mpls(16).mpls(0xfffff).udp(1, 2).build();
+    assert_eq!(frame[12..27], hex("8100 0009 8847 00010040 fffff140 45"));
+    let endless = v4().mpls(16).endless_labels().ether_type(0x8848).build();
+    assert_eq!(endless[12..19], hex("8848 00010040 45"));
+}
+
+#[test]
+fn a_pppoe_session_announces_what_follows() {
+    let frame = v4().pppoe(0x1234).build();
+    assert_eq!(frame[12..23], hex("8864 11 00 1234 0016 0021 45"));
+    let short = v6().pppoe(1).short_ppp_protocol().build();
+    assert_eq!(short[12..22], hex("8864 11 00 0001 0029 57 60"));
+    let odd = v4().vlan(2).mpls(3).pppoe(1).pppoe_start(0x21, 9);
+    assert_eq!(
+        odd.build()[12..31],
+        hex("8100 0002 8864 21 09 0001 001a 0281 00003140 45")
+    );
+    let other = v4().pppoe(1).ppp_protocol(0xc021).build();
+    assert_eq!(other[20..23], hex("c021 45"));
+}
+
+#[test]
+fn an_arp_request_byte_for_byte() {
+    let expected = "020000000002 020000000001 0806
+        0001 0800 06 04 0001 020000000001 c6336407 000000000000 cb007109";
+    assert_eq!(Packet::arp(CLIENT, SERVER).build(), hex(expected));
+}
+
+#[test]
+fn a_neighbour_solicitation_byte_for_byte() {
+    let packet = Packet::neighbour_solicitation("2001:db8::7", "2001:db8::12:3456");
+    let frame = packet.without_link_header().build();
+    let expected = "6000 0000 0020 3a ff 20010db8000000000000000000000007
+        ff0200000000000000000001ff123456";
+    assert_eq!(frame[..40], hex(expected));
+    assert_eq!(frame[40..42], hex("87 00"));
+    assert_eq!(
+        frame[44..64],
+        hex("00000000 20010db8000000000000000000123456")
+    );
+    assert_eq!(frame[64..], hex("01 01 020000000001"));
+    let pseudo = [&frame[8..40], &[0, 0, 0, 32, 0, 0, 0, 58]].concat();
+    assert_eq!(checksum::internet(&[&pseudo, &frame[40..]]), 0);
+    let answer = Packet::neighbour_advertisement("2001:db8::7", "2001:db8::7").build();
+    assert_eq!(answer[38..54], hex("ff020000000000000000000000000001"));
+    assert_eq!((answer[54], answer[78]), (136, 2));
+}
+
+#[test]
+fn tunnels_without_a_header_of_their_own() {
+    let bare = |packet: Packet| packet.without_link_header().build();
+    for (inner, protocol) in [(v4().udp(1, 2), 4), (v6().udp(1, 2), 41)] {
+        let packet = bare(v4().ip_in_ip(&inner));
+        assert_eq!((packet[9], &packet[20..]), (protocol, &bare(inner)[..]));
+    }
+    let packet = bare(v6().ip_in_ip(&v4()));
+    assert_eq!((packet[6], &packet[40..]), (4, &bare(v4())[..]));
+}
+
+#[test]
+fn gre_headers_byte_for_byte() {
+    let bare = |packet: Packet| packet.without_link_header().build();
+    assert_eq!(bare(v4().gre(&v4()))[20..25], hex("0000 0800 45"));
+    assert_eq!(bare(v4().gre(&v6()))[20..25], hex("0000 86dd 60"));
+    let full = bare(v4().gre_with(0xb0, &v4()));
+    assert_eq!((full[9], &full[20..24]), (47, &hex("b000 0800")[..]));
+    assert_eq!(full[24..37], [&[0; 12][..], &[0x45]].concat());
+    let bridged = bare(v4().gre_ethernet(&v4().vlan(1)));
+    assert_eq!(bridged[20..24], hex("0000 6558"));
+    assert_eq!(bridged[24..], v4().vlan(1).build());
+}
+
+#[test]
+fn udp_tunnels_byte_for_byte() {
+    let bare = |packet: Packet| packet.without_link_header().build();
+    let vxlan = bare(v4().vxlan(0x123456, &v4().vlan(1)));
+    assert_eq!(vxlan[20..24], hex("c000 12b5"));
+    assert_eq!(vxlan[28..36], hex("08000000 12345600"));
+    assert_eq!(vxlan[36..], v4().vlan(1).build());
+    let geneve = bare(v4().geneve(0x123456, 2, &v4()));
+    assert_eq!(geneve[22..24], hex("17c1"));
+    assert_eq!(geneve[28..44], hex("02006558 12345600 0000000000000000"));
+    assert_eq!(geneve[44..], v4().build());
+    let geneve = bare(v4().geneve_ip(1, 0, &v6()));
+    assert_eq!(geneve[28..37], hex("000086dd 00000100 60"));
+    let gtpu = bare(v4().gtpu(0x12345678, &v4()));
+    assert_eq!(gtpu[22..24], hex("0868"));
+    assert_eq!(gtpu[28..37], hex("30ff0014 12345678 45"));
+    let extended = bare(v4().gtpu_with(1, 6, &[1, 2], &v6()));
+    assert_eq!(
+        extended[28..53],
+        hex("36ff0038 00000001 00010085 01000085 0200000000000000 60")
+    );
+}

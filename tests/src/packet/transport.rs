@@ -1,5 +1,7 @@
 //! Transport headers, with right checksums.
 
+use std::net::Ipv6Addr;
+
 use super::{checksum, network::Pseudo};
 
 /// What IP carries. Ports and numbers are in host order.
@@ -21,6 +23,9 @@ pub enum Transport {
     Dccp { source: u16, destination: u16 },
     /// 8 bytes; ICMP in IPv4, ICMPv6 in IPv6.
     Icmp { kind: u8, code: u8 },
+    /// 24 bytes: a solicitation (135) or an advertisement (136) of a neighbour; the payload stands for
+    /// its options. IPv6 only.
+    Neighbour { kind: u8, target: Ipv6Addr },
     /// 8 bytes; what follows is opaque.
     Esp { index: u32 },
     /// No header: the payload is all there is.
@@ -38,6 +43,7 @@ impl Transport {
             Self::Dccp { .. } => 33,
             Self::Icmp { .. } if in_v6 => 58,
             Self::Icmp { .. } => 1,
+            Self::Neighbour { .. } => 58,
             Self::Esp { .. } => 50,
             Self::Raw { protocol } => *protocol,
         }
@@ -52,7 +58,7 @@ impl Transport {
             Self::Udp { .. } | Self::UdpLite { .. } | Self::Dccp { .. } => {
                 self.sum(&mut segment, 6, pseudo);
             }
-            Self::Icmp { .. } => {
+            Self::Icmp { .. } | Self::Neighbour { .. } => {
                 let in_v6 = matches!(pseudo, Some(Pseudo::V6 { .. }));
                 self.sum(&mut segment, 2, pseudo.filter(|_| in_v6));
             }
@@ -123,6 +129,9 @@ impl Transport {
                 ports(source, destination, &rest)
             }
             Self::Icmp { kind, code } => vec![kind, code, 0, 0, 0, 0, 0, 1],
+            Self::Neighbour { kind, target } => {
+                [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &target.octets()].concat()
+            }
             Self::Esp { index } => [index.to_be_bytes(), 1_u32.to_be_bytes()].concat(),
             Self::Raw { .. } => Vec::new(),
         }
