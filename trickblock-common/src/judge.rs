@@ -13,7 +13,13 @@ impl Outcome {
 
     #[inline(always)]
     pub const fn without_side(reason: Reason) -> Self {
-        Self::new(reason as u8, Side::None, NO_INDICATOR)
+        Self::stopped(reason as u8)
+    }
+
+    /// A reason by its number, of a packet without addresses.
+    #[inline(always)]
+    pub const fn stopped(reason: u8) -> Self {
+        Self::new(reason, Side::None, NO_INDICATOR)
     }
 
     #[inline(always)]

@@ -1,37 +1,42 @@
-//! Bytes of the packet in the XDP context.
+//! Bytes of the packet in a program's context, and what else a hook knows of it.
 
-use core::cell::Cell;
+use core::{cell::Cell, mem::MaybeUninit, ptr};
 
-use aya_ebpf::{EbpfContext as _, bindings::xdp_md, programs::XdpContext};
-use trickblock_common::{Frame, frame::MAX_OFFSET};
+use aya_ebpf::{
+    bindings::{__sk_buff, xdp_md},
+    helpers::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+};
+use trickblock_common::{
+    Frame,
+    abi::{PROBE_INTERFACE, PROBE_MAGIC},
+    frame::MAX_OFFSET,
+};
 
-/// The linear part of the frame, as two addresses.
-pub struct XdpFrame {
-    context: *const xdp_md,
+/// A frame at a hook.
+pub trait Hook: Frame {
+    type Context;
+    const EGRESS: bool;
+
+    fn new(context: *mut Self::Context) -> Self;
+    fn context(&self) -> *mut Self::Context;
+    /// Index of the interface whose hook this is.
+    fn interface(&self) -> u32;
+    /// Whether this asks for a verdict and is no packet.
+    fn is_probe(&self) -> bool;
+}
+
+/// The linear part of a frame, as two addresses.
+struct Linear {
     start: Cell<usize>,
     end: Cell<usize>,
 }
 
-impl XdpFrame {
-    #[inline(always)]
-    pub fn new(context: &XdpContext) -> Self {
-        let frame = Self {
-            context: context.as_ptr().cast(),
-            start: Cell::new(0),
-            end: Cell::new(0),
-        };
-        frame.refresh();
-        frame
-    }
+impl Linear {
+    const NONE: Self = Self {
+        start: Cell::new(0),
+        end: Cell::new(0),
+    };
 
-    /// Bytes.
-    #[inline(always)]
-    pub fn length(&self) -> u32 {
-        (self.end.get() - self.start.get()) as u32
-    }
-}
-
-impl Frame for XdpFrame {
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let at = self.start.get() + offset;
@@ -43,16 +48,168 @@ impl Frame for XdpFrame {
         // alignment.
         Some(unsafe { pointer.read_unaligned() })
     }
+}
+
+/// Copies `N` bytes by a helper that takes their offset and a buffer, and gives 0 where it could.
+#[inline(always)]
+fn copied<const N: usize>(
+    offset: usize,
+    copy: impl Fn(u32, *mut core::ffi::c_void, u32) -> i64,
+) -> Option<[u8; N]> {
+    let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+    if offset > MAX_OFFSET || copy(offset as u32, bytes.as_mut_ptr().cast(), N as u32) != 0 {
+        return None;
+    }
+    // SAFETY: the helper succeeded, so it filled all of the buffer.
+    Some(unsafe { bytes.assume_init() })
+}
+
+/// What XDP sees.
+pub struct XdpFrame {
+    context: *mut xdp_md,
+    linear: Linear,
+}
+
+impl Hook for XdpFrame {
+    type Context = xdp_md;
+    const EGRESS: bool = false;
+
+    #[inline(always)]
+    fn new(context: *mut xdp_md) -> Self {
+        let linear = Linear::NONE;
+        Self { context, linear }
+    }
+
+    #[inline(always)]
+    fn context(&self) -> *mut xdp_md {
+        self.context
+    }
+
+    #[inline(always)]
+    fn interface(&self) -> u32 {
+        // SAFETY: the context of a running XDP program; the field is always readable.
+        unsafe { (*self.context).ingress_ifindex }
+    }
+
+    #[inline(always)]
+    fn is_probe(&self) -> bool {
+        // SAFETY: the context of a running XDP program; both fields are always readable, and the number is
+        // read only where metadata has room for it.
+        unsafe {
+            let meta = (&raw const (*self.context).data_meta).read_volatile() as usize;
+            let data = (&raw const (*self.context).data).read_volatile() as usize;
+            meta + size_of::<u64>() <= data
+                && (meta as *const u64).read_unaligned() == PROBE_MAGIC
+        }
+    }
+}
+
+impl Frame for XdpFrame {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.linear.read(offset)
+    }
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        copied(offset, |offset, buffer, length| {
+            // SAFETY: a live context, and a buffer of that length.
+            unsafe { bpf_xdp_load_bytes(self.context, offset, buffer, length) }
+        })
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        // SAFETY: a live context.
+        unsafe { bpf_xdp_get_buff_len(self.context) as usize }
+    }
 
     #[inline(always)]
     fn refresh(&self) {
         // SAFETY: the context of a running XDP program; both fields are always readable. Volatile, or
         // the compiler would keep the old pointers.
         unsafe {
-            self.start
-                .set((&raw const (*self.context).data).read_volatile() as usize);
-            self.end
-                .set((&raw const (*self.context).data_end).read_volatile() as usize);
+            let start = (&raw const (*self.context).data).read_volatile();
+            let end = (&raw const (*self.context).data_end).read_volatile();
+            self.linear.start.set(start as usize);
+            self.linear.end.set(end as usize);
+        }
+    }
+}
+
+/// What TC sees, on the way in or out.
+pub struct SkbFrame<const EGRESS: bool> {
+    context: *mut __sk_buff,
+    linear: Linear,
+}
+
+impl<const EGRESS: bool> SkbFrame<EGRESS> {
+    /// Index of the interface that the packet came in through, 0 for one of the host's own.
+    #[inline(always)]
+    pub fn came_through(&self) -> u32 {
+        // SAFETY: the context of a running TC program; the field is always readable.
+        unsafe { (*self.context).ingress_ifindex }
+    }
+}
+
+impl<const EGRESS: bool> Hook for SkbFrame<EGRESS> {
+    type Context = __sk_buff;
+    const EGRESS: bool = EGRESS;
+
+    #[inline(always)]
+    fn new(context: *mut __sk_buff) -> Self {
+        let linear = Linear::NONE;
+        Self { context, linear }
+    }
+
+    #[inline(always)]
+    fn context(&self) -> *mut __sk_buff {
+        self.context
+    }
+
+    #[inline(always)]
+    fn interface(&self) -> u32 {
+        // SAFETY: the context of a running TC program; the field is always readable.
+        unsafe { (*self.context).ifindex }
+    }
+
+    #[inline(always)]
+    fn is_probe(&self) -> bool {
+        self.came_through() == PROBE_INTERFACE
+    }
+}
+
+impl<const EGRESS: bool> Frame for SkbFrame<EGRESS> {
+    const ZERO_IS_WHOLE: bool = true;
+
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.linear.read(offset)
+    }
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        copied(offset, |offset, buffer, length| {
+            // SAFETY: a live context, and a buffer of that length.
+            unsafe { bpf_skb_load_bytes(self.context.cast(), offset, buffer, length) }
+        })
+    }
+
+    #[inline(always)]
+    fn length(&self) -> usize {
+        // SAFETY: the context of a running TC program; the field is always readable.
+        unsafe { ptr::addr_of!((*self.context).len).read_volatile() as usize }
+    }
+
+    #[inline(always)]
+    fn refresh(&self) {
+        // SAFETY: the context of a running TC program; both fields are always readable. Volatile, or
+        // the compiler would keep the old pointers.
+        unsafe {
+            let start = (&raw const (*self.context).data).read_volatile();
+            let end = (&raw const (*self.context).data_end).read_volatile();
+            self.linear.start.set(start as usize);
+            self.linear.end.set(end as usize);
         }
     }
 }

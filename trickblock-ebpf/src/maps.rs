@@ -4,9 +4,15 @@ use aya_ebpf::{
     Global,
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
     macros::map,
-    maps::{Array, LpmTrie, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf},
 };
-use trickblock_common::abi::{Budget, COUNTERS, Counter, EVENT_RING_BYTES, Lost, Settings};
+use trickblock_common::{
+    abi::{
+        Budget, COUNTERS, Counter, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, Interface, Lost,
+        PROBE_WORDS, Settings,
+    },
+    embedded::MAX_NAT64,
+};
 
 /// The compiled rule set; the loader creates it with the size that the geometry asks for.
 #[map]
@@ -28,6 +34,23 @@ pub static COUNTER: PerCpuArray<Counter> = PerCpuArray::with_max_entries(COUNTER
 #[map]
 pub static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
 
+/// By interface index.
+#[map]
+pub static INTERFACES: HashMap<u32, Interface> = HashMap::with_max_entries(MAX_INTERFACES, 0);
+
+/// What is known of an interface.
+#[inline(always)]
+pub fn interface(index: u32) -> Interface {
+    INTERFACES
+        .get_ptr(&index)
+        // SAFETY: a live map value of plain integers; user space replaces it as a whole.
+        .map_or(Interface::default(), |interface| unsafe { *interface })
+}
+
+/// The answer to a probe.
+#[map]
+pub static PROBE: Array<u64> = Array::with_max_entries(PROBE_WORDS, BPF_F_MMAPABLE);
+
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_RING_BYTES, 0);
 #[map]
@@ -48,3 +71,10 @@ pub static AT_V4: Global<u64> = Global::new(1);
 pub static AT_V6: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static HALF_WORDS: Global<u64> = Global::new(1);
+
+/// Kinds of tunnels to look into: bits of `abi::tunnel`.
+#[unsafe(no_mangle)]
+pub static TUNNELS: Global<u64> = Global::new(0);
+/// Up to four NAT64 prefixes: length, high and low half of each; length 0 behind the last one.
+#[unsafe(no_mangle)]
+pub static NAT64: [Global<u64>; 3 * MAX_NAT64] = [const { Global::new(0) }; 3 * MAX_NAT64];

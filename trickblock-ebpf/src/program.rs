@@ -1,25 +1,116 @@
 //! Entry points.
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
-use trickblock_common::{Outcome, judge};
+use aya_ebpf::{
+    EbpfContext as _,
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
+};
+use trickblock_common::{Flow, Glance, Link, Outcome, Place, abi::interface, examine, glance};
 
-use crate::{frame::XdpFrame, record, table::Live};
+use crate::{
+    frame::{Hook, SkbFrame, XdpFrame},
+    maps, record,
+    table::Live,
+};
 
 /// Judges a frame. `frags`: large frames may arrive in pieces, of which the first holds the headers.
 #[xdp(frags)]
 pub fn trickblock(context: XdpContext) -> u32 {
-    let frame = XdpFrame::new(&context);
-    let Some(live) = Live::now() else {
-        // An array of one element always has element 0.
-        return xdp_action::XDP_PASS;
-    };
-    let (outcome, flow) = judge(&frame, &live);
-    if outcome == Outcome::MISS {
-        return xdp_action::XDP_PASS;
-    }
-    if record::record(&context, &frame, outcome, flow) {
+    if filter(&XdpFrame::new(context.as_ptr().cast()), Link::Ethernet) {
         xdp_action::XDP_DROP
     } else {
         xdp_action::XDP_PASS
     }
+}
+
+/// What arrives, where XDP cannot or shall not be.
+#[classifier]
+pub fn tc_ingress(context: TcContext) -> i32 {
+    verdict(filter(&ingress(&context), Link::Ethernet))
+}
+
+/// As [`tc_ingress`], on interfaces whose frames begin with the IP header.
+#[classifier]
+pub fn tc_ingress_ip(context: TcContext) -> i32 {
+    verdict(filter(&ingress(&context), Link::Ip))
+}
+
+/// What leaves: packets that the host itself sends, which XDP never sees, and those that came through an
+/// interface that is not filtered.
+#[classifier]
+pub fn tc_egress(context: TcContext) -> i32 {
+    let frame = egress(&context);
+    verdict(!is_judged(&frame) && filter(&frame, Link::Ethernet))
+}
+
+/// As [`tc_egress`], on interfaces whose frames begin with the IP header.
+#[classifier]
+pub fn tc_egress_ip(context: TcContext) -> i32 {
+    let frame = egress(&context);
+    verdict(!is_judged(&frame) && filter(&frame, Link::Ip))
+}
+
+#[inline(always)]
+fn ingress(context: &TcContext) -> SkbFrame<false> {
+    SkbFrame::new(context.as_ptr().cast())
+}
+
+#[inline(always)]
+fn egress(context: &TcContext) -> SkbFrame<true> {
+    SkbFrame::new(context.as_ptr().cast())
+}
+
+/// Whoever comes next may still have another opinion of a packet that passes.
+#[inline(always)]
+fn verdict(drop: bool) -> i32 {
+    if drop {
+        TC_ACT_SHOT as i32
+    } else {
+        TC_ACT_UNSPEC
+    }
+}
+
+/// Whether the packet was judged and counted when it arrived.
+#[inline(always)]
+fn is_judged(frame: &SkbFrame<true>) -> bool {
+    match frame.came_through() {
+        0 => false,
+        from => maps::interface(from).flags & interface::INGRESS != 0,
+    }
+}
+
+/// A task for [`look`] that is a reason, not a place.
+const STOPPED: u64 = 1 << 63;
+
+/// Whether the frame is to be dropped.
+#[inline(always)]
+fn filter<H: Hook>(frame: &H, link: Link) -> bool {
+    frame.refresh();
+    let Some(live) = Live::now() else {
+        // An array of one element always has element 0.
+        return false;
+    };
+    let task = match glance(frame, &live, link) {
+        Glance::Miss => return false,
+        Glance::Stopped(reason) => STOPPED | reason as u64,
+        Glance::Look(place) => place.0,
+    };
+    look::<H>(frame.context(), live.settled(task), live.generation())
+}
+
+/// Everything behind the pass path. Not inline: what it needs of stack and registers would be taken from
+/// packets that pass.
+#[inline(never)]
+fn look<H: Hook>(context: *mut H::Context, task: u64, generation: u64) -> bool {
+    let frame = H::new(context);
+    let Some(live) = Live::of(generation) else {
+        return false;
+    };
+    let (outcome, flow) = if task & STOPPED != 0 {
+        (Outcome::stopped(task as u8), Flow::UNKNOWN)
+    } else {
+        examine(&frame, &live, Place(task))
+    };
+    outcome != Outcome::MISS && record::record(&frame, outcome, flow)
 }

@@ -2,46 +2,97 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::{EbpfContext as _, helpers::bpf_ktime_get_ns, programs::XdpContext};
+use aya_ebpf::helpers::bpf_ktime_get_ns;
 use trickblock_common::{
-    Outcome, Reason, Side,
-    abi::{Counter, Event, Lost, NO_INDICATOR},
-    judge::Flow,
+    Flow, Outcome,
+    abi::{
+        self, Counter, Event, Interface, Lost, NO_INDICATOR, PROBE_COUNT, PROBE_OUTCOME, Settings, event,
+        interface,
+    },
+    direction::{Travel, direction},
 };
 
-use crate::{frame::XdpFrame, maps};
+use crate::{frame::Hook, maps};
 
-/// Counts the packet and reports it; true where the settings let its reason drop it.
+/// Counts the packet and reports it; true where it is to be dropped.
 #[inline(always)]
-pub fn record(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: Flow) -> bool {
+pub fn record<H: Hook>(frame: &H, outcome: Outcome, flow: Flow) -> bool {
     let settings = maps::SETTINGS.get(0).copied().unwrap_or_default();
-    let outcome = if settings.monitor == 0 {
-        outcome
-    } else {
-        outcome.monitored()
-    };
+    let interface = maps::interface(frame.interface());
+    let outcome = enforced(outcome, settings, interface);
+    if frame.is_probe() {
+        answer(outcome);
+        return outcome.drops();
+    }
+    let travel = Travel::past(interface.role, H::EGRESS);
+    let direction = direction(frame, travel, outcome.side(), flow.transport) as u8;
+    let length = frame.length() as u32;
     #[cfg(feature = "debug-log")]
-    aya_log_ebpf::info!(
-        context,
-        "reason {} side {} indicator {} of {} bytes",
-        outcome.reason(),
-        outcome.side(),
-        outcome.indicator(),
-        frame.length()
-    );
-    count(outcome, frame.length());
+    log(frame, outcome, direction, length);
+    count(outcome, direction, length);
     hit(outcome.indicator());
     if (settings.event_reasons >> (outcome.reason() & 63)) & 1 != 0 {
-        report(context, frame, outcome, &flow, settings.events_per_second);
+        report(frame, outcome, &flow, direction, settings.events_per_second);
     }
-    Reason::drops(outcome.reason())
+    outcome.drops()
+}
+
+/// In monitor mode nothing drops; else malformed packets do where the interface is fail-closed.
+#[inline(always)]
+fn enforced(outcome: Outcome, settings: Settings, interface: Interface) -> Outcome {
+    if settings.monitor != 0 {
+        outcome.monitored()
+    } else if interface.flags & interface::CLOSED != 0 {
+        outcome.closed()
+    } else {
+        outcome
+    }
 }
 
 #[inline(always)]
-fn count(outcome: Outcome, length: u32) {
-    let index = u32::from(outcome.reason()) * Side::ALL.len() as u32 + u32::from(outcome.side());
+fn answer(outcome: Outcome) {
+    if let (Some(said), Some(count)) = (
+        maps::PROBE.get_ptr_mut(PROBE_OUTCOME),
+        maps::PROBE.get_ptr_mut(PROBE_COUNT),
+    ) {
+        // SAFETY: two live map values; whoever probes does so one packet at a time.
+        unsafe {
+            said.write_volatile(outcome.0);
+            count.write_volatile(count.read_volatile() + 1);
+        }
+    }
+}
+
+#[cfg(feature = "debug-log")]
+#[inline(always)]
+fn log<H: Hook>(frame: &H, outcome: Outcome, direction: u8, length: u32) {
+    aya_log_ebpf::info!(
+        &LogContext(frame.context().cast()),
+        "reason {} side {} direction {} indicator {} of {} bytes",
+        outcome.reason(),
+        outcome.side(),
+        direction,
+        outcome.indicator(),
+        length
+    );
+}
+
+#[cfg(feature = "debug-log")]
+struct LogContext(*mut core::ffi::c_void);
+
+#[cfg(feature = "debug-log")]
+impl aya_ebpf::EbpfContext for LogContext {
+    fn as_ptr(&self) -> *mut core::ffi::c_void {
+        self.0
+    }
+}
+
+#[inline(always)]
+fn count(outcome: Outcome, direction: u8, length: u32) {
+    let index = abi::counter(outcome.reason(), outcome.side(), direction);
     if let Some(counter) = maps::COUNTER.get_ptr_mut(index) {
-        // SAFETY: a value of this CPU, which runs one XDP program at a time.
+        // SAFETY: a value of this CPU. A program of ours does not interrupt another one: XDP and TC run in
+        // soft interrupts or with them disabled.
         let counter: &mut Counter = unsafe { &mut *counter };
         counter.packets += 1;
         counter.bytes += u64::from(length);
@@ -65,7 +116,7 @@ fn hit(indicator: u32) {
 
 /// Not inline: its frame would count against every lookup.
 #[inline(never)]
-fn report(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: &Flow, limit: u32) {
+fn report<H: Hook>(frame: &H, outcome: Outcome, flow: &Flow, direction: u8, limit: u32) {
     // SAFETY: the helper has no preconditions.
     let now = unsafe { bpf_ktime_get_ns() };
     if !within_budget(now, limit) {
@@ -75,7 +126,7 @@ fn report(context: &XdpContext, frame: &XdpFrame, outcome: Outcome, flow: &Flow,
         lose(|lost| &mut lost.full);
         return;
     };
-    fill(&mut entry, now, context, frame, outcome, flow);
+    fill(&mut entry, now, frame, outcome, direction, flow);
     entry.submit(0);
 }
 
@@ -108,32 +159,32 @@ fn lose(which: impl Fn(&mut Lost) -> &mut u64) {
 }
 
 #[inline(always)]
-fn fill(
+fn fill<H: Hook>(
     entry: &mut MaybeUninit<Event>,
     time: u64,
-    context: &XdpContext,
-    frame: &XdpFrame,
+    frame: &H,
     outcome: Outcome,
+    direction: u8,
     flow: &Flow,
 ) {
-    // SAFETY: the context of a running XDP program; the field is always readable.
-    let interface =
-        unsafe { (*context.as_ptr().cast::<aya_ebpf::bindings::xdp_md>()).ingress_ifindex };
     let transport = flow.transport;
-    let event = Event {
+    let inner = if outcome.is_inner() { event::INNER } else { 0 };
+    let egress = if H::EGRESS { event::EGRESS } else { 0 };
+    entry.write(Event {
         time,
         indicator: outcome.indicator(),
-        interface,
-        length: frame.length(),
+        interface: frame.interface(),
+        length: frame.length() as u32,
         source_port: transport.source_port(),
         destination_port: transport.destination_port(),
         protocol: transport.protocol(),
         reason: outcome.reason(),
         side: outcome.side(),
         version: flow.version as u8,
+        direction,
+        flags: inner | egress,
         reserved: 0,
         source: flow.source.to_bytes(),
         destination: flow.destination.to_bytes(),
-    };
-    entry.write(event);
+    });
 }

@@ -7,6 +7,7 @@ use aya_ebpf::maps::lpm_trie::Key;
 use trickblock_common::{
     Lookup, Outcome, Transport, V4, V6,
     abi::protection,
+    embedded::{Nat64, Nat64Prefixes},
     judge::decide,
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Table, Words,
@@ -89,11 +90,34 @@ impl Live {
         let table: *const u64 = maps::TABLE.get_ptr(0)?.cast();
         // SAFETY: word 0 of the value; volatile, since user space changes it.
         let generation = unsafe { table.add(GENERATION as usize).read_volatile() };
-        Some(Self {
+        Some(Self::at(table, generation))
+    }
+
+    /// The half that was in use in `generation`.
+    #[inline(always)]
+    pub fn of(generation: u64) -> Option<Self> {
+        Some(Self::at(maps::TABLE.get_ptr(0)?.cast(), generation))
+    }
+
+    #[inline(always)]
+    fn at(table: *const u64, generation: u64) -> Self {
+        Self {
             table,
             half: Half::behind(table, generation),
             generation,
-        })
+        }
+    }
+
+    #[inline(always)]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// `number`, plus a zero that nobody knows to be one: however it came about, the verifier goes on once.
+    #[inline(always)]
+    pub fn settled(&self, number: u64) -> u64 {
+        // SAFETY: a word of the preamble; volatile, or the compiler would know as much as we do.
+        number + unsafe { self.table.add(ZERO as usize).read_volatile() }
     }
 }
 
@@ -130,14 +154,17 @@ impl Lookup for Live {
 
     #[inline(always)]
     fn blur(&self, offset: usize) -> usize {
-        // SAFETY: a word of the preamble; volatile, or the compiler would know as much as we do.
-        let zero = unsafe { self.table.add(ZERO as usize).read_volatile() };
-        (offset + zero as usize) & 63
+        self.settled(offset as u64) as usize & 63
     }
 
     #[inline(always)]
-    fn settle(&self, transport: Transport) -> Transport {
-        Transport(forget(transport.0))
+    fn settle(&self, scalar: u64) -> u64 {
+        forget(scalar)
+    }
+
+    #[inline(always)]
+    fn tunnels(&self) -> u64 {
+        maps::TUNNELS.load()
     }
 }
 
@@ -208,6 +235,33 @@ pub extern "C" fn record_v6(high: u64, low: u64, bits: u64, generation: u64) -> 
 
 /// The exact tables of a generation.
 struct Exact(u64);
+
+/// Load-time constants: what is not configured the verifier leaves out.
+#[inline(always)]
+fn nat64(index: usize) -> Nat64 {
+    let at = 3 * index;
+    Nat64 {
+        length: maps::NAT64[at].load(),
+        prefix: V6 {
+            high: maps::NAT64[at + 1].load(),
+            low: maps::NAT64[at + 2].load(),
+        },
+    }
+}
+
+impl Nat64Prefixes for Exact {
+    #[inline(always)]
+    fn nat64(&self, index: usize) -> Nat64 {
+        nat64(index)
+    }
+}
+
+impl Nat64Prefixes for Live {
+    #[inline(always)]
+    fn nat64(&self, index: usize) -> Nat64 {
+        nat64(index)
+    }
+}
 
 impl Table for Exact {
     #[inline(always)]

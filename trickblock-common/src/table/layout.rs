@@ -9,6 +9,8 @@ pub const GENERATION: u64 = 0;
 pub const IDENTITY: u64 = 1;
 /// A word that is always zero, which the verifier cannot know.
 pub const ZERO: u64 = 8;
+/// First of the words that say what the program was loaded with; for user space.
+pub const CONSTANTS: u64 = 16;
 /// `trickblk` in ASCII.
 pub const MAGIC: u64 = 0x7472_6963_6b62_6c6b;
 

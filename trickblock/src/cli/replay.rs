@@ -14,9 +14,9 @@ use super::{Exit, check::set::Set, failed};
 use crate::{
     feed::Format,
     indicator::Indicator,
-    kernel::{Capacity, Filter, FilterError, Judged, random_seed},
+    kernel::{Capacity, Filter, FilterError, Judged, Program, random_seed},
     policy::{Action, Guard, RuleSet},
-    table::{Entry, Ids, ids::OutOfIds, needed_entries},
+    table::{Constants, Entry, Ids, ids::OutOfIds, needed_entries},
 };
 
 /// Show every packet of a capture to the XDP program, loaded privately and attached nowhere.
@@ -53,6 +53,8 @@ struct Line<'a> {
     reason: &'static str,
     side: Option<&'static str>,
     indicator: Option<&'a Indicator>,
+    /// Said of the packet inside a tunnel.
+    inner: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +103,7 @@ impl Replay {
     fn load(rules: &RuleSet, guard: &Guard, args: &Args) -> Result<Self, ReplayError> {
         let entries = entries(rules)?;
         let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
-        let mut filter = Filter::load_private(&args.bpffs, Capacity { v4, v6 })?;
+        let mut filter = Filter::load_private(&args.bpffs, Capacity { v4, v6 }, &Constants::default())?;
         filter.maps.set_never_block(&guard.protected_values())?;
         filter.maps.swap(&entries, &[], random_seed())?;
         filter.report_everything(args.monitor)?;
@@ -120,9 +122,10 @@ impl Replay {
                     reason,
                     side: None,
                     indicator: None,
+                    inner: false,
                 },
                 Packet::Frame(frame) => {
-                    let judged = self.filter.judge(&frame)?;
+                    let judged = self.filter.judge(Program::Xdp, &frame)?;
                     self.line(n, judged)
                 }
             };
@@ -142,6 +145,7 @@ impl Replay {
             reason: judged.reason.name(),
             side: judged.side.name(),
             indicator,
+            inner: judged.inner,
         }
     }
 }

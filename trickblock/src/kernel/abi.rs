@@ -2,7 +2,7 @@
 //! compared with this table first.
 
 use aya::maps::{MapInfo, MapType};
-use trickblock_common::abi::{COUNTERS, EVENT_RING_BYTES};
+use trickblock_common::abi::{COUNTERS, EVENT_RING_BYTES, INTERFACES, PROBE_WORDS};
 
 /// Prefixes per family in the never-block maps.
 pub(super) const NEVER_ENTRIES: u32 = 65_536;
@@ -54,7 +54,7 @@ pub(super) const HITS: Shape = shape(
 );
 
 /// Every map of the program.
-pub(super) const SHAPES: [Shape; 9] = [
+pub(super) const SHAPES: [Shape; 11] = [
     TABLE,
     HITS,
     shape(
@@ -80,6 +80,15 @@ pub(super) const SHAPES: [Shape; 9] = [
         Some(16),
         Some(COUNTERS),
         0,
+    ),
+    shape("INTERFACES", MapType::Hash, 4, Some(8), Some(INTERFACES), 0),
+    shape(
+        "PROBE",
+        MapType::Array,
+        4,
+        Some(8),
+        Some(PROBE_WORDS),
+        super::sys::MMAPABLE,
     ),
     shape("SETTINGS", MapType::Array, 4, Some(16), Some(1), 0),
     shape(

@@ -9,21 +9,17 @@ use std::{
 
 use aya::{
     Ebpf, EbpfLoader, include_bytes_aligned,
-    programs::{TestRun as _, TestRunOptions, Xdp},
+    programs::{SchedClassifier, Xdp},
 };
-use trickblock_common::{
-    Reason, Side, Verdict,
-    abi::{Event, NO_INDICATOR, Settings},
-    table::Geometry,
-};
+use trickblock_common::{abi::Settings, table::Geometry};
 
 use super::{
-    Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, abi, check_privilege,
-    error::chain, maps::identify, outgrown::Outgrown, sys,
+    Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, Program, abi, ask,
+    check_privilege, error::chain, maps::identify, outgrown::Outgrown, sys,
 };
+use crate::table::Constants;
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/trickblock-ebpf"));
-const PROGRAM: &str = "trickblock";
 
 /// Table entries to make room for, per family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +70,16 @@ impl Filter {
     /// Loads the filter and pins it below `pins`. Pinned maps are adopted where they fit and are large
     /// enough; the table is made anew where it is too small, and then the old one stays in force until
     /// [`Self::attach`] has replaced the program on every interface.
-    pub fn load(pins: &Pins, capacity: Capacity) -> Result<Self, FilterError> {
+    pub fn load(
+        pins: &Pins,
+        capacity: Capacity,
+        constants: &Constants,
+    ) -> Result<Self, FilterError> {
         check_privilege()?;
         pins.create()?;
         pins.check_maps()?;
         let mut stage = Stage::new(pins, capacity)?;
-        let mut filter = stage.load()?;
+        let mut filter = stage.load(constants)?;
         stage.settle(pins)?;
         filter.pin_program(pins)?;
         filter.hooks = Some(Hooks::new(pins.clone()));
@@ -88,7 +88,11 @@ impl Filter {
 
     /// Loads a filter that nobody else can see and that is attached nowhere: for `replay` and tests.
     /// `bpffs` is a directory on a BPF file system, used for a moment only.
-    pub fn load_private(bpffs: &Path, capacity: Capacity) -> Result<Self, FilterError> {
+    pub fn load_private(
+        bpffs: &Path,
+        capacity: Capacity,
+        constants: &Constants,
+    ) -> Result<Self, FilterError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         check_privilege()?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -98,24 +102,27 @@ impl Filter {
         )));
         let filter = pins
             .create()
-            .and_then(|()| Stage::new(&pins, capacity)?.load());
+            .and_then(|()| Stage::new(&pins, capacity)?.load(constants));
         let _ = pins.remove();
         filter
     }
 
-    fn program(&mut self) -> Result<&mut Xdp, FilterError> {
-        let absent = || FilterError::Load {
-            reason: "no program in the object".to_owned(),
-            hint: "",
-        };
-        let program = self.ebpf.program_mut(PROGRAM).ok_or_else(absent)?;
-        program.try_into().map_err(|error| load_error(&error))
+    pub(super) fn xdp(&mut self) -> Result<&mut Xdp, FilterError> {
+        ask::xdp(&mut self.ebpf)
+    }
+
+    /// A TC program, loaded when it is first asked for.
+    pub(super) fn classifier(
+        &mut self,
+        program: Program,
+    ) -> Result<&mut SchedClassifier, FilterError> {
+        ask::classifier(&mut self.ebpf, program)
     }
 
     fn pin_program(&mut self, pins: &Pins) -> Result<(), FilterError> {
         let (path, fresh) = (pins.program(), pins.program().with_file_name("program_new"));
         let _ = fs::remove_file(&fresh);
-        self.program()?
+        self.xdp()?
             .pin(&fresh)
             .map_err(|error| load_error(&error))?;
         fs::rename(&fresh, &path).map_err(FilterError::io("pin", path.display()))
@@ -127,42 +134,21 @@ impl Filter {
             name: name.to_owned(),
             reason: "a private filter is never attached".to_owned(),
         })?;
-        let attached = hooks.attach(self.program()?, name, choice)?;
+        let attached = hooks.attach(self.xdp()?, name, choice)?;
         if let Some(outgrown) = &mut self.outgrown {
             outgrown.catch_up(&self.maps)?;
         }
         Ok(attached)
     }
 
-    /// Verified instructions of the program, where the kernel tells.
-    pub fn verified_instructions(&mut self) -> Result<Option<u32>, FilterError> {
-        let info = self.program()?.info().map_err(|error| load_error(&error))?;
+    /// Instructions that the verifier processed for a program, where the kernel tells.
+    pub fn verified_instructions(&mut self, program: Program) -> Result<Option<u32>, FilterError> {
+        let info = match program {
+            Program::Xdp => self.xdp()?.info(),
+            _ => self.classifier(program)?.info(),
+        };
+        let info = info.map_err(|error| load_error(&error))?;
         Ok(info.verified_instruction_count())
-    }
-
-    /// Runs the loaded program on `frame` (at least 14 bytes, of which the first 64 KiB are shown to
-    /// it). Needs [`Self::report_everything`] once before, and nobody else reading the events.
-    pub fn judge(&mut self, frame: &[u8]) -> Result<Judged, FilterError> {
-        const XDP_DROP: u32 = 1;
-        let mut options = TestRunOptions::new();
-        options.data_in = Some(&frame[..frame.len().min(65_536)]);
-        let result = self
-            .program()?
-            .test_run(options)
-            .map_err(|error| load_error(&error))?;
-        let judged = self
-            .events
-            .pop()
-            .map_or(Judged::MISS, |event| Judged::from_event(&event));
-        if (result.return_value == XDP_DROP) != (judged.reason.verdict() == Verdict::Drop) {
-            let reason = format!(
-                "it returned {}, but its event says {}",
-                result.return_value,
-                judged.reason.name()
-            );
-            return Err(FilterError::Load { reason, hint: "" });
-        }
-        Ok(judged)
     }
 
     /// An event for every packet that is not a plain miss, without limit.
@@ -173,34 +159,6 @@ impl Filter {
             events_per_second: u32::MAX,
             event_reasons: u64::MAX,
         })
-    }
-}
-
-/// The program's verdict on one frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judged {
-    pub reason: Reason,
-    pub side: Side,
-    /// Id of the indicator.
-    pub indicator: Option<u32>,
-}
-
-impl Judged {
-    const MISS: Self = Self {
-        reason: Reason::Miss,
-        side: Side::None,
-        indicator: None,
-    };
-
-    fn from_event(event: &Event) -> Self {
-        Self {
-            reason: Reason::from_number(event.reason).unwrap_or(Reason::Miss),
-            side: Side::ALL
-                .get(usize::from(event.side))
-                .copied()
-                .unwrap_or(Side::None),
-            indicator: (event.indicator != NO_INDICATOR).then_some(event.indicator),
-        }
     }
 }
 
@@ -255,7 +213,7 @@ impl Stage {
         })
     }
 
-    fn load(&mut self) -> Result<Filter, FilterError> {
+    fn load(&mut self, constants: &Constants) -> Result<Filter, FilterError> {
         let names = abi::SHAPES.iter().map(|shape| shape.name);
         let paths: Vec<(&str, PathBuf)> = names.map(|name| (name, self.path(name))).collect();
         let geometry = self.geometry.to_words();
@@ -281,6 +239,10 @@ impl Stage {
         for (name, value) in globals.iter().zip(&geometry) {
             loader.override_global(name, value, true);
         }
+        let [tunnels, nat64 @ ..] = constants.to_words();
+        loader
+            .override_global("TUNNELS", &tunnels, true)
+            .override_global("NAT64", &nat64[..], true);
         let mut ebpf = loader.load(OBJECT).map_err(|error| load_error(&error))?;
         #[cfg(feature = "debug-log")]
         super::debug_log::forward(&mut ebpf);
@@ -301,10 +263,8 @@ impl Stage {
             hooks: None,
             outgrown,
         };
-        filter
-            .program()?
-            .load()
-            .map_err(|error| load_error(&error))?;
+        filter.xdp()?.load().map_err(|error| load_error(&error))?;
+        filter.maps.note_constants(constants)?;
         Ok(filter)
     }
 
@@ -351,7 +311,7 @@ pub fn random_seed() -> u64 {
     getrandom::u64().unwrap_or(0x5eed)
 }
 
-fn load_error(error: &dyn std::error::Error) -> FilterError {
+pub(super) fn load_error(error: &dyn std::error::Error) -> FilterError {
     let reason = chain(error);
     // The verifier's words for a load without CAP_PERFMON.
     let hint = if reason.contains("!root") {

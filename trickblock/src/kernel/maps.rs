@@ -9,11 +9,11 @@ use aya::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Serialize;
 use trickblock_common::{
-    Reason, Side,
-    abi::{Lost, Settings},
+    Direction, Outcome, Reason, Side,
+    abi::{Lost, PROBE_COUNT, PROBE_OUTCOME, PROBE_WORDS, Settings, counter},
     table::{
         Geometry,
-        layout::{ENTRIES_V4, ENTRIES_V6, GENERATION, IDENTITY, MAGIC, PREAMBLE},
+        layout::{CONSTANTS, ENTRIES_V4, ENTRIES_V6, GENERATION, IDENTITY, MAGIC, PREAMBLE},
     },
 };
 
@@ -21,7 +21,7 @@ use super::{
     FilterError, Pins, abi,
     sys::{self, Mapping},
 };
-use crate::table::{Entry, Snapshot, compile, dump};
+use crate::table::{Constants, Entry, Snapshot, compile, dump};
 
 /// Typed maps and the table's geometry.
 pub struct Maps {
@@ -32,16 +32,20 @@ pub struct Maps {
     never_v6: LpmTrie<MapData, [u8; 16], u32>,
     counter: PerCpuArray<MapData, [u64; 2]>,
     settings: Array<MapData, [u8; 16]>,
+    /// A page for as long as the filter is open: probes come by the million.
+    probe: Mapping,
     lost: PerCpuArray<MapData, [u64; 2]>,
 }
 
-/// Packets and bytes with one reason and side, over all CPUs.
+/// Packets and bytes with one reason, side and direction, over all CPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Tally {
     #[serde(serialize_with = "name_of_reason")]
     pub reason: Reason,
     #[serde(serialize_with = "name_of_side")]
     pub side: Side,
+    #[serde(serialize_with = "name_of_direction")]
+    pub direction: Direction,
     pub packets: u64,
     pub bytes: u64,
 }
@@ -52,6 +56,13 @@ fn name_of_reason<S: serde::Serializer>(reason: &Reason, serializer: S) -> Resul
 
 fn name_of_side<S: serde::Serializer>(side: &Side, serializer: S) -> Result<S::Ok, S::Error> {
     side.name().serialize(serializer)
+}
+
+fn name_of_direction<S: serde::Serializer>(
+    direction: &Direction,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(direction.name())
 }
 
 impl Maps {
@@ -101,6 +112,11 @@ impl Maps {
             counter: PerCpuArray::try_from(source("COUNTER")?)
                 .map_err(FilterError::map("COUNTER"))?,
             settings: Array::try_from(source("SETTINGS")?).map_err(FilterError::map("SETTINGS"))?,
+            probe: {
+                let probe = data(source("PROBE")?)?;
+                Mapping::new(probe.fd().as_fd(), 0, u64::from(PROBE_WORDS))
+                    .map_err(FilterError::io("map", "PROBE"))?
+            },
             lost: PerCpuArray::try_from(source("LOST")?).map_err(FilterError::map("LOST"))?,
         })
     }
@@ -139,12 +155,38 @@ impl Maps {
         Ok((live.load(ENTRIES_V4), live.load(ENTRIES_V6)))
     }
 
+    /// Writes down what the program was loaded with, for whoever opens the pins later.
+    pub(super) fn note_constants(&self, constants: &Constants) -> Result<(), FilterError> {
+        let preamble = self.preamble()?;
+        for (index, word) in (CONSTANTS..).zip(constants.to_words()) {
+            preamble.store(index, word);
+        }
+        Ok(())
+    }
+
+    /// What the program was loaded with.
+    pub fn constants(&self) -> Result<Constants, FilterError> {
+        let preamble = self.preamble()?;
+        let mut words = [0; Constants::WORDS];
+        for (index, word) in (CONSTANTS..).zip(&mut words) {
+            *word = preamble.load(index);
+        }
+        Ok(Constants::from_words(&words))
+    }
+
+    /// The number of probes so far, and what was said of the last one.
+    pub(super) fn probed(&self) -> (u64, Outcome) {
+        let outcome = Outcome(self.probe.load(u64::from(PROBE_OUTCOME)));
+        (self.probe.load(u64::from(PROBE_COUNT)), outcome)
+    }
+
     /// A copy of what is in force, for looking things up on the host.
     pub fn snapshot(&self) -> Result<Snapshot, FilterError> {
         let mut live = self.half(self.generation()?)?;
         let half = live.words_mut().to_vec();
         Ok(Snapshot {
             geometry: self.geometry,
+            constants: self.constants()?,
             half,
             never: self.never_block()?,
         })
@@ -207,20 +249,22 @@ impl Maps {
             .max_entries())
     }
 
-    /// Every reason and side with a packet. The plain miss is not counted.
+    /// Every reason, side and direction with a packet. The plain miss is not counted.
     pub fn counters(&self) -> Result<Vec<Tally>, FilterError> {
         let mut tallies = Vec::new();
         for reason in Reason::ALL {
             for side in Side::ALL {
-                let index = *reason as u32 * 3 + side as u32;
-                let [packets, bytes] = sum(&self.counter, index, "COUNTER")?;
-                if packets > 0 {
-                    tallies.push(Tally {
+                for direction in Direction::ALL {
+                    let index = counter(*reason as u8, side as u8, direction as u8);
+                    let [packets, bytes] = sum(&self.counter, index, "COUNTER")?;
+                    let tally = Tally {
                         reason: *reason,
                         side,
+                        direction,
                         packets,
                         bytes,
-                    });
+                    };
+                    tallies.extend((packets > 0).then_some(tally));
                 }
             }
         }
@@ -324,7 +368,7 @@ fn data(map: Map) -> Result<MapData, FilterError> {
     match map {
         Map::Array(data) => Ok(data),
         _ => Err(FilterError::Map {
-            map: "TABLE or HITS",
+            map: "TABLE, HITS or PROBE",
             reason: "not an array".to_owned(),
         }),
     }

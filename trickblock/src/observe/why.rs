@@ -138,9 +138,12 @@ pub fn explain(
 ) -> Why {
     let outcome = judge(target, snapshot);
     let reason = Reason::from_number(outcome.reason()).unwrap_or(Reason::Miss);
+    // Either form of an address that holds another one.
+    let forms = [Some(target.address), snapshot.embedded(target.address)];
+    let holds = |prefix: &ipnet::IpNet| forms.iter().flatten().any(|form| prefix.contains(form));
     let holding = entries
         .iter()
-        .filter(|entry| entry.indicator.prefix.contains(&target.address));
+        .filter(|entry| holds(&entry.indicator.prefix));
     let (deciding, also): (Vec<&Entry>, Vec<&Entry>) = holding
         .partition(|entry| outcome.indicator() != NO_INDICATOR && entry.id == outcome.indicator());
     Why {
@@ -151,7 +154,10 @@ pub fn explain(
         explanation: reason.explanation().trim().to_owned(),
         indicator: deciding.first().map(|entry| describe(entry)),
         also: also.into_iter().map(describe).collect(),
-        protected_by: snapshot.protection(target.address).map(protected),
+        protected_by: (forms.iter().flatten())
+            .filter_map(|form| snapshot.protection(*form))
+            .max_by_key(|(_, class)| *class)
+            .map(protected),
         refused: Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! A rule set compiled into the flat image that the kernel reads, and read back from it.
 
 pub mod compile;
+mod constants;
 mod cuckoo;
 pub mod dump;
 pub mod ids;
@@ -12,6 +13,7 @@ use ipnet::IpNet;
 use trickblock_common::{V4, V6};
 
 pub use compile::{CompileError, compile, needed_entries};
+pub use constants::Constants;
 pub use dump::dump;
 pub use ids::{Ids, Plan};
 pub use snapshot::Snapshot;

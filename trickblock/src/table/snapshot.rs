@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use super::Constants;
 use trickblock_common::{
     Lookup, Outcome, Transport, V4, V6,
     abi::protection,
+    embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
         Endpoint, Geometry, KeyV4, KeyV6, Match, Record, Table,
@@ -18,6 +20,8 @@ use trickblock_common::{
 #[derive(Debug)]
 pub struct Snapshot {
     pub geometry: Geometry,
+    /// What the program was loaded with.
+    pub constants: Constants,
     /// `geometry.half` words.
     pub half: Vec<u64>,
     /// Prefix and its value of [`protection`].
@@ -43,9 +47,6 @@ impl Snapshot {
             }
             IpAddr::V6(address) => {
                 let address = V6::from_bytes(address.octets());
-                if !self.near_v6(address, address) {
-                    return Outcome::MISS;
-                }
                 decide(
                     Lookup::side_v6(self, address, end),
                     Match::NONE,
@@ -54,6 +55,15 @@ impl Snapshot {
                 )
             }
         }
+    }
+
+    /// The IPv4 address inside of an IPv6 one, where the filter looks for one.
+    pub fn embedded(&self, address: IpAddr) -> Option<IpAddr> {
+        let IpAddr::V6(address) = address else {
+            return None;
+        };
+        let inside = embedded(&self.constants, V6::from_bytes(address.octets()))?;
+        Some(IpAddr::V4(inside.0.into()))
     }
 
     /// The longest never-block prefix that holds `address`, and its protection.
@@ -73,7 +83,17 @@ impl Snapshot {
     }
 }
 
+impl Nat64Prefixes for Snapshot {
+    fn nat64(&self, index: usize) -> Nat64 {
+        self.constants.nat64(index)
+    }
+}
+
 impl Lookup for Snapshot {
+    fn tunnels(&self) -> u64 {
+        self.constants.tunnels
+    }
+
     fn near_v4(&self, source: V4, destination: V4) -> bool {
         near_v4(
             self.half.as_slice(),

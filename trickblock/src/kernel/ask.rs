@@ -1,0 +1,174 @@
+//! Packets shown to the loaded program without being sent: by `BPF_PROG_TEST_RUN`.
+
+use aya::{
+    Ebpf,
+    programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, TestRunResult, Xdp},
+};
+use trickblock_common::{
+    Outcome, Reason, Side, Verdict,
+    abi::{Event, NO_INDICATOR, PROBE_INTERFACE, PROBE_MAGIC, event},
+};
+
+use super::{Filter, FilterError, Program, filter::load_error};
+
+/// Of a frame, so much can be shown.
+const MAX_FRAME: usize = 65_536;
+/// Bytes of `struct xdp_md`, and of `struct __sk_buff` up to and with `ingress_ifindex`.
+const XDP_CONTEXT: usize = 24;
+const SKB_CONTEXT: usize = 40;
+
+/// The program's verdict on one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    pub reason: Reason,
+    pub side: Side,
+    /// Id of the indicator.
+    pub indicator: Option<u32>,
+    /// Said of the packet inside a tunnel.
+    pub inner: bool,
+}
+
+impl Judged {
+    const MISS: Self = Self {
+        reason: Reason::Miss,
+        side: Side::None,
+        indicator: None,
+        inner: false,
+    };
+
+    /// As the program, or the same code on the host, says it.
+    pub fn from_outcome(outcome: Outcome) -> Self {
+        Self::new(outcome.reason(), outcome.side(), outcome.indicator(), outcome.is_inner())
+    }
+
+    fn from_event(event: &Event) -> Self {
+        let inner = event.flags & event::INNER != 0;
+        Self::new(event.reason, event.side, event.indicator, inner)
+    }
+
+    fn new(reason: u8, side: u8, indicator: u32, inner: bool) -> Self {
+        let sides = Side::ALL.get(usize::from(side));
+        Self {
+            reason: Reason::from_number(reason).unwrap_or(Reason::Miss),
+            side: sides.copied().unwrap_or(Side::None),
+            indicator: (indicator != NO_INDICATOR).then_some(indicator),
+            inner,
+        }
+    }
+}
+
+impl Filter {
+    /// Runs the loaded program on `frame` (at least 14 bytes, of which the first 64 KiB are shown to
+    /// it; TC programs take less than a page). Needs [`Self::report_everything`] once before, and nobody
+    /// else reading the events.
+    pub fn judge(&mut self, program: Program, frame: &[u8]) -> Result<Judged, FilterError> {
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(&frame[..frame.len().min(MAX_FRAME)]);
+        let result = self.run(program, options)?;
+        let judged = self.events.pop();
+        let judged = judged.map_or(Judged::MISS, |event| Judged::from_event(&event));
+        agreed(program, &result, judged)
+    }
+
+    /// As [`Self::judge`], but nothing is counted and nothing reported. Only one probe may be under way.
+    pub fn probe(&mut self, program: Program, frame: &[u8]) -> Result<Judged, FilterError> {
+        let before = self.maps.probed().0;
+        let result = match program {
+            Program::Xdp => self.probe_xdp(frame),
+            _ => self.probe_tc(program, frame),
+        }?;
+        let (count, outcome) = self.maps.probed();
+        // A miss leaves no answer.
+        let judged = if count == before {
+            Judged::MISS
+        } else {
+            Judged::from_outcome(outcome)
+        };
+        agreed(program, &result, judged)
+    }
+
+    fn probe_xdp(&mut self, frame: &[u8]) -> Result<TestRunResult, FilterError> {
+        let shown = &frame[..frame.len().min(MAX_FRAME)];
+        let data = [&PROBE_MAGIC.to_ne_bytes()[..], shown].concat();
+        let context = xdp_context(size_of::<u64>(), data.len());
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(&data);
+        options.ctx_in = Some(&context);
+        self.run(Program::Xdp, options)
+    }
+
+    fn probe_tc(&mut self, program: Program, frame: &[u8]) -> Result<TestRunResult, FilterError> {
+        let mut context = [0; SKB_CONTEXT];
+        context[SKB_CONTEXT - 4..].copy_from_slice(&PROBE_INTERFACE.to_ne_bytes());
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(frame);
+        options.ctx_in = Some(&context);
+        self.run(program, options)
+    }
+
+    fn run(
+        &mut self,
+        program: Program,
+        options: TestRunOptions<'_>,
+    ) -> Result<TestRunResult, FilterError> {
+        let ran = match program {
+            Program::Xdp => self.xdp()?.test_run(options),
+            _ => self.classifier(program)?.test_run(options),
+        };
+        ran.map_err(|error| load_error(&error))
+    }
+}
+
+/// Offsets `data`, `data_end` and `data_meta` of `struct xdp_md`; its other fields stay zero.
+fn xdp_context(meta: usize, length: usize) -> [u8; XDP_CONTEXT] {
+    let mut context = [0; XDP_CONTEXT];
+    for (at, value) in [(0, meta), (4, length)] {
+        let value = u32::try_from(value).unwrap_or(u32::MAX);
+        context[at..at + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+    context
+}
+
+/// What a program returns and what it says of it must fit.
+fn agreed(program: Program, result: &TestRunResult, judged: Judged) -> Result<Judged, FilterError> {
+    let dropped = result.return_value == program.drop_code();
+    if dropped == (judged.reason.verdict() == Verdict::Drop) {
+        return Ok(judged);
+    }
+    let reason = format!(
+        "{} returned {}, but says {}",
+        program.name(),
+        result.return_value,
+        judged.reason.name()
+    );
+    Err(FilterError::Load { reason, hint: "" })
+}
+
+/// The XDP program of an object.
+pub(super) fn xdp(ebpf: &mut Ebpf) -> Result<&mut Xdp, FilterError> {
+    typed(ebpf, Program::Xdp)
+}
+
+/// A TC program of an object, loaded when it is first asked for.
+pub(super) fn classifier(
+    ebpf: &mut Ebpf,
+    program: Program,
+) -> Result<&mut SchedClassifier, FilterError> {
+    let classifier: &mut SchedClassifier = typed(ebpf, program)?;
+    if classifier.fd().is_err() {
+        classifier.load().map_err(|error| load_error(&error))?;
+    }
+    Ok(classifier)
+}
+
+fn typed<'a, P>(ebpf: &'a mut Ebpf, program: Program) -> Result<&'a mut P, FilterError>
+where
+    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
+{
+    let absent = || FilterError::Load {
+        reason: format!("no program {} in the object", program.name()),
+        hint: "",
+    };
+    let found = ebpf.program_mut(program.name()).ok_or_else(absent)?;
+    found.try_into().map_err(|error| load_error(&error))
+}
