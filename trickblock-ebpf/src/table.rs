@@ -30,10 +30,11 @@ impl Half {
         Some(Self::behind(maps::TABLE.get_ptr(0)?.cast(), generation))
     }
 
-    /// Chosen by arithmetic, never by a branch: the address dependency also orders the loads.
+    /// Chosen by arithmetic, never by a branch: the address dependency also orders the loads. A mask,
+    /// no product: before Linux 6.10 the verifier forgets the bounds of a product with a variable.
     #[inline(always)]
     fn behind(table: *const u64, generation: u64) -> Self {
-        let at = PREAMBLE + parity(generation) * maps::HALF_WORDS.load();
+        let at = PREAMBLE + (parity(generation).wrapping_neg() & maps::HALF_WORDS.load());
         Self(table.wrapping_add(at as usize))
     }
 }
@@ -47,7 +48,7 @@ impl Words for Half {
     }
 }
 
-/// `number & 1`, but the compiler does not know that: it would turn a product with 0 or 1 into a
+/// `number & 1`, but the compiler does not know that: it would turn a choice by 0 or 1 into a
 /// branch, and a branch orders no loads.
 #[inline(always)]
 fn parity(mut number: u64) -> u64 {
