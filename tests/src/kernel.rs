@@ -106,6 +106,8 @@ pub struct Answer {
     pub side: Option<&'static str>,
     /// As the indicator writes itself: `203.0.113.7/32:443/tcp`.
     pub indicator: Option<String>,
+    /// It is about the packet inside of a tunnel.
+    pub inner: bool,
 }
 
 impl Answer {
@@ -114,15 +116,29 @@ impl Answer {
         reason: "miss",
         side: None,
         indicator: None,
+        inner: false,
     };
 }
 
-/// Rules, never-block entries, and whether everything is in monitor mode.
+/// What is in force. The default is an XDP program that looks into no tunnel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Setup {
     pub rules: Vec<String>,
     pub never: Vec<String>,
+    /// Nothing is dropped.
     pub monitor: bool,
+    /// `ethernet`, or `ip` where frames begin at the IP header.
+    pub link: String,
+    /// `ip`, `gre`, `vxlan`, `geneve`, `gtpu`.
+    pub tunnels: Vec<String>,
+    /// NAT64 prefixes besides the well-known one.
+    pub nat64: Vec<String>,
+    /// Malformed packets are dropped.
+    pub closed: bool,
+    /// `inside`, `uplink`, or none.
+    pub role: String,
+    /// `xdp`, `tc_ingress`, `tc_egress`.
+    pub hook: String,
 }
 
 /// Packets and bytes by (reason, side).
@@ -197,6 +213,7 @@ impl Twins {
             reason: reason.name(),
             side: side.name(),
             indicator: id.map(named).transpose()?,
+            inner: false,
         })
     }
 

@@ -1,49 +1,84 @@
 //! The filter's rules once more, as plainly as they can be written: lists that are searched from end
-//! to end, slices, and text. Shares no type and no code with what it is compared to.
+//! to end, slices, and text. Shares no type and no code with what it is compared to: headers are read
+//! by etherparse where it can give the answer, and by hand where a header lies, is cut, or is of a
+//! kind that it does not know.
 
-use std::{cmp::Reverse, net::IpAddr};
+use std::net::IpAddr;
 
 use crate::kernel::{Answer, Setup};
 
-mod headers;
+mod decide;
+mod direction;
+mod ip;
+mod link;
+mod neighbour;
+mod proof;
+mod reasons;
 mod rules;
+#[cfg(test)]
+mod tests;
+mod tunnel;
 
-use headers::{Headers, Ports, read};
-use rules::{Rule, Shield, rule, shield};
+use decide::{Lists, Verdict};
+use direction::Travel;
+use ip::{Ip, Manner, Transport};
+use link::{Content, Packet};
+use rules::{prefix, rule, shield};
+use tunnel::{Inside, inside};
 
 /// Everything that decides on packets.
 #[derive(Clone, Debug)]
 pub struct Model {
-    rules: Vec<Rule>,
-    shields: Vec<Shield>,
+    lists: Lists,
+    tunnels: Vec<String>,
     monitor: bool,
+    closed: bool,
+    /// Frames begin at the IP header.
+    bare: bool,
+    travel: Travel,
+    manner: Manner,
 }
 
 /// The addresses of a packet, if a parser that gives up early would find any.
 pub fn addresses(frame: &[u8]) -> Option<(IpAddr, IpAddr)> {
-    match read(frame) {
-        Headers::Ip {
-            source,
-            destination,
-            ..
-        } => Some((source, destination)),
-        Headers::None { .. } => None,
-    }
+    outer(frame).map(|ip| (ip.source, ip.destination))
 }
 
 /// Protocol, source and destination port, where the packet has ports.
 pub fn ports(frame: &[u8]) -> Option<(u8, u16, u16)> {
-    match read(frame) {
-        Headers::Ip {
-            ports:
-                Ports::Known {
-                    protocol,
-                    source,
-                    destination,
-                },
-            ..
-        } => Some((protocol, source, destination)),
+    let transport = outer(frame)?.transport;
+    let (source, destination) = transport.ports?;
+    Some((transport.protocol?, source, destination))
+}
+
+fn outer(frame: &[u8]) -> Option<Ip> {
+    match link::ethernet(frame) {
+        Content::Ip(packet) => ip::read(packet, Manner::default()),
         _ => None,
+    }
+}
+
+/// What is said of one packet, and where it was going.
+#[derive(Clone, Copy, Debug)]
+struct Said<'a> {
+    verdict: Verdict<'a>,
+    inner: bool,
+    transport: Transport,
+    packet: &'a [u8],
+}
+
+impl Said<'_> {
+    /// Of a frame, or a tunnel, in which no addresses were found.
+    fn without_addresses(verdict: Verdict<'_>, inner: bool) -> Said<'_> {
+        Said {
+            verdict,
+            inner,
+            transport: Transport {
+                failure: Some("none was looked for"),
+                ..Transport::default()
+            },
+            packet: &[],
+        }
     }
 }
 
@@ -51,187 +86,119 @@ impl Model {
     pub fn new(setup: &Setup) -> anyhow::Result<Self> {
         let rules = setup.rules.iter().map(|text| rule(text));
         let shields = setup.never.iter().map(|text| shield(text));
+        let configured = setup.nat64.iter().map(String::as_str);
+        let embeddings = ["64:ff9b::/96"].into_iter().chain(configured);
+        let embeddings = embeddings.chain(["2002::/16"]).map(prefix);
+        let hook = setup.hook.as_str();
         Ok(Self {
-            rules: rules.collect::<anyhow::Result<_>>()?,
-            shields: shields.collect::<anyhow::Result<_>>()?,
+            lists: Lists {
+                rules: rules.collect::<anyhow::Result<_>>()?,
+                shields: shields.collect::<anyhow::Result<_>>()?,
+                embeddings: embeddings
+                    .map(|parsed| Ok(parsed?.0))
+                    .collect::<anyhow::Result<_>>()?,
+            },
+            tunnels: setup.tunnels.clone(),
             monitor: setup.monitor,
+            closed: setup.closed,
+            bare: setup.link == "ip",
+            travel: Travel::of(hook == "tc_egress", &setup.role),
+            manner: Manner {
+                zero_is_endless: hook.starts_with("tc"),
+                blind_to_options: false,
+            },
         })
     }
 
+    /// Plants a bug, for those who want to see it found: IPv4 options are taken for the transport
+    /// header.
+    #[must_use]
+    pub fn blind_to_options(mut self) -> Self {
+        self.manner.blind_to_options = true;
+        self
+    }
+
     pub fn judge(&self, frame: &[u8]) -> Answer {
-        match read(frame) {
-            Headers::None { reason } => spared(reason, None),
-            Headers::Ip {
-                source,
-                destination,
-                ports,
-            } => {
-                let to = self.end("destination", destination, ports, ports.destination());
-                let from = self.end("source", source, ports, ports.source());
-                self.decide(&[to, from], ports)
-            }
-        }
+        self.explain(frame).0
     }
 
-    fn end(&self, side: &'static str, address: IpAddr, ports: Ports, port: Option<u16>) -> End<'_> {
-        let holding: Vec<&Rule> = self
-            .rules
-            .iter()
-            .filter(|rule| rule.prefix.holds(address))
-            .collect();
-        let takes = |rule: &&&Rule| {
-            rule.port.is_none_or(|wanted| port == Some(wanted))
-                && rule
-                    .protocol
-                    .is_none_or(|wanted| ports.protocol() == Some(wanted))
+    /// The answer, and the direction that the packet is counted under.
+    pub fn explain(&self, frame: &[u8]) -> (Answer, &'static str) {
+        let said = self.say(frame);
+        let verdict = said.verdict;
+        let reason = match (self.monitor, self.closed) {
+            (true, _) => reasons::monitored(verdict.reason),
+            (false, true) => reasons::closed(verdict.reason),
+            (false, false) => verdict.reason,
         };
-        let matching = holding.iter().filter(takes).copied().collect();
-        let shields = self
-            .shields
-            .iter()
-            .filter(|shield| shield.prefix.holds(address));
-        let hard = shields
-            .max_by_key(|shield| shield.prefix.length)
-            .map(|shield| shield.hard);
-        End {
-            side,
-            holding,
-            matching,
-            hard,
-        }
-    }
-
-    fn decide(&self, ends: &[End<'_>; 2], ports: Ports) -> Answer {
-        let reason = ports.reason();
-        if reason == Some("bad_version") {
-            return first(ends, |end| !end.holding.is_empty(), "bad_version");
-        }
-        let acting = ends.iter().enumerate().flat_map(|(order, end)| {
-            end.acting()
-                .map(move |rule| (rule.rank(), Reverse(order), rule, end.side))
-        });
-        let best = acting.max_by_key(|(rank, order, ..)| (*rank, *order));
-        let incomplete = reason == Some("incomplete_first_fragment");
-        if incomplete && best.as_ref().is_none_or(|(.., rule, _)| !rule.drop) {
-            let hidden = first(
-                ends,
-                |end| end.narrow().any(|rule| rule.drop),
-                self.act("incomplete_first_fragment"),
-            );
-            if hidden != Answer::MISS {
-                return hidden;
-            }
-        }
-        if let Some((.., rule, side)) = best {
-            return Answer {
-                reason: self.named(rule),
-                side: Some(side),
-                indicator: Some(rule.name.clone()),
-            };
-        }
-        let mut answers = vec![
-            first(
-                ends,
-                |end| end.hard == Some(true) && !end.matching.is_empty(),
-                "never_block",
-            ),
-            first(
-                ends,
-                |end| end.hard == Some(false) && end.matching.iter().any(|rule| rule.is_wide()),
-                "own_network",
-            ),
-            reason.map_or(Answer::MISS, |reason| {
-                first(ends, |end| end.narrow().next().is_some(), reason)
-            }),
-        ];
-        if incomplete {
-            answers.insert(
-                0,
-                first(
-                    ends,
-                    |end| end.narrow().next().is_some(),
-                    "monitor_incomplete_first_fragment",
-                ),
-            );
-        }
-        answers
-            .into_iter()
-            .find(|answer| *answer != Answer::MISS)
-            .unwrap_or(Answer::MISS)
-    }
-
-    fn act(&self, drop: &'static str) -> &'static str {
-        match (self.monitor, drop) {
-            (false, drop) => drop,
-            (true, "address") => "monitor_address",
-            (true, "address_port") => "monitor_address_port",
-            (true, "prefix") => "monitor_prefix",
-            (true, "prefix_port") => "monitor_prefix_port",
-            (true, "incomplete_first_fragment") => "monitor_incomplete_first_fragment",
-            (true, other) => other,
-        }
-    }
-
-    fn named(&self, rule: &Rule) -> &'static str {
-        let host = rule.prefix.length == if rule.prefix.v6 { 128 } else { 32 };
-        let reason = match (host, rule.is_wide()) {
-            (true, true) => "address",
-            (true, false) => "address_port",
-            (false, true) => "prefix",
-            (false, false) => "prefix_port",
+        let behind = said.packet.get(said.transport.at..).unwrap_or_default();
+        let direction = (self.travel).direction(verdict.side, &said.transport, behind);
+        let answer = Answer {
+            reason,
+            side: verdict.side,
+            indicator: verdict.rule.map(|rule| rule.name.clone()),
+            inner: said.inner,
         };
-        let monitored = Self {
-            monitor: true,
-            rules: Vec::new(),
-            shields: Vec::new(),
-        };
-        if rule.drop {
-            self.act(reason)
+        (answer, direction)
+    }
+
+    fn say<'a>(&'a self, frame: &'a [u8]) -> Said<'a> {
+        let content = if self.bare {
+            link::bare(frame)
         } else {
-            monitored.act(reason)
+            link::ethernet(frame)
+        };
+        match content {
+            Content::Other(reason) => Said::without_addresses(Verdict::spared(reason, None), false),
+            Content::Arp { sender, target } => {
+                Said::without_addresses(neighbour::arp(&self.lists, sender, target), false)
+            }
+            Content::Ip(packet) => self.ip(packet),
         }
     }
-}
 
-/// What the lists say of one address.
-struct End<'a> {
-    side: &'static str,
-    holding: Vec<&'a Rule>,
-    matching: Vec<&'a Rule>,
-    /// Of the longest never-block prefix.
-    hard: Option<bool>,
-}
-
-impl<'a> End<'a> {
-    fn acting(&self) -> impl Iterator<Item = &'a Rule> {
-        let hard = self.hard;
-        let allowed = move |rule: &&Rule| match hard {
-            None => true,
-            Some(false) => !rule.is_wide(),
-            Some(true) => false,
+    fn ip<'a>(&'a self, packet: Packet<'a>) -> Said<'a> {
+        let outer = self.packet(packet, "truncated_ip", false, false);
+        if reasons::drops(outer.verdict.reason) {
+            return outer;
+        }
+        let inner = match inside(packet, &outer.transport, &self.tunnels) {
+            Inside::Nothing => return outer,
+            Inside::Wrong(reason) => Said::without_addresses(Verdict::spared(reason, None), true),
+            Inside::Packet { packet, cut } => self.packet(packet, cut, true, outer.transport.more),
         };
-        self.matching.clone().into_iter().filter(allowed)
+        let both_pass = !reasons::drops(inner.verdict.reason) && !outer.verdict.is_miss();
+        if inner.verdict.is_miss() || both_pass {
+            return outer;
+        }
+        inner
     }
 
-    /// Ports and protocols that are listed and may be acted on, whether they match or not.
-    fn narrow(&self) -> impl Iterator<Item = &&'a Rule> {
-        let hard = self.hard == Some(true);
-        self.holding
-            .iter()
-            .filter(move |rule| !hard && !rule.is_wide())
-    }
-}
-
-/// `reason` on the first of the ends, destination first, of which `is` holds.
-fn first(ends: &[End<'_>; 2], is: impl Fn(&End<'_>) -> bool, reason: &'static str) -> Answer {
-    let end = ends.iter().find(|end| is(end));
-    end.map_or(Answer::MISS, |end| spared(reason, Some(end.side)))
-}
-
-fn spared(reason: &'static str, side: Option<&'static str>) -> Answer {
-    Answer {
-        reason,
-        side,
-        indicator: None,
+    /// One packet by itself. `cut` is why nothing is said of one without addresses, `fragmented` that
+    /// the frame holds the first part of it only.
+    fn packet<'a>(
+        &'a self,
+        packet: Packet<'a>,
+        cut: &'static str,
+        inner: bool,
+        fragmented: bool,
+    ) -> Said<'a> {
+        let mut said = match ip::read(packet, self.manner) {
+            None => Said::without_addresses(Verdict::spared(cut, None), inner),
+            Some(ip) => Said {
+                verdict: self.lists.decide(&ip),
+                inner,
+                transport: ip.transport,
+                packet: packet.bytes,
+            },
+        };
+        if said.verdict.is_miss() {
+            said.verdict = neighbour::discovery(&self.lists, packet);
+        }
+        let doubted = packet.guess && reasons::needs_proof(said.verdict.reason);
+        if doubted && !proof::is_sound(packet, fragmented) {
+            said.verdict = Verdict::spared("unconfirmed", said.verdict.side);
+        }
+        said
     }
 }

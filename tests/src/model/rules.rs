@@ -31,15 +31,6 @@ impl Rule {
     pub(super) fn is_wide(&self) -> bool {
         self.port.is_none() && self.protocol.is_none()
     }
-
-    pub(super) fn rank(&self) -> (bool, u32, bool, bool) {
-        (
-            self.drop,
-            self.prefix.length,
-            self.port.is_some(),
-            self.protocol.is_some(),
-        )
-    }
 }
 
 impl Prefix {
@@ -97,7 +88,7 @@ pub(super) fn shield(text: &str) -> anyhow::Result<Shield> {
 }
 
 /// The prefix, and how it is shown: always with its length.
-fn prefix(text: &str) -> anyhow::Result<(Prefix, String)> {
+pub(super) fn prefix(text: &str) -> anyhow::Result<(Prefix, String)> {
     let (address, length) = text.split_once('/').unwrap_or((text, ""));
     let address: IpAddr = address.parse()?;
     let longest = if address.is_ipv6() { 128 } else { 32 };
