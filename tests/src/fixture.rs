@@ -147,6 +147,7 @@ pub fn hit(reason: &'static str, side: Option<&'static str>, indicator: &str) ->
         reason,
         side,
         indicator: Some(indicator.to_owned()),
+        inner: false,
     }
 }
 
@@ -156,6 +157,7 @@ pub fn spared(reason: &'static str, side: Option<&'static str>) -> Answer {
         reason,
         side,
         indicator: None,
+        inner: false,
     }
 }
 

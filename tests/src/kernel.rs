@@ -19,14 +19,14 @@ use anyhow::{Context as _, bail};
 use ipnet::IpNet;
 use trickblock::{
     indicator::Indicator,
-    kernel::{Capacity, Filter, Judged, Maps, Pins},
-    table::{Entry, Snapshot},
+    kernel::{Capacity, Maps, Pins},
+    table::Entry,
 };
-use trickblock_common::{
-    Reason, Side,
-    abi::{ABI_VERSION, NO_INDICATOR, protection},
-    judge,
-};
+use trickblock_common::abi::{ABI_VERSION, protection};
+
+mod twins;
+
+pub use twins::Twins;
 
 /// A file system for pins, probed by [`crate::harness::Need::BpfFs`].
 pub const BPFFS: &str = "/sys/fs/bpf";
@@ -141,104 +141,31 @@ pub struct Setup {
     pub hook: String,
 }
 
-/// Packets and bytes by (reason, side).
+/// Packets and bytes by (reason, side), over all directions.
 pub type Counts = BTreeMap<(&'static str, Option<&'static str>), (u64, u64)>;
-
-/// A loaded program that nothing else uses, and the host's copy of what it looks up.
-pub struct Twins {
-    filter: Filter,
-    host: Snapshot,
-    entries: Vec<Entry>,
-    monitor: bool,
-}
-
-impl Twins {
-    /// An empty filter. Panics where the kernel refuses it.
-    pub fn load() -> Self {
-        let mut filter = Filter::load_private(Path::new(BPFFS), SMALL).expect("a loaded filter");
-        filter.report_everything(false).expect("settings");
-        let host = filter.maps.snapshot().expect("a snapshot");
-        Self {
-            filter,
-            host,
-            entries: Vec::new(),
-            monitor: false,
-        }
-    }
-
-    /// Puts `setup` in force in the kernel and copies it to the host. Hits start at zero.
-    pub fn set(&mut self, setup: &Setup) -> anyhow::Result<()> {
-        self.entries = entries(&setup.rules)?;
-        let ids: Vec<u32> = self.entries.iter().map(|entry| entry.id).collect();
-        self.filter.maps.swap(&self.entries, &ids, 0x5eed)?;
-        self.filter.maps.set_never_block(&never(&setup.never)?)?;
-        self.filter.report_everything(setup.monitor)?;
-        self.monitor = setup.monitor;
-        self.host = self.filter.maps.snapshot()?;
-        Ok(())
-    }
-
-    /// What the loaded program does with a frame.
-    pub fn program(&mut self, frame: &[u8]) -> anyhow::Result<Answer> {
-        let Judged {
-            reason,
-            side,
-            indicator,
-        } = self.filter.judge(frame)?;
-        self.answer(reason, side, indicator)
-    }
-
-    /// What the same code does with it on the host.
-    pub fn host(&self, frame: &[u8]) -> anyhow::Result<Answer> {
-        let (mut outcome, _) = judge(frame, &self.host);
-        if self.monitor {
-            outcome = outcome.monitored();
-        }
-        let reason = Reason::from_number(outcome.reason()).context("an unknown reason")?;
-        let side = Side::ALL
-            .get(usize::from(outcome.side()))
-            .copied()
-            .context("an unknown side")?;
-        let indicator = (outcome.indicator() != NO_INDICATOR).then_some(outcome.indicator());
-        self.answer(reason, side, indicator)
-    }
-
-    fn answer(&self, reason: Reason, side: Side, id: Option<u32>) -> anyhow::Result<Answer> {
-        let named = |id: u32| {
-            let entry = self.entries.iter().find(|entry| entry.id == id);
-            let entry = entry.with_context(|| format!("id {id} was given to no indicator"))?;
-            anyhow::Ok(entry.indicator.to_string())
-        };
-        Ok(Answer {
-            reason: reason.name(),
-            side: side.name(),
-            indicator: id.map(named).transpose()?,
-            inner: false,
-        })
-    }
-
-    /// All counters so far.
-    pub fn counts(&self) -> Counts {
-        counts(&self.filter.maps)
-    }
-
-    /// Hits of every indicator since [`Self::set`].
-    pub fn hits(&self) -> BTreeMap<String, u64> {
-        let ids = self.entries.iter().map(|entry| entry.id);
-        let hits = self.filter.maps.hits(ids).expect("hits");
-        let names = self.entries.iter().map(|entry| entry.indicator.to_string());
-        names.zip(hits).collect()
-    }
-}
 
 /// All counters of a filter.
 pub fn counts(maps: &Maps) -> Counts {
     let tallies = maps.counters().expect("counters");
-    let counted = tallies.into_iter().map(|tally| {
+    let mut counts = Counts::new();
+    for tally in tallies {
         let key = (tally.reason.name(), tally.side.name());
-        (key, (tally.packets, tally.bytes))
-    });
-    counted.collect()
+        let (packets, bytes) = counts.entry(key).or_default();
+        *packets += tally.packets;
+        *bytes += tally.bytes;
+    }
+    counts
+}
+
+/// Packets by (reason, direction), over both sides.
+pub fn directions(maps: &Maps) -> BTreeMap<(&'static str, &'static str), u64> {
+    let mut counts = BTreeMap::new();
+    for tally in maps.counters().expect("counters") {
+        *counts
+            .entry((tally.reason.name(), tally.direction.name()))
+            .or_default() += tally.packets;
+    }
+    counts
 }
 
 /// What was counted between two readings.

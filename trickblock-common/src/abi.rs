@@ -89,7 +89,9 @@ pub mod tunnel {
 pub const PROBE_MAGIC: u64 = 0x7472_6963_6b62_6c6b;
 /// To TC it comes from this interface: real indices are positive `i32`.
 pub const PROBE_INTERFACE: u32 = u32::MAX;
-/// Words of the probe map: the outcome of the last probe, and the number of probes.
+/// Words of the probe map: the outcome of the last probe, with its direction from bit [`PROBE_DIRECTION`] on,
+/// and the number of probes.
+pub const PROBE_DIRECTION: u64 = 56;
 pub const PROBE_OUTCOME: u32 = 0;
 pub const PROBE_COUNT: u32 = 1;
 pub const PROBE_WORDS: u32 = 2;

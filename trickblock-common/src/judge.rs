@@ -22,6 +22,12 @@ impl Outcome {
         Self::new(reason, Side::None, NO_INDICATOR)
     }
 
+    /// From the numbers of a reason and a side, and an indicator's id.
+    #[inline(always)]
+    pub const fn of(reason: u8, side: u8, indicator: u32) -> Self {
+        Self(((reason as u64) << 40) | ((side as u64) << 32) | indicator as u64)
+    }
+
     #[inline(always)]
     pub(crate) const fn with_side(reason: Reason, side: Side) -> Self {
         Self::new(reason as u8, side, NO_INDICATOR)
@@ -29,7 +35,7 @@ impl Outcome {
 
     #[inline(always)]
     const fn new(reason: u8, side: Side, indicator: u32) -> Self {
-        Self(((reason as u64) << 40) | ((side as u64) << 32) | indicator as u64)
+        Self::of(reason, side as u8, indicator)
     }
 
     /// Number of the [`Reason`].

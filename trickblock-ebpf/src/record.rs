@@ -6,7 +6,8 @@ use aya_ebpf::helpers::bpf_ktime_get_ns;
 use trickblock_common::{
     Flow, Outcome,
     abi::{
-        self, Counter, Event, Interface, Lost, NO_INDICATOR, PROBE_COUNT, PROBE_OUTCOME, Settings, event,
+        self, Counter, Event, Interface, Lost, NO_INDICATOR, PROBE_COUNT, PROBE_DIRECTION,
+        PROBE_OUTCOME, Settings, event,
         interface,
     },
     direction::{Travel, direction},
@@ -20,12 +21,12 @@ pub fn record<H: Hook>(frame: &H, outcome: Outcome, flow: Flow) -> bool {
     let settings = maps::SETTINGS.get(0).copied().unwrap_or_default();
     let interface = maps::interface(frame.interface());
     let outcome = enforced(outcome, settings, interface);
-    if frame.is_probe() {
-        answer(outcome);
-        return outcome.drops();
-    }
     let travel = Travel::past(interface.role, H::EGRESS);
     let direction = direction(frame, travel, outcome.side(), flow.transport) as u8;
+    if frame.is_probe() {
+        answer(outcome.0 | u64::from(direction) << PROBE_DIRECTION);
+        return outcome.drops();
+    }
     let length = frame.length() as u32;
     #[cfg(feature = "debug-log")]
     log(frame, outcome, direction, length);
@@ -50,14 +51,14 @@ fn enforced(outcome: Outcome, settings: Settings, interface: Interface) -> Outco
 }
 
 #[inline(always)]
-fn answer(outcome: Outcome) {
+fn answer(word: u64) {
     if let (Some(said), Some(count)) = (
         maps::PROBE.get_ptr_mut(PROBE_OUTCOME),
         maps::PROBE.get_ptr_mut(PROBE_COUNT),
     ) {
         // SAFETY: two live map values; whoever probes does so one packet at a time.
         unsafe {
-            said.write_volatile(outcome.0);
+            said.write_volatile(word);
             count.write_volatile(count.read_volatile() + 1);
         }
     }

@@ -5,8 +5,8 @@ use aya::{
     programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, TestRunResult, Xdp},
 };
 use trickblock_common::{
-    Outcome, Reason, Side, Verdict,
-    abi::{Event, NO_INDICATOR, PROBE_INTERFACE, PROBE_MAGIC, event},
+    Direction, Outcome, Reason, Side, Verdict,
+    abi::{Event, NO_INDICATOR, PROBE_DIRECTION, PROBE_INTERFACE, PROBE_MAGIC, event},
 };
 
 use super::{Filter, FilterError, Program, filter::load_error};
@@ -26,6 +26,8 @@ pub struct Judged {
     pub indicator: Option<u32>,
     /// Said of the packet inside a tunnel.
     pub inner: bool,
+    /// By the role of the interface: in a test run, of loopback.
+    pub direction: Direction,
 }
 
 impl Judged {
@@ -34,26 +36,26 @@ impl Judged {
         side: Side::None,
         indicator: None,
         inner: false,
+        direction: Direction::Unknown,
     };
 
-    /// As the program, or the same code on the host, says it.
-    pub fn from_outcome(outcome: Outcome) -> Self {
-        Self::new(outcome.reason(), outcome.side(), outcome.indicator(), outcome.is_inner())
+    /// As the program, or the same code on the host, says it; `direction` is its number.
+    pub fn from_outcome(outcome: Outcome, direction: u8) -> Self {
+        let side = Side::ALL.get(usize::from(outcome.side()));
+        let direction = Direction::ALL.get(usize::from(direction));
+        Self {
+            reason: Reason::from_number(outcome.reason()).unwrap_or(Reason::Miss),
+            side: side.copied().unwrap_or(Side::None),
+            indicator: (outcome.indicator() != NO_INDICATOR).then_some(outcome.indicator()),
+            inner: outcome.is_inner(),
+            direction: direction.copied().unwrap_or(Direction::Unknown),
+        }
     }
 
     fn from_event(event: &Event) -> Self {
+        let outcome = Outcome::of(event.reason, event.side, event.indicator);
         let inner = event.flags & event::INNER != 0;
-        Self::new(event.reason, event.side, event.indicator, inner)
-    }
-
-    fn new(reason: u8, side: u8, indicator: u32, inner: bool) -> Self {
-        let sides = Side::ALL.get(usize::from(side));
-        Self {
-            reason: Reason::from_number(reason).unwrap_or(Reason::Miss),
-            side: sides.copied().unwrap_or(Side::None),
-            indicator: (indicator != NO_INDICATOR).then_some(indicator),
-            inner,
-        }
+        Self::from_outcome(if inner { outcome.inner() } else { outcome }, event.direction)
     }
 }
 
@@ -82,7 +84,7 @@ impl Filter {
         let judged = if count == before {
             Judged::MISS
         } else {
-            Judged::from_outcome(outcome)
+            Judged::from_outcome(outcome, (outcome.0 >> PROBE_DIRECTION) as u8)
         };
         agreed(program, &result, judged)
     }

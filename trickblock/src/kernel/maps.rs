@@ -4,13 +4,13 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::{
     Ebpf,
-    maps::{Array, LpmTrie, Map, MapData, PerCpuArray, lpm_trie::Key},
+    maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, lpm_trie::Key},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Serialize;
 use trickblock_common::{
     Direction, Outcome, Reason, Side,
-    abi::{Lost, PROBE_COUNT, PROBE_OUTCOME, PROBE_WORDS, Settings, counter},
+    abi::{Interface, Lost, PROBE_COUNT, PROBE_OUTCOME, PROBE_WORDS, Settings, counter},
     table::{
         Geometry,
         layout::{CONSTANTS, ENTRIES_V4, ENTRIES_V6, GENERATION, IDENTITY, MAGIC, PREAMBLE},
@@ -32,6 +32,7 @@ pub struct Maps {
     never_v6: LpmTrie<MapData, [u8; 16], u32>,
     counter: PerCpuArray<MapData, [u64; 2]>,
     settings: Array<MapData, [u8; 16]>,
+    interfaces: HashMap<MapData, u32, [u8; 8]>,
     /// A page for as long as the filter is open: probes come by the million.
     probe: Mapping,
     lost: PerCpuArray<MapData, [u64; 2]>,
@@ -112,6 +113,8 @@ impl Maps {
             counter: PerCpuArray::try_from(source("COUNTER")?)
                 .map_err(FilterError::map("COUNTER"))?,
             settings: Array::try_from(source("SETTINGS")?).map_err(FilterError::map("SETTINGS"))?,
+            interfaces: HashMap::try_from(source("INTERFACES")?)
+                .map_err(FilterError::map("INTERFACES"))?,
             probe: {
                 let probe = data(source("PROBE")?)?;
                 Mapping::new(probe.fd().as_fd(), 0, u64::from(PROBE_WORDS))
@@ -298,6 +301,15 @@ impl Maps {
         self.settings
             .set(0, bytes, 0)
             .map_err(FilterError::map("SETTINGS"))
+    }
+
+    /// Says what is known of an interface.
+    pub fn set_interface(&mut self, index: u32, is: Interface) -> Result<(), FilterError> {
+        let [a, b, c, d] = is.role.to_ne_bytes();
+        let [e, f, g, h] = is.flags.to_ne_bytes();
+        self.interfaces
+            .insert(index, [a, b, c, d, e, f, g, h], 0)
+            .map_err(FilterError::map("INTERFACES"))
     }
 
     /// The never-block list in force.
