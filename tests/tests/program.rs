@@ -7,7 +7,11 @@ mod events;
 
 use std::{process::ExitCode, thread};
 
-use trickblock::kernel::{Capacity, Filter};
+use trickblock::{
+    kernel::{Capacity, Filter, Load, Program},
+    table::Constants,
+};
+use trickblock_common::{V6, abi::tunnel, embedded::Nat64};
 use trickblock_tests::{
     bpf,
     harness::{self, Need, Test},
@@ -79,13 +83,35 @@ fn every_capacity_loads_within_the_budget() {
         (0, 3_000_000),
     ];
     for (v4, v6) in sizes {
-        let mut filter = Filter::load_private(BPFFS.as_ref(), Capacity { v4, v6 }).unwrap();
-        let verified = filter.verified_instructions().unwrap();
-        println!("{v4} + {v6}: {verified:?} instructions verified");
-        assert!(
-            verified.is_none_or(|count| count < BUDGET),
-            "{v4} + {v6}: {verified:?}"
-        );
+        for constants in [Constants::default(), everything()] {
+            let capacity = Capacity { v4, v6 };
+            let wanted = Load {
+                capacity,
+                constants,
+            };
+            let mut filter = Filter::load_private(BPFFS.as_ref(), wanted).unwrap();
+            for program in Program::ALL {
+                let verified = filter.verified_instructions(program).unwrap();
+                let tunnels = constants.tunnels;
+                println!("{v4} + {v6}, tunnels {tunnels}: {} {verified:?}", program.name());
+                assert!(
+                    verified.is_none_or(|count| count <= BUDGET),
+                    "{v4} + {v6}: {verified:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Every tunnel, and as many NAT64 prefixes as can be.
+fn everything() -> Constants {
+    let prefix = V6 {
+        high: 0x2001_0db8_0064_0000,
+        low: 0,
+    };
+    Constants {
+        tunnels: tunnel::ALL,
+        nat64: [32, 40, 64, 96].map(|length| Nat64 { length, prefix }),
     }
 }
 

@@ -308,7 +308,29 @@ impl Table for Exact {
 
     #[inline(always)]
     fn protection_v6(&self, address: V6) -> u32 {
-        let key = Key::new(128, address.to_bytes());
-        maps::NEVER_V6.get(key).copied().unwrap_or(protection::NONE)
+        protection_v6(address.high, address.low)
     }
+}
+
+/// The protection of an IPv6 address; a function of its own so that its key has a stack frame to itself.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn protection_v6(high: u64, low: u64) -> u32 {
+    let key = AlignedKey {
+        _unused: 0,
+        length: 128,
+        data: [high.to_be(), low.to_be()],
+    };
+    // SAFETY: `length` and `data` lie behind each other like the fields of a packed key.
+    let key = unsafe { &*(&raw const key.length).cast::<Key<[u8; 16]>>() };
+    maps::NEVER_V6.get(key).copied().unwrap_or(protection::NONE)
+}
+
+/// A key whose address is aligned: the compiler stores eight bytes at once, and on the stack the
+/// verifier wants them aligned.
+#[repr(C)]
+struct AlignedKey {
+    _unused: u32,
+    length: u32,
+    data: [u64; 2],
 }

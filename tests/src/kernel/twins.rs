@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::{Context as _, bail};
 use ipnet::Ipv6Net;
 use trickblock::{
-    kernel::{Filter, Judged, Program},
+    kernel::{Filter, Judged, Load, Program},
     table::{Constants, Entry, Snapshot},
 };
 use trickblock_common::{
@@ -159,7 +159,11 @@ impl Twins {
 }
 
 fn load(constants: &Constants) -> anyhow::Result<Filter> {
-    let mut filter = Filter::load_private(Path::new(BPFFS), SMALL, constants)?;
+    let wanted = Load {
+        capacity: SMALL,
+        constants: *constants,
+    };
+    let mut filter = Filter::load_private(Path::new(BPFFS), wanted)?;
     filter.report_everything(false)?;
     Ok(filter)
 }

@@ -114,6 +114,8 @@ pub fn an_event_tells_the_packet() {
         reason: 0,
         side: 0,
         version: 0,
+        direction: 0,
+        flags: 0,
         reserved: 0,
         source: [0; 16],
         destination: [0; 16],

@@ -16,7 +16,7 @@ use crate::{
     indicator::Indicator,
     kernel::{Capacity, Filter, FilterError, Judged, Program, random_seed},
     policy::{Action, Guard, RuleSet},
-    table::{Constants, Entry, Ids, ids::OutOfIds, needed_entries},
+    table::{Entry, Ids, ids::OutOfIds, needed_entries},
 };
 
 /// Show every packet of a capture to the XDP program, loaded privately and attached nowhere.
@@ -103,7 +103,7 @@ impl Replay {
     fn load(rules: &RuleSet, guard: &Guard, args: &Args) -> Result<Self, ReplayError> {
         let entries = entries(rules)?;
         let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
-        let mut filter = Filter::load_private(&args.bpffs, Capacity { v4, v6 }, &Constants::default())?;
+        let mut filter = Filter::load_private(&args.bpffs, Capacity { v4, v6 })?;
         filter.maps.set_never_block(&guard.protected_values())?;
         filter.maps.swap(&entries, &[], random_seed())?;
         filter.report_everything(args.monitor)?;

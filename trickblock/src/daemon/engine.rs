@@ -15,7 +15,7 @@ use crate::{
     indicator::Indicator,
     kernel::{Attached, Capacity, Filter, FilterError, Hooks, ModeChoice, Pins, random_seed},
     policy::{Action, FeedRows, Guard, RuleSet, merge},
-    table::{Constants, Entry, Ids, Plan, ids::OutOfIds, needed_entries},
+    table::{Entry, Ids, Plan, ids::OutOfIds, needed_entries},
 };
 
 /// Entries that a table has room for when the configuration says nothing.
@@ -64,7 +64,7 @@ impl Engine {
     /// Loads the filter with room for `first`, taking over what an earlier daemon left.
     pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, FilterError> {
         let pins = Pins::new(&config.paths.pins);
-        let filter = Filter::load(&pins, capacity(&config, &guard, first), &Constants::default())?;
+        let filter = Filter::load(&pins, capacity(&config, &guard, first))?;
         let live = filter.maps.entries()?;
         let ids = Ids::new(filter.maps.hit_capacity()?, &live);
         let mut engine = Self {

@@ -56,6 +56,23 @@ impl Capacity {
     }
 }
 
+/// What a filter is loaded with, and keeps for as long as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub capacity: Capacity,
+    pub constants: Constants,
+}
+
+impl From<Capacity> for Load {
+    /// Looks into no tunnel.
+    fn from(capacity: Capacity) -> Self {
+        Self {
+            capacity,
+            constants: Constants::default(),
+        }
+    }
+}
+
 /// The program and maps of this process.
 pub struct Filter {
     ebpf: Ebpf,
@@ -70,16 +87,16 @@ impl Filter {
     /// Loads the filter and pins it below `pins`. Pinned maps are adopted where they fit and are large
     /// enough; the table is made anew where it is too small, and then the old one stays in force until
     /// [`Self::attach`] has replaced the program on every interface.
-    pub fn load(
-        pins: &Pins,
-        capacity: Capacity,
-        constants: &Constants,
-    ) -> Result<Self, FilterError> {
+    pub fn load(pins: &Pins, load: impl Into<Load>) -> Result<Self, FilterError> {
+        let Load {
+            capacity,
+            constants,
+        } = load.into();
         check_privilege()?;
         pins.create()?;
         pins.check_maps()?;
         let mut stage = Stage::new(pins, capacity)?;
-        let mut filter = stage.load(constants)?;
+        let mut filter = stage.load(&constants)?;
         stage.settle(pins)?;
         filter.pin_program(pins)?;
         filter.hooks = Some(Hooks::new(pins.clone()));
@@ -88,11 +105,11 @@ impl Filter {
 
     /// Loads a filter that nobody else can see and that is attached nowhere: for `replay` and tests.
     /// `bpffs` is a directory on a BPF file system, used for a moment only.
-    pub fn load_private(
-        bpffs: &Path,
-        capacity: Capacity,
-        constants: &Constants,
-    ) -> Result<Self, FilterError> {
+    pub fn load_private(bpffs: &Path, load: impl Into<Load>) -> Result<Self, FilterError> {
+        let Load {
+            capacity,
+            constants,
+        } = load.into();
         static COUNT: AtomicU32 = AtomicU32::new(0);
         check_privilege()?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -102,7 +119,7 @@ impl Filter {
         )));
         let filter = pins
             .create()
-            .and_then(|()| Stage::new(&pins, capacity)?.load(constants));
+            .and_then(|()| Stage::new(&pins, capacity)?.load(&constants));
         let _ = pins.remove();
         filter
     }

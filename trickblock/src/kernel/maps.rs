@@ -33,8 +33,7 @@ pub struct Maps {
     counter: PerCpuArray<MapData, [u64; 2]>,
     settings: Array<MapData, [u8; 16]>,
     interfaces: HashMap<MapData, u32, [u8; 8]>,
-    /// A page for as long as the filter is open: probes come by the million.
-    probe: Mapping,
+    probe: Probes,
     lost: PerCpuArray<MapData, [u64; 2]>,
 }
 
@@ -115,11 +114,7 @@ impl Maps {
             settings: Array::try_from(source("SETTINGS")?).map_err(FilterError::map("SETTINGS"))?,
             interfaces: HashMap::try_from(source("INTERFACES")?)
                 .map_err(FilterError::map("INTERFACES"))?,
-            probe: {
-                let probe = data(source("PROBE")?)?;
-                Mapping::new(probe.fd().as_fd(), 0, u64::from(PROBE_WORDS))
-                    .map_err(FilterError::io("map", "PROBE"))?
-            },
+            probe: Probes::new(data(source("PROBE")?)?)?,
             lost: PerCpuArray::try_from(source("LOST")?).map_err(FilterError::map("LOST"))?,
         })
     }
@@ -179,8 +174,7 @@ impl Maps {
 
     /// The number of probes so far, and what was said of the last one.
     pub(super) fn probed(&self) -> (u64, Outcome) {
-        let outcome = Outcome(self.probe.load(u64::from(PROBE_OUTCOME)));
-        (self.probe.load(u64::from(PROBE_COUNT)), outcome)
+        self.probe.last()
     }
 
     /// A copy of what is in force, for looking things up on the host.
@@ -373,6 +367,26 @@ impl Maps {
             reason: super::error::chain(&error),
             capacity: abi::NEVER_ENTRIES,
         })
+    }
+}
+
+/// Answers to probes. Mapped for as long as the filter is open: they come by the million.
+struct Probes {
+    words: Mapping,
+    /// Programs that are loaded later need its descriptor.
+    _map: MapData,
+}
+
+impl Probes {
+    fn new(map: MapData) -> Result<Self, FilterError> {
+        let words = Mapping::new(map.fd().as_fd(), 0, u64::from(PROBE_WORDS))
+            .map_err(FilterError::io("map", "PROBE"))?;
+        Ok(Self { words, _map: map })
+    }
+
+    fn last(&self) -> (u64, Outcome) {
+        let word = |index: u32| self.words.load(u64::from(index));
+        (word(PROBE_COUNT), Outcome(word(PROBE_OUTCOME)))
     }
 }
 

@@ -22,7 +22,7 @@ pub use ask::Judged;
 pub use attach::{Attached, Hooks, ModeChoice};
 pub use error::FilterError;
 pub use events::Events;
-pub use filter::{Capacity, Filter, random_seed};
+pub use filter::{Capacity, Filter, Load, random_seed};
 pub use maps::{Maps, Tally};
 pub use netlink::Mode;
 pub use pins::{Hold, Pins};

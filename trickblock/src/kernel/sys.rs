@@ -215,6 +215,8 @@ pub(super) struct Mapping {
 
 // SAFETY: the mapping is owned memory like a Vec<u64>; its address does not depend on the thread.
 unsafe impl Send for Mapping {}
+// SAFETY: what takes &self reads and writes whole words atomically.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `words` words from word `from` (a multiple of the page size in words) of the map's
