@@ -50,6 +50,24 @@ const WELL_KNOWN: V6 = V6 {
     low: 0,
 };
 
+/// Whether there is an IPv4 address inside of an IPv6 one.
+#[inline(always)]
+pub fn may_embed<P: Nat64Prefixes + ?Sized>(prefixes: &P, address: V6) -> bool {
+    if address.high == WELL_KNOWN.high || address.high >> 48 == 0x2002 {
+        return true;
+    }
+    for index in 0..MAX_NAT64 {
+        let nat64 = prefixes.nat64(index);
+        if nat64.length == 0 {
+            break;
+        }
+        if nat64.holds(address) {
+            return true;
+        }
+    }
+    false
+}
+
 /// The IPv4 address inside of an IPv6 one.
 #[inline(always)]
 pub fn embedded<P: Nat64Prefixes + ?Sized>(prefixes: &P, address: V6) -> Option<V4> {

@@ -52,6 +52,9 @@ pub fn examine<F: Frame + ?Sized, L: Lookup>(
     lookup: &L,
     place: Place,
 ) -> (Outcome, Flow) {
+    if place.is_stopped() {
+        return (Outcome::stopped(place.reason()), Flow::UNKNOWN);
+    }
     if place.is_arp() {
         return neighbour::arp(frame, lookup, place.offset());
     }

@@ -1,49 +1,38 @@
 //! The pass path: two addresses and the prefilter, nothing else.
 
 use crate::{
-    Frame, Lookup, Outcome, Place, Reason, V4, V6,
-    embedded::embedded,
+    Frame, Lookup, Outcome, Place, V4, V6,
+    embedded::may_embed,
     examine::{Flow, examine},
     neighbour::is_link_group,
     parse::{self, Link, addresses_v4, addresses_v6},
     tunnel::may_carry,
 };
 
-/// What is known of a frame before anything is looked up closely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glance {
-    /// Nothing of it is listed.
-    Miss,
-    /// It cannot be understood.
-    Stopped(Reason),
-    /// Worth a closer look.
-    Look(Place),
+/// What is worth a closer look, if anything is. Reads no further than the addresses.
+#[inline(always)]
+pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> Option<Place> {
+    let found = match parse::find(frame, link) {
+        Ok(place) => place,
+        Err(reason) => Place::stopped(reason),
+    };
+    let place = Place(lookup.blur(found.0));
+    frame.refresh();
+    let ip = place.offset() & MAX_START;
+    let near = if place.is_v6() {
+        near_v6(frame, lookup, ip)
+    } else if place.is_v4() {
+        near_v4(frame, lookup, ip)
+    } else {
+        // ARP, or not understood.
+        None
+    };
+    if near.unwrap_or(true) { Some(place) } else { None }
 }
 
-/// Reads no further than the addresses.
-#[inline(always)]
-pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> Glance {
-    let found = parse::find(frame, link);
-    frame.refresh();
-    let place = match found {
-        Ok(place) => place,
-        Err(reason) => return Glance::Stopped(reason),
-    };
-    if place.is_arp() {
-        return Glance::Look(place);
-    }
-    let near = if place.is_v6() {
-        near_v6(frame, lookup, lookup.blur(place.offset()))
-    } else {
-        near_v4(frame, lookup, lookup.blur(place.offset()))
-    };
-    match near {
-        // It may be a guess, so that this reason is not the last word.
-        None => Glance::Look(place),
-        Some(true) => Glance::Look(place),
-        Some(false) => Glance::Miss,
-    }
-}
+/// No outer IP header starts further in than behind four tags, a PPPoE header and four labels: 54 bytes. The
+/// verifier needs the bound, and the compiler must not know it.
+const MAX_START: usize = 63;
 
 /// `None` where the frame ends before the addresses.
 #[inline(always)]
@@ -70,17 +59,12 @@ fn near_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> Op
     Some(lookup.tunnels() != 0)
 }
 
+/// Few packets have an IPv4 address inside: what it takes to look at it is no part of the pass path.
 #[inline(always)]
 fn near_embedded<L: Lookup>(lookup: &L, source: V6, destination: V6) -> bool {
-    match (embedded(lookup, source), embedded(lookup, destination)) {
-        (None, None) => false,
-        (source, destination) => {
-            lookup.near_v4(source.unwrap_or(NOBODY), destination.unwrap_or(NOBODY))
-        }
-    }
+    (may_embed(lookup, source) && lookup.near_embedded(source))
+        || (may_embed(lookup, destination) && lookup.near_embedded(destination))
 }
-
-const NOBODY: V4 = V4(0);
 
 /// An IPv4 address where IPv6 ones stand: in the highest bits.
 #[inline(always)]
@@ -95,8 +79,7 @@ pub(crate) const fn widen(address: V4) -> V6 {
 #[inline(always)]
 pub fn judge<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> (Outcome, Flow) {
     match glance(frame, lookup, link) {
-        Glance::Miss => (Outcome::MISS, Flow::UNKNOWN),
-        Glance::Stopped(reason) => (Outcome::without_side(reason), Flow::UNKNOWN),
-        Glance::Look(place) => examine(frame, lookup, place),
+        None => (Outcome::MISS, Flow::UNKNOWN),
+        Some(place) => examine(frame, lookup, place),
     }
 }

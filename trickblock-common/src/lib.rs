@@ -30,7 +30,7 @@ pub use address::{V4, V6};
 pub use direction::Direction;
 pub use examine::{Flow, examine};
 pub use frame::{Frame, Skb};
-pub use glance::{Glance, glance, judge};
+pub use glance::{glance, judge};
 pub use judge::Outcome;
 pub use lookup::Lookup;
 pub use parse::Link;

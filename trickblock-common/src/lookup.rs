@@ -2,7 +2,7 @@
 
 use crate::{
     Outcome, Transport, V4, V6,
-    embedded::Nat64Prefixes,
+    embedded::{Nat64Prefixes, embedded},
     judge::decide,
     table::{Endpoint, Match},
 };
@@ -12,6 +12,12 @@ pub trait Lookup: Nat64Prefixes {
     /// The prefilter: false only when neither address is listed.
     fn near_v4(&self, source: V4, destination: V4) -> bool;
     fn near_v6(&self, source: V6, destination: V6) -> bool;
+    /// As [`Self::near_v4`], for the IPv4 address inside of an IPv6 one.
+    #[inline(always)]
+    fn near_embedded(&self, address: V6) -> bool {
+        embedded(self, address).is_some_and(|inside| self.near_v4(inside, inside))
+    }
+
     fn side_v4(&self, address: V4, end: Endpoint) -> Match;
     fn side_v6(&self, address: V6, end: Endpoint) -> Match;
 
@@ -24,15 +30,15 @@ pub trait Lookup: Nat64Prefixes {
         decide(to, from, host, transport)
     }
 
-    /// The same offset (below 64), of which the kernel's verifier must not know the value: else it would
-    /// check all that follows once per number of VLAN tags. Nor may the compiler: it would leave out
-    /// bounds checks that it can prove and the verifier cannot.
+    /// The same number, of which the kernel's verifier must not know the value: else it would check all that
+    /// follows once per number of VLAN tags. Nor may the compiler: it would leave out bounds checks that it
+    /// can prove and the verifier cannot. For the pass path: it costs a load.
     #[inline(always)]
-    fn blur(&self, offset: usize) -> usize {
-        offset
+    fn blur(&self, number: u64) -> u64 {
+        number
     }
 
-    /// The same scalar; the kernel makes the verifier forget the many ways that led to it.
+    /// As [`Self::blur`], by a call.
     #[inline(always)]
     fn settle(&self, scalar: u64) -> u64 {
         scalar

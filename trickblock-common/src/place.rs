@@ -1,9 +1,11 @@
 //! Where in a frame a packet begins, and how sure that is.
 
+use crate::Reason;
+
 /// A packet inside a frame, in one scalar: the kernel passes it to the part behind the prefilter, and the
 /// verifier must not tell one number of tags from another there.
 ///
-/// Bits 0–15 offset (bytes), 16–17 kind, 18 guess, 19 partial, 20–21 tunnel.
+/// Bits 0–15 offset (bytes; of a frame that could not be followed so far the number of the reason), 16–17 kind, 18 guess, 19 partial, 20–21 tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub u64);
 
@@ -12,6 +14,7 @@ impl Place {
     const V4: u64 = 0;
     const V6: u64 = 1 << 16;
     const ARP: u64 = 2 << 16;
+    const STOPPED: u64 = 3 << 16;
     const GUESS: u64 = 1 << 18;
     const PARTIAL: u64 = 1 << 19;
     const TUNNEL: u64 = 1 << 20;
@@ -30,6 +33,12 @@ impl Place {
     #[inline(always)]
     pub const fn arp(offset: usize) -> Self {
         Self(offset as u64 & 0xffff | Self::ARP)
+    }
+
+    /// There is no packet to be found, and why.
+    #[inline(always)]
+    pub const fn stopped(reason: Reason) -> Self {
+        Self(reason as u64 | Self::STOPPED)
     }
 
     /// Nothing in the frame says that this is IP: a match must be confirmed.
@@ -58,6 +67,11 @@ impl Place {
     }
 
     #[inline(always)]
+    pub const fn is_v4(self) -> bool {
+        self.0 & Self::KIND == Self::V4
+    }
+
+    #[inline(always)]
     pub const fn is_v6(self) -> bool {
         self.0 & Self::KIND == Self::V6
     }
@@ -65,6 +79,17 @@ impl Place {
     #[inline(always)]
     pub const fn is_arp(self) -> bool {
         self.0 & Self::KIND == Self::ARP
+    }
+
+    #[inline(always)]
+    pub const fn is_stopped(self) -> bool {
+        self.0 & Self::KIND == Self::STOPPED
+    }
+
+    /// The number of the [`Reason`] of a place that is stopped.
+    #[inline(always)]
+    pub const fn reason(self) -> u8 {
+        self.0 as u8
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use aya_ebpf::{
     macros::{classifier, xdp},
     programs::{TcContext, XdpContext},
 };
-use trickblock_common::{Flow, Glance, Link, Outcome, Place, abi::interface, examine, glance};
+use trickblock_common::{Link, Outcome, Place, abi::interface, examine, glance};
 
 use crate::{
     frame::{Hook, SkbFrame, XdpFrame},
@@ -80,9 +80,6 @@ fn is_judged(frame: &SkbFrame<true>) -> bool {
     }
 }
 
-/// A task for [`look`] that is a reason, not a place.
-const STOPPED: u64 = 1 << 63;
-
 /// Whether the frame is to be dropped.
 #[inline(always)]
 fn filter<H: Hook>(frame: &H, link: Link) -> bool {
@@ -91,26 +88,20 @@ fn filter<H: Hook>(frame: &H, link: Link) -> bool {
         // An array of one element always has element 0.
         return false;
     };
-    let task = match glance(frame, &live, link) {
-        Glance::Miss => return false,
-        Glance::Stopped(reason) => STOPPED | reason as u64,
-        Glance::Look(place) => place.0,
-    };
-    look::<H>(frame.context(), live.settled(task), live.generation())
+    match glance(frame, &live, link) {
+        None => false,
+        Some(place) => look::<H>(frame.context(), place.0, live.generation()),
+    }
 }
 
 /// Everything behind the pass path. Not inline: what it needs of stack and registers would be taken from
 /// packets that pass.
 #[inline(never)]
-fn look<H: Hook>(context: *mut H::Context, task: u64, generation: u64) -> bool {
+fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool {
     let frame = H::new(context);
     let Some(live) = Live::of(generation) else {
         return false;
     };
-    let (outcome, flow) = if task & STOPPED != 0 {
-        (Outcome::stopped(task as u8), Flow::UNKNOWN)
-    } else {
-        examine(&frame, &live, Place(task))
-    };
+    let (outcome, flow) = examine(&frame, &live, Place(place));
     outcome != Outcome::MISS && record::record(&frame, outcome, flow)
 }

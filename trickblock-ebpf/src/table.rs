@@ -7,12 +7,12 @@ use aya_ebpf::maps::lpm_trie::Key;
 use trickblock_common::{
     Lookup, Outcome, Transport, V4, V6,
     abi::protection,
-    embedded::{Nat64, Nat64Prefixes},
+    embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Table, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
-        lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6},
+        lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
         prefilter::{near_v4, near_v6},
     },
 };
@@ -113,13 +113,6 @@ impl Live {
     pub const fn generation(&self) -> u64 {
         self.generation
     }
-
-    /// `number`, plus a zero that nobody knows to be one: however it came about, the verifier goes on once.
-    #[inline(always)]
-    pub fn settled(&self, number: u64) -> u64 {
-        // SAFETY: a word of the preamble; volatile, or the compiler would know as much as we do.
-        number + unsafe { self.table.add(ZERO as usize).read_volatile() }
-    }
 }
 
 impl Lookup for Live {
@@ -131,6 +124,11 @@ impl Lookup for Live {
     #[inline(always)]
     fn near_v6(&self, source: V6, destination: V6) -> bool {
         near_v6(&self.half, || maps::BLOOM_WORDS.load(), source, destination)
+    }
+
+    #[inline(always)]
+    fn near_embedded(&self, address: V6) -> bool {
+        near_inside(address.high, address.low, self.generation) != 0
     }
 
     #[inline(always)]
@@ -154,8 +152,9 @@ impl Lookup for Live {
     }
 
     #[inline(always)]
-    fn blur(&self, offset: usize) -> usize {
-        self.settled(offset as u64) as usize & 63
+    fn blur(&self, number: u64) -> u64 {
+        // SAFETY: a word of the preamble; volatile, or the compiler would know as much as we do.
+        number + unsafe { self.table.add(ZERO as usize).read_volatile() }
     }
 
     #[inline(always)]
@@ -166,6 +165,17 @@ impl Lookup for Live {
     #[inline(always)]
     fn tunnels(&self) -> u64 {
         maps::TUNNELS.load()
+    }
+}
+
+/// The prefilter for the IPv4 address inside of an IPv6 one.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
+    let inside = embedded(&Exact(generation), V6 { high, low });
+    match (inside, Live::of(generation)) {
+        (Some(inside), Some(live)) => u64::from(live.near_v4(inside, inside)),
+        _ => 0,
     }
 }
 
@@ -197,6 +207,25 @@ pub extern "C" fn match_v4(address: u32, end: u64, generation: u64) -> u64 {
 pub extern "C" fn match_v6(high: u64, low: u64, end: u64, generation: u64) -> u64 {
     side_v6(&Exact(generation), V6 { high, low }, Endpoint::unpack(end)).0
 }
+
+/// `walk_v4`: all prefix lengths. `end` holds the protection above its own bits.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn lengths_of_v4(address: u32, end: u64, generation: u64) -> u64 {
+    let protection = (end >> PROTECTION) as u32 & 3;
+    walk_v4(&Exact(generation), V4(address), Endpoint::unpack(end), protection).0
+}
+
+/// As [`lengths_of_v4`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn lengths_of_v6(high: u64, low: u64, end: u64, generation: u64) -> u64 {
+    let protection = (end >> PROTECTION) as u32 & 3;
+    walk_v6(&Exact(generation), V6 { high, low }, Endpoint::unpack(end), protection).0
+}
+
+/// First bit of the protection beside an endpoint's 25 bits.
+const PROTECTION: u64 = 32;
 
 /// `step_v4`: one prefix length.
 #[unsafe(no_mangle)]
@@ -283,6 +312,18 @@ impl Table for Exact {
     #[inline(always)]
     fn record_v6(&self, key: KeyV6) -> Record {
         Record(record_v6(key.high, key.low, key.bits, self.0))
+    }
+
+    #[inline(always)]
+    fn walk_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
+        let end = end.pack() | u64::from(protection) << PROTECTION;
+        Match(lengths_of_v4(address.0, end, self.0))
+    }
+
+    #[inline(always)]
+    fn walk_v6(&self, address: V6, end: Endpoint, protection: u32) -> Match {
+        let end = end.pack() | u64::from(protection) << PROTECTION;
+        Match(lengths_of_v6(address.high, address.low, end, self.0))
     }
 
     #[inline(always)]

@@ -35,10 +35,15 @@ pub trait Table: Nat64Prefixes {
         step_v6(self, address, query)
     }
 
-    /// The match of an IPv4 address inside of an IPv6 one, over all prefix lengths.
+    /// The match over all prefix lengths.
     #[inline(always)]
-    fn side_of_inner(&self, address: V4, end: Endpoint, protection: u32) -> Match {
+    fn walk_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
         walk_v4(self, address, end, protection)
+    }
+
+    #[inline(always)]
+    fn walk_v6(&self, address: V6, end: Endpoint, protection: u32) -> Match {
+        walk_v6(self, address, end, protection)
     }
 
     /// The better of two matches, with the flags of both.
@@ -127,13 +132,13 @@ pub fn step_v6<T: Table + ?Sized>(table: &T, address: V6, query: Query) -> Match
 /// The best match of an IPv4 address. The never-block list is asked only where something matches.
 #[inline(always)]
 pub fn side_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint) -> Match {
-    let free = walk_v4(table, address, end, protection::NONE);
+    let free = table.walk_v4(address, end, protection::NONE);
     if !free.has(Match::LISTED) {
         return Match::NONE;
     }
     match table.protection_v4(address) {
         protection::NONE => free,
-        protection => walk_v4(table, address, end, protection),
+        protection => table.walk_v4(address, end, protection),
     }
 }
 
@@ -167,10 +172,10 @@ fn walk_both<T: Table + ?Sized>(
     end: Endpoint,
     protection: u32,
 ) -> Match {
-    let best = walk_v6(table, address, end, protection);
+    let best = table.walk_v6(address, end, protection);
     match inside {
         Some(inside) => {
-            let other = table.side_of_inner(inside, end, protection);
+            let other = table.walk_v4(inside, end, protection);
             table.join(best, other.embedded())
         }
         None => best,
@@ -197,8 +202,9 @@ pub fn walk_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint, protect
     best
 }
 
+/// As [`walk_v4`].
 #[inline(always)]
-fn walk_v6<T: Table + ?Sized>(table: &T, address: V6, end: Endpoint, protection: u32) -> Match {
+pub fn walk_v6<T: Table + ?Sized>(table: &T, address: V6, end: Endpoint, protection: u32) -> Match {
     let mut best = Match::NONE;
     for word in 0..3 {
         let mut lengths = table.lengths_v6(word);
