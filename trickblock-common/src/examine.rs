@@ -2,46 +2,56 @@
 
 use crate::{
     Frame, Lookup, Outcome, Place, Reason, Transport, V4, V6,
-    confirm::is_sound,
-    glance::widen,
     neighbour,
-    parse::{addresses_v4, addresses_v6},
     table::Endpoint,
-    transport::{transport_v4, transport_v6},
-    tunnel::{Inner, inner},
 };
 
 /// A packet, and the one in its tunnel.
 const LEVELS: usize = 2;
 
-/// What the packet says of itself, for events: known of packets that were looked up closely, zero for
-/// the rest.
+/// The packet that the outcome is about, and its transport header: both unknown of packets that were not
+/// looked up closely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// 4 or 6, 0 where nothing is known. As wide as all else: padding would be copied byte by byte.
-    pub version: u64,
-    /// IPv4 addresses stand in the highest 32 bits.
-    pub source: V6,
-    pub destination: V6,
+    pub place: Place,
     pub transport: Transport,
 }
 
 impl Flow {
-    pub const UNKNOWN: Self = Self {
-        version: 0,
-        source: V6 { high: 0, low: 0 },
-        destination: V6 { high: 0, low: 0 },
-        transport: Transport(0),
-    };
-
     #[inline(always)]
-    pub(crate) const fn v4(source: V4, destination: V4, transport: Transport) -> Self {
+    pub(crate) const fn without_transport(place: Place) -> Self {
         Self {
-            version: 4,
-            source: widen(source),
-            destination: widen(destination),
-            transport,
+            place,
+            transport: Transport(0),
         }
+    }
+}
+
+/// (4 or 6, source, destination) of the packet at `place`, for events; zeros where nothing is known. IPv4
+/// addresses stand in the highest 32 bits; of ARP the sender is the source.
+#[inline(always)]
+pub fn ends<F: Frame + ?Sized>(frame: &F, place: Place) -> (u8, V6, V6) {
+    let at = place.offset();
+    let found = if place.is_v6() {
+        pair_v6(frame, at).map(|(source, destination)| (6, source, destination))
+    } else if place.is_v4() {
+        pair_v4(frame, at).map(|(source, destination)| (4, widen(source), widen(destination)))
+    } else if place.is_arp() {
+        neighbour::pair(frame, at).map(|(sender, target)| (4, widen(sender), widen(target)))
+    } else {
+        None
+    };
+    found.unwrap_or((0, NOBODY, NOBODY))
+}
+
+const NOBODY: V6 = V6 { high: 0, low: 0 };
+
+/// An IPv4 address where IPv6 ones stand: in the highest bits.
+#[inline(always)]
+const fn widen(address: V4) -> V6 {
+    V6 {
+        high: (address.0 as u64) << 32,
+        low: 0,
     }
 }
 
@@ -53,12 +63,13 @@ pub fn examine<F: Frame + ?Sized, L: Lookup>(
     place: Place,
 ) -> (Outcome, Flow) {
     if place.is_stopped() {
-        return (Outcome::stopped(place.reason()), Flow::UNKNOWN);
+        let flow = Flow::without_transport(place);
+        return (Outcome::stopped(place.reason()), flow);
     }
     if place.is_arp() {
-        return neighbour::arp(frame, lookup, place.offset());
+        return neighbour::arp(frame, lookup, place);
     }
-    let (mut outcome, mut flow) = (Outcome::MISS, Flow::UNKNOWN);
+    let (mut outcome, mut flow) = (Outcome::MISS, Flow::without_transport(place));
     let mut at = place;
     for level in 0..LEVELS {
         let (its, of) = packet(frame, lookup, at);
@@ -68,14 +79,15 @@ pub fn examine<F: Frame + ?Sized, L: Lookup>(
         if level > 0 || outcome.drops() || lookup.tunnels() == 0 {
             break;
         }
-        match inner(frame, lookup.tunnels(), of.transport, at.is_guess()) {
-            Inner::Packet(place) => at = Place(lookup.settle(place.0)),
-            Inner::Unreadable(reason) if outcome == Outcome::MISS => {
-                let said = confirmed(frame, at, Outcome::without_side(reason));
-                return (said.inner(), flow);
-            }
-            _ => break,
+        let inside = frame.inner(lookup.tunnels(), of.transport, at.is_guess());
+        if inside.is_stopped() && outcome == Outcome::MISS {
+            let said = confirmed(frame, at, Outcome::stopped(inside.reason()));
+            return (said.inner(), flow);
         }
+        if inside == Place::NOWHERE || inside.is_stopped() {
+            break;
+        }
+        at = inside;
     }
     (outcome, flow)
 }
@@ -103,7 +115,7 @@ fn packet<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> 
 fn confirmed<F: Frame + ?Sized>(frame: &F, place: Place, outcome: Outcome) -> Outcome {
     let reason = outcome.reason();
     let matters = Reason::acts(reason) || Reason::malformed(reason);
-    if place.is_guess() && matters && !is_sound(frame, place) {
+    if place.is_guess() && matters && !frame.is_sound(place) {
         outcome.unconfirmed()
     } else {
         outcome
@@ -113,11 +125,12 @@ fn confirmed<F: Frame + ?Sized>(frame: &F, place: Place, outcome: Outcome) -> Ou
 #[inline(always)]
 fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
     let ip = place.offset();
-    let Some((source, destination)) = addresses_v4(frame.load(ip)) else {
-        return (Outcome::without_side(cut(place)), Flow::UNKNOWN);
+    let Some((source, destination)) = pair_v4(frame, ip) else {
+        let flow = Flow::without_transport(place);
+        return (Outcome::without_side(cut(place)), flow);
     };
-    let transport = Transport(lookup.settle(transport_v4(frame, ip).0));
-    let flow = Flow::v4(source, destination, transport);
+    let transport = frame.transport(place);
+    let flow = Flow { place, transport };
     if !lookup.near_v4(source, destination) {
         return (Outcome::MISS, flow);
     }
@@ -129,17 +142,12 @@ fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) 
 #[inline(always)]
 fn packet_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
     let ip = place.offset();
-    let addresses = addresses_v6(frame.load(ip + 8), frame.load(ip + 24));
-    let Some((source, destination)) = addresses else {
-        return (Outcome::without_side(cut(place)), Flow::UNKNOWN);
+    let Some((source, destination)) = pair_v6(frame, ip) else {
+        let flow = Flow::without_transport(place);
+        return (Outcome::without_side(cut(place)), flow);
     };
-    let transport = Transport(lookup.settle(transport_v6(frame, ip).0));
-    let flow = Flow {
-        version: 6,
-        source,
-        destination,
-        transport,
-    };
+    let transport = frame.transport(place);
+    let flow = Flow { place, transport };
     let to = lookup.side_v6(destination, Endpoint::destination(transport));
     let from = lookup.side_v6(source, Endpoint::source(transport));
     let outcome = lookup.decide(to, from, 128, transport);
@@ -147,6 +155,27 @@ fn packet_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) 
         return (neighbour::discovery(frame, lookup, ip, destination), flow);
     }
     (outcome, flow)
+}
+
+/// (source, destination) of the IPv4 header at `ip`.
+#[inline(always)]
+fn pair_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Option<(V4, V4)> {
+    let [a, b, c, d, e, f, g, h] = frame.load(ip + 12)?;
+    Some((V4::from_bytes([a, b, c, d]), V4::from_bytes([e, f, g, h])))
+}
+
+#[inline(always)]
+fn pair_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Option<(V6, V6)> {
+    Some((long(frame, ip + 8)?, long(frame, ip + 24)?))
+}
+
+/// The IPv6 address at `offset`, in two halves: large buffers are dear on the kernel's stack.
+#[inline(always)]
+pub(crate) fn long<F: Frame + ?Sized>(frame: &F, offset: usize) -> Option<V6> {
+    Some(V6 {
+        high: u64::from_be_bytes(frame.load(offset)?),
+        low: u64::from_be_bytes(frame.load(offset + 8)?),
+    })
 }
 
 /// The frame ends before the addresses.

@@ -1,5 +1,7 @@
 //! Where packet bytes come from.
 
+use crate::{Place, Transport, confirm::is_sound, transport::transport, tunnel::inner};
+
 /// A packet from its first header on. Offsets and lengths are in bytes.
 pub trait Frame {
     /// An IP length of 0 stands for all that follows: in TC that is how the kernel hands over packets of
@@ -18,6 +20,25 @@ pub trait Frame {
 
     /// Bytes of the whole frame, whatever part of them is linear.
     fn length(&self) -> usize;
+
+    /// The transport header of the IP packet at `place`. This and the next ones are steps that the kernel makes
+    /// functions of their own: for their stack, and since the verifier need not remember how an answer came about.
+    #[inline(always)]
+    fn transport(&self, place: Place) -> Transport {
+        transport(self, place)
+    }
+
+    /// The packet inside of another one, see [`crate::tunnel::inner`].
+    #[inline(always)]
+    fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
+        inner(self, kinds, outer, guess)
+    }
+
+    /// Whether a guessed packet is one.
+    #[inline(always)]
+    fn is_sound(&self, place: Place) -> bool {
+        is_sound(self, place)
+    }
 
     /// Nothing for memory. The kernel takes its pointers anew: what the verifier has learned of the old
     /// ones differs with the number of VLAN tags, and it would check all that follows once for each.

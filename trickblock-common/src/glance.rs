@@ -1,7 +1,7 @@
 //! The pass path: two addresses and the prefilter, nothing else.
 
 use crate::{
-    Frame, Lookup, Outcome, Place, V4, V6,
+    Frame, Lookup, Outcome, Place, V6,
     embedded::may_embed,
     examine::{Flow, examine},
     neighbour::is_link_group,
@@ -66,20 +66,11 @@ fn near_embedded<L: Lookup>(lookup: &L, source: V6, destination: V6) -> bool {
         || (may_embed(lookup, destination) && lookup.near_embedded(destination))
 }
 
-/// An IPv4 address where IPv6 ones stand: in the highest bits.
-#[inline(always)]
-pub(crate) const fn widen(address: V4) -> V6 {
-    V6 {
-        high: (address.0 as u64) << 32,
-        low: 0,
-    }
-}
-
 /// The whole verdict on a frame, before the interface and the settings have their say.
 #[inline(always)]
 pub fn judge<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> (Outcome, Flow) {
     match glance(frame, lookup, link) {
-        None => (Outcome::MISS, Flow::UNKNOWN),
+        None => (Outcome::MISS, Flow::without_transport(Place::NOWHERE)),
         Some(place) => examine(frame, lookup, place),
     }
 }

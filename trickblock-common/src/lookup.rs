@@ -37,10 +37,4 @@ pub trait Lookup: Nat64Prefixes {
     fn blur(&self, number: u64) -> u64 {
         number
     }
-
-    /// As [`Self::blur`], by a call.
-    #[inline(always)]
-    fn settle(&self, scalar: u64) -> u64 {
-        scalar
-    }
 }

@@ -3,14 +3,17 @@
 use network_types::ip::IpProto;
 
 use crate::{
-    Frame, Lookup, Outcome, Reason, Side, Transport, V4, V6,
-    examine::Flow,
+    Frame, Lookup, Outcome, Place, Reason, Side, V4, V6,
+    examine::{Flow, long},
     table::{Endpoint, Match},
 };
 
-/// Bytes of an ARP packet for IPv4 over 48-bit addresses.
-const ARP: usize = 28;
-const PROTOCOL_IPV4: [u8; 2] = [0x08, 0x00];
+/// Offsets of the protocol addresses in an ARP packet for IPv4 over 48-bit addresses, whose last four bytes
+/// are the target's.
+const SENDER: usize = 14;
+const TARGET: usize = 24;
+/// Protocol type, then the lengths of both kinds of addresses.
+const IPV4_OVER_48_BITS: [u8; 4] = [0x08, 0x00, 6, 4];
 /// No port, no protocol: only whether the address occurs matters.
 const NO_END: Endpoint = Endpoint {
     protocol: 0,
@@ -18,21 +21,17 @@ const NO_END: Endpoint = Endpoint {
     known: false,
 };
 
-/// The ARP packet at `offset`.
+/// The ARP packet at `place`.
 #[inline(always)]
-pub fn arp<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, offset: usize) -> (Outcome, Flow) {
-    let Some(packet) = frame.load::<ARP>(offset) else {
-        return (Outcome::without_side(Reason::TruncatedArp), Flow::UNKNOWN);
+pub fn arp<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
+    let flow = Flow::without_transport(place);
+    let offset = place.offset();
+    let (Some(kind), Some((sender, target))) = (frame.load(offset + 2), pair(frame, offset)) else {
+        return (Outcome::without_side(Reason::TruncatedArp), flow);
     };
-    let [_, _, p0, p1, 6, 4, _, _, .., t0, t1, t2, t3] = packet else {
-        return (Outcome::without_side(Reason::NonIp), Flow::UNKNOWN);
-    };
-    let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, s0, s1, s2, s3, ..] = packet;
-    if [p0, p1] != PROTOCOL_IPV4 {
-        return (Outcome::without_side(Reason::NonIp), Flow::UNKNOWN);
+    if kind != IPV4_OVER_48_BITS {
+        return (Outcome::without_side(Reason::NonIp), flow);
     }
-    let sender = V4::from_bytes([s0, s1, s2, s3]);
-    let target = V4::from_bytes([t0, t1, t2, t3]);
     let asked = lookup.side_v4(target, NO_END);
     let asking = lookup.side_v4(sender, NO_END);
     let side = if asked.has(Match::LISTED) {
@@ -40,12 +39,17 @@ pub fn arp<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, offset: usize) -
     } else if asking.has(Match::LISTED) {
         Side::Source
     } else {
-        return (Outcome::without_side(Reason::NonIp), Flow::UNKNOWN);
+        return (Outcome::without_side(Reason::NonIp), flow);
     };
-    (
-        Outcome::with_side(Reason::Neighbour, side),
-        Flow::v4(sender, target, Transport(0)),
-    )
+    (Outcome::with_side(Reason::Neighbour, side), flow)
+}
+
+/// (sender, target) of the ARP packet at `offset`.
+#[inline(always)]
+pub(crate) fn pair<F: Frame + ?Sized>(frame: &F, offset: usize) -> Option<(V4, V4)> {
+    let sender = frame.load(offset + SENDER)?;
+    let target = frame.load(offset + TARGET)?;
+    Some((V4::from_bytes(sender), V4::from_bytes(target)))
 }
 
 /// A neighbour solicitation or advertisement to a link-local group, of which nothing else is to be said.
@@ -63,11 +67,11 @@ pub fn discovery<F: Frame + ?Sized, L: Lookup>(
     let (Some([ICMP]), Some([135 | 136]), Some(target)) = (
         frame.load::<1>(ip + 6),
         frame.load::<1>(ip + 40),
-        frame.load::<16>(ip + 48),
+        long(frame, ip + 48),
     ) else {
         return Outcome::MISS;
     };
-    if lookup.side_v6(V6::from_bytes(target), NO_END).has(Match::LISTED) {
+    if lookup.side_v6(target, NO_END).has(Match::LISTED) {
         Outcome::with_side(Reason::Neighbour, Side::Destination)
     } else {
         Outcome::MISS

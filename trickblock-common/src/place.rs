@@ -20,6 +20,9 @@ impl Place {
     const TUNNEL: u64 = 1 << 20;
     const UDP_TUNNEL: u64 = 1 << 21;
 
+    /// No packet inside. (A packet in a tunnel never begins with the frame.)
+    pub const NOWHERE: Self = Self(0);
+
     #[inline(always)]
     pub const fn v4(offset: usize) -> Self {
         Self(offset as u64 & 0xffff | Self::V4)

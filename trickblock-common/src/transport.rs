@@ -2,7 +2,7 @@
 
 use network_types::ip::IpProto;
 
-use crate::{Frame, Reason, frame::MAX_OFFSET};
+use crate::{Frame, Place, Reason, frame::MAX_OFFSET};
 
 /// Length of the fixed IPv6 header in bytes.
 const IPV6: usize = 40;
@@ -86,9 +86,19 @@ struct Packet {
     v6: bool,
 }
 
+/// The transport of the IP packet at `place`, whose addresses are in the frame.
+#[inline(always)]
+pub fn transport<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
+    if place.is_v6() {
+        transport_v6(frame, place.offset())
+    } else {
+        transport_v4(frame, place.offset())
+    }
+}
+
 /// The transport of the IPv4 header at `ip`, whose 20 fixed bytes are in the frame.
 #[inline(always)]
-pub fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
+fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
     let Some([version_ihl, _, t0, t1, _, _, f0, f1, _, protocol]) = frame.load::<10>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
@@ -134,7 +144,7 @@ fn behind_authentication<F: Frame + ?Sized>(
 
 /// The transport of the IPv6 header at `ip`, whose 40 fixed bytes are in the frame.
 #[inline(always)]
-pub fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
+fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
     let Some([version, _, _, _, l0, l1, mut next]) = frame.load::<7>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };

@@ -19,14 +19,6 @@ const GTP_USER: u16 = 2152;
 const G_PDU: u8 = 255;
 const MAX_GTP_EXTENSIONS: usize = 4;
 
-/// What a packet's payload is.
-pub enum Inner {
-    /// No tunnel that is looked into, or nothing in it that can be.
-    None,
-    Packet(Place),
-    Unreadable(Reason),
-}
-
 /// Whether a protocol number can begin a tunnel of the kinds in `kinds`.
 #[inline(always)]
 pub const fn may_carry(protocol: u8, kinds: u64) -> bool {
@@ -38,14 +30,15 @@ pub const fn may_carry(protocol: u8, kinds: u64) -> bool {
         || (udp && kinds & tunnel::OVER_UDP != 0)
 }
 
-/// The packet inside the one whose transport is given, if it is a tunnel of one of `kinds`. `guess`: whether
-/// the outer packet was one.
+/// The packet inside the one whose transport is given: [`Place::NOWHERE`] where that is no tunnel of `kinds`
+/// or nothing in it can be looked into, a stopped place where it cannot be read. `guess`: whether the outer packet
+/// was one.
 #[inline(always)]
-pub fn inner<F: Frame + ?Sized>(frame: &F, kinds: u64, outer: Transport, guess: bool) -> Inner {
+pub fn inner<F: Frame + ?Sized>(frame: &F, kinds: u64, outer: Transport, guess: bool) -> Place {
     let (protocol, at) = (outer.protocol(), outer.offset());
     // The walk got to the transport header, or the offset means nothing.
     if at == 0 || !may_carry(protocol, kinds) {
-        return Inner::None;
+        return Place::NOWHERE;
     }
     let udp = protocol == IpProto::Udp as u8;
     let found = if udp {
@@ -53,43 +46,42 @@ pub fn inner<F: Frame + ?Sized>(frame: &F, kinds: u64, outer: Transport, guess: 
     } else if protocol == IpProto::Gre as u8 {
         gre(frame, at)
     } else if protocol == IpProto::Ipv4 as u8 {
-        Inner::Packet(Place::v4(at))
+        Place::v4(at)
     } else {
-        Inner::Packet(Place::v6(at))
+        Place::v6(at)
     };
-    match found {
-        Inner::Packet(place) => {
-            Inner::Packet(place.tunnelled(udp, outer.more_fragments(), guess))
-        }
-        other => other,
+    if found == Place::NOWHERE || found.is_stopped() {
+        found
+    } else {
+        found.tunnelled(udp, outer.more_fragments(), guess)
     }
 }
 
 /// Version 0 (RFC 2784, RFC 2890).
 #[inline(always)]
-fn gre<F: Frame + ?Sized>(frame: &F, at: usize) -> Inner {
+fn gre<F: Frame + ?Sized>(frame: &F, at: usize) -> Place {
     let Some([flags, version, t0, t1]) = frame.load::<4>(at) else {
-        return Inner::Unreadable(Reason::TruncatedTunnel);
+        return Place::stopped(Reason::TruncatedTunnel);
     };
     if version & 7 != 0 || flags & 0x40 != 0 {
-        return Inner::Unreadable(Reason::BadTunnel);
+        return Place::stopped(Reason::BadTunnel);
     }
     let fields = usize::from(flags >> 7) + usize::from(flags >> 5 & 1) + usize::from(flags >> 4 & 1);
     payload(frame, [t0, t1], at + 4 + fields * 4, Reason::TruncatedTunnel)
 }
 
 #[inline(always)]
-fn over_udp<F: Frame + ?Sized>(frame: &F, kinds: u64, port: u16, udp: usize) -> Inner {
+fn over_udp<F: Frame + ?Sized>(frame: &F, kinds: u64, port: u16, udp: usize) -> Place {
     let vxlan = (port == VXLAN || port == VXLAN_OF_LINUX) && kinds & tunnel::VXLAN != 0;
     let geneve = port == GENEVE && kinds & tunnel::GENEVE != 0;
     let gtpu = port == GTP_USER && kinds & tunnel::GTPU != 0;
     if !vxlan && !geneve && !gtpu {
-        return Inner::None;
+        return Place::NOWHERE;
     }
     let at = udp + UDP_HEADER;
     // All three have headers of eight bytes.
     let Some([flags, kind, t0, t1, ..]) = frame.load::<8>(at) else {
-        return Inner::Unreadable(Reason::BadTunnel);
+        return Place::stopped(Reason::BadTunnel);
     };
     if vxlan && flags & 0x08 != 0 {
         ethernet(frame, at + 8, Reason::BadTunnel)
@@ -99,21 +91,21 @@ fn over_udp<F: Frame + ?Sized>(frame: &F, kinds: u64, port: u16, udp: usize) -> 
     } else if gtpu && flags >> 4 == 3 {
         gtp_user(frame, flags, kind, at + 8)
     } else {
-        Inner::Unreadable(Reason::BadTunnel)
+        Place::stopped(Reason::BadTunnel)
     }
 }
 
 /// GTP version 1 (3GPP TS 29.281), behind its eight fixed bytes.
 #[inline(always)]
-fn gtp_user<F: Frame + ?Sized>(frame: &F, flags: u8, kind: u8, behind: usize) -> Inner {
+fn gtp_user<F: Frame + ?Sized>(frame: &F, flags: u8, kind: u8, behind: usize) -> Place {
     if kind != G_PDU {
-        return Inner::None;
+        return Place::NOWHERE;
     }
     let mut at = behind;
     let mut next = 0;
     if flags & 7 != 0 {
         let Some([_, _, _, extension]) = frame.load::<4>(at) else {
-            return Inner::Unreadable(Reason::BadTunnel);
+            return Place::stopped(Reason::BadTunnel);
         };
         at += 4;
         if flags & 4 != 0 {
@@ -125,26 +117,26 @@ fn gtp_user<F: Frame + ?Sized>(frame: &F, flags: u8, kind: u8, behind: usize) ->
             break;
         }
         match frame.load::<1>(at) {
-            None | Some([0]) => return Inner::Unreadable(Reason::BadTunnel),
+            None | Some([0]) => return Place::stopped(Reason::BadTunnel),
             Some([words]) => at += usize::from(words) * 4,
         }
         next = match frame.load::<1>(at - 1) {
             Some([following]) => following,
-            None => return Inner::Unreadable(Reason::BadTunnel),
+            None => return Place::stopped(Reason::BadTunnel),
         };
     }
     match frame.load::<1>(at) {
-        _ if next != 0 => Inner::Unreadable(Reason::BadTunnel),
-        Some([first]) if first >> 4 == 4 => Inner::Packet(Place::v4(at)),
-        Some([first]) if first >> 4 == 6 => Inner::Packet(Place::v6(at)),
-        Some(_) => Inner::None,
-        None => Inner::Unreadable(Reason::BadTunnel),
+        _ if next != 0 => Place::stopped(Reason::BadTunnel),
+        Some([first]) if first >> 4 == 4 => Place::v4(at),
+        Some([first]) if first >> 4 == 6 => Place::v6(at),
+        Some(_) => Place::NOWHERE,
+        None => Place::stopped(Reason::BadTunnel),
     }
 }
 
 /// What an EtherType announces at `at`; `cut` where it is not whole.
 #[inline(always)]
-fn payload<F: Frame + ?Sized>(frame: &F, ether_type: [u8; 2], at: usize, cut: Reason) -> Inner {
+fn payload<F: Frame + ?Sized>(frame: &F, ether_type: [u8; 2], at: usize, cut: Reason) -> Place {
     if u16::from_ne_bytes(ether_type) == TRANSPARENT_ETHERNET {
         ethernet(frame, at, cut)
     } else {
@@ -153,24 +145,24 @@ fn payload<F: Frame + ?Sized>(frame: &F, ether_type: [u8; 2], at: usize, cut: Re
 }
 
 #[inline(always)]
-fn network(ether_type: [u8; 2], at: usize) -> Inner {
+fn network(ether_type: [u8; 2], at: usize) -> Place {
     let ether_type = u16::from_ne_bytes(ether_type);
     if ether_type == EtherType::Ipv4 as u16 {
-        Inner::Packet(Place::v4(at))
+        Place::v4(at)
     } else if ether_type == EtherType::Ipv6 as u16 {
-        Inner::Packet(Place::v6(at))
+        Place::v6(at)
     } else {
-        Inner::None
+        Place::NOWHERE
     }
 }
 
 /// An Ethernet frame at `start`, which may wear tags as well.
 #[inline(always)]
-fn ethernet<F: Frame + ?Sized>(frame: &F, start: usize, cut: Reason) -> Inner {
+fn ethernet<F: Frame + ?Sized>(frame: &F, start: usize, cut: Reason) -> Place {
     let mut at = start + ETHERNET;
     for tags in 0..=MAX_TAGS {
         let Some(ether_type) = frame.load::<2>(at - 2) else {
-            return Inner::Unreadable(cut);
+            return Place::stopped(cut);
         };
         if !is_tag(ether_type) {
             return network(ether_type, at);
@@ -180,5 +172,5 @@ fn ethernet<F: Frame + ?Sized>(frame: &F, start: usize, cut: Reason) -> Inner {
         }
         at += 4;
     }
-    Inner::Unreadable(Reason::BadTunnel)
+    Place::stopped(Reason::BadTunnel)
 }

@@ -7,7 +7,7 @@ use aya_ebpf::{
     helpers::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
 };
 use trickblock_common::{
-    Frame,
+    Frame, Place, Transport,
     abi::{PROBE_INTERFACE, PROBE_MAGIC},
     frame::MAX_OFFSET,
 };
@@ -125,6 +125,21 @@ impl Frame for XdpFrame {
     }
 
     #[inline(always)]
+    fn transport(&self, place: Place) -> Transport {
+        Transport(forget(steps::transport::<Self>(self.context, place.0)))
+    }
+
+    #[inline(always)]
+    fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
+        Place(forget(steps::inner::<Self>(self.context, kinds, outer.0, guess)))
+    }
+
+    #[inline(always)]
+    fn is_sound(&self, place: Place) -> bool {
+        forget(steps::is_sound::<Self>(self.context, place.0)) != 0
+    }
+
+    #[inline(always)]
     fn refresh(&self) {
         // SAFETY: the context of a running XDP program; both fields are always readable. Volatile, or
         // the compiler would keep the old pointers.
@@ -202,6 +217,21 @@ impl<const EGRESS: bool> Frame for SkbFrame<EGRESS> {
     }
 
     #[inline(always)]
+    fn transport(&self, place: Place) -> Transport {
+        Transport(forget(steps::transport::<Self>(self.context, place.0)))
+    }
+
+    #[inline(always)]
+    fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
+        Place(forget(steps::inner::<Self>(self.context, kinds, outer.0, guess)))
+    }
+
+    #[inline(always)]
+    fn is_sound(&self, place: Place) -> bool {
+        forget(steps::is_sound::<Self>(self.context, place.0)) != 0
+    }
+
+    #[inline(always)]
     fn refresh(&self) {
         // SAFETY: the context of a running TC program; both fields are always readable. Volatile, or
         // the compiler would keep the old pointers.
@@ -211,5 +241,40 @@ impl<const EGRESS: bool> Frame for SkbFrame<EGRESS> {
             self.linear.start.set(start as usize);
             self.linear.end.set(end as usize);
         }
+    }
+}
+
+/// Gives its argument back as a number that the verifier knows nothing of: what comes after a walk over
+/// headers is then checked once, not once per way through it. It forgets at calls of global functions only.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn forget(value: u64) -> u64 {
+    core::hint::black_box(value)
+}
+
+/// Parts of the walk that only need the context: each has its own stack frame.
+mod steps {
+    use trickblock_common::{Place, Transport, confirm, transport, tunnel};
+
+    use super::Hook;
+
+    #[inline(never)]
+    pub(super) fn transport<H: Hook>(context: *mut H::Context, place: u64) -> u64 {
+        transport::transport(&H::new(context), Place(place)).0
+    }
+
+    #[inline(never)]
+    pub(super) fn inner<H: Hook>(
+        context: *mut H::Context,
+        kinds: u64,
+        outer: u64,
+        guess: bool,
+    ) -> u64 {
+        tunnel::inner(&H::new(context), kinds, Transport(outer), guess).0
+    }
+
+    #[inline(never)]
+    pub(super) fn is_sound<H: Hook>(context: *mut H::Context, place: u64) -> u64 {
+        u64::from(confirm::is_sound(&H::new(context), Place(place)))
     }
 }

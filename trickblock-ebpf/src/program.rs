@@ -103,5 +103,5 @@ fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool 
         return false;
     };
     let (outcome, flow) = examine(&frame, &live, Place(place));
-    outcome != Outcome::MISS && record::record(&frame, outcome, flow)
+    outcome != Outcome::MISS && record::record::<H>(context, outcome.0, flow.place.0, flow.transport.0)
 }

@@ -4,25 +4,28 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::helpers::bpf_ktime_get_ns;
 use trickblock_common::{
-    Flow, Outcome,
+    Flow, Outcome, Place, Transport,
     abi::{
         self, Counter, Event, Interface, Lost, NO_INDICATOR, PROBE_COUNT, PROBE_DIRECTION,
         PROBE_OUTCOME, Settings, event,
         interface,
     },
     direction::{Travel, direction},
+    ends,
 };
 
 use crate::{frame::Hook, maps};
 
-/// Counts the packet and reports it; true where it is to be dropped.
-#[inline(always)]
-pub fn record<H: Hook>(frame: &H, outcome: Outcome, flow: Flow) -> bool {
+/// Counts the packet and reports it; true where it is to be dropped. Not inline: its stack frame takes the
+/// place of those of the lookup, which are done.
+#[inline(never)]
+pub fn record<H: Hook>(context: *mut H::Context, outcome: u64, place: u64, transport: u64) -> bool {
+    let (frame, outcome, transport) = (&H::new(context), Outcome(outcome), Transport(transport));
     let settings = maps::SETTINGS.get(0).copied().unwrap_or_default();
     let interface = maps::interface(frame.interface());
     let outcome = enforced(outcome, settings, interface);
     let travel = Travel::past(interface.role, H::EGRESS);
-    let direction = direction(frame, travel, outcome.side(), flow.transport) as u8;
+    let direction = direction(frame, travel, outcome.side(), transport) as u8;
     if frame.is_probe() {
         answer(outcome.0 | u64::from(direction) << PROBE_DIRECTION);
         return outcome.drops();
@@ -32,8 +35,10 @@ pub fn record<H: Hook>(frame: &H, outcome: Outcome, flow: Flow) -> bool {
     log(frame, outcome, direction, length);
     count(outcome, direction, length);
     hit(outcome.indicator());
-    if (settings.event_reasons >> (outcome.reason() & 63)) & 1 != 0 {
-        report(frame, outcome, &flow, direction, settings.events_per_second);
+    let wanted = (settings.event_reasons >> (outcome.reason() & 63)) & 1 != 0;
+    if wanted && within_budget(settings.events_per_second) {
+        let place = Place(place);
+        report::<H>(context, outcome, Flow { place, transport }, direction);
     }
     outcome.drops()
 }
@@ -115,30 +120,32 @@ fn hit(indicator: u32) {
     }
 }
 
-/// Not inline: its frame would count against every lookup.
+/// Not inline: most packets that come here need no stack for it.
 #[inline(never)]
-fn report<H: Hook>(frame: &H, outcome: Outcome, flow: &Flow, direction: u8, limit: u32) {
-    // SAFETY: the helper has no preconditions.
-    let now = unsafe { bpf_ktime_get_ns() };
-    if !within_budget(now, limit) {
-        return;
-    }
+fn report<H: Hook>(context: *mut H::Context, outcome: Outcome, flow: Flow, direction: u8) {
     let Some(mut entry) = maps::EVENTS.reserve::<Event>(0) else {
         lose(|lost| &mut lost.full);
         return;
     };
-    fill(&mut entry, now, frame, outcome, direction, flow);
+    fill(&mut entry, &H::new(context), outcome, direction, flow);
     entry.submit(0);
 }
 
+/// Nanoseconds since boot.
 #[inline(always)]
-fn within_budget(now: u64, limit: u32) -> bool {
+fn now() -> u64 {
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_ktime_get_ns() }
+}
+
+#[inline(always)]
+fn within_budget(limit: u32) -> bool {
     let Some(budget) = maps::BUDGET.get_ptr_mut(0) else {
         return false;
     };
     // SAFETY: a value of this CPU, which runs one XDP program at a time.
     let budget = unsafe { &mut *budget };
-    let window = now >> 30;
+    let window = now() >> 30;
     if budget.window != window {
         budget.window = window;
         budget.used = 0;
@@ -162,17 +169,17 @@ fn lose(which: impl Fn(&mut Lost) -> &mut u64) {
 #[inline(always)]
 fn fill<H: Hook>(
     entry: &mut MaybeUninit<Event>,
-    time: u64,
     frame: &H,
     outcome: Outcome,
     direction: u8,
-    flow: &Flow,
+    flow: Flow,
 ) {
     let transport = flow.transport;
+    let (version, source, destination) = ends(frame, flow.place);
     let inner = if outcome.is_inner() { event::INNER } else { 0 };
     let egress = if H::EGRESS { event::EGRESS } else { 0 };
     entry.write(Event {
-        time,
+        time: now(),
         indicator: outcome.indicator(),
         interface: frame.interface(),
         length: frame.length() as u32,
@@ -181,11 +188,11 @@ fn fill<H: Hook>(
         protocol: transport.protocol(),
         reason: outcome.reason(),
         side: outcome.side(),
-        version: flow.version as u8,
+        version,
         direction,
         flags: inner | egress,
         reserved: 0,
-        source: flow.source.to_bytes(),
-        destination: flow.destination.to_bytes(),
+        source: source.to_bytes(),
+        destination: destination.to_bytes(),
     });
 }

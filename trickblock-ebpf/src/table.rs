@@ -158,11 +158,6 @@ impl Lookup for Live {
     }
 
     #[inline(always)]
-    fn settle(&self, scalar: u64) -> u64 {
-        forget(scalar)
-    }
-
-    #[inline(always)]
     fn tunnels(&self) -> u64 {
         maps::TUNNELS.load()
     }
@@ -184,14 +179,6 @@ pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
 #[inline(never)]
 pub extern "C" fn verdict(to: u64, from: u64, host: u64, transport: u64) -> u64 {
     decide(Match(to), Match(from), host, Transport(transport)).0
-}
-
-/// Gives its argument back as a number that the verifier knows nothing of: what comes after the
-/// header walk is then checked once, not once per way through it.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn forget(value: u64) -> u64 {
-    core::hint::black_box(value)
 }
 
 /// `side_v4`; a function of its own so that the verifier checks it once. Takes and gives scalars.
