@@ -48,8 +48,7 @@ fn sums_up<F: Frame + ?Sized>(frame: &F, ip: usize, words: usize) -> bool {
 
 #[inline(always)]
 fn end_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> usize {
-    let (Some([first, _, _, _, l0, l1]), Some(_)) =
-        (frame.load::<6>(ip), frame.load::<1>(ip + 39))
+    let (Some([first, _, _, _, l0, l1]), Some(_)) = (frame.load::<6>(ip), frame.load::<1>(ip + 39))
     else {
         return 0;
     };

@@ -123,7 +123,11 @@ mod tests {
                 length,
                 prefix: v6(prefix),
             });
-            assert_eq!(embedded(&prefixes, v6(address)), Some(V4(0xc000_0221)), "{length}");
+            assert_eq!(
+                embedded(&prefixes, v6(address)),
+                Some(V4(0xc000_0221)),
+                "{length}"
+            );
             assert_eq!(embedded(&prefixes, v6("2001:db9::1")), None);
         }
     }
@@ -131,8 +135,14 @@ mod tests {
     #[test]
     fn the_well_known_prefixes() {
         let none = One(Nat64::NONE);
-        assert_eq!(embedded(&none, v6("64:ff9b::192.0.2.33")), Some(V4(0xc000_0221)));
+        assert_eq!(
+            embedded(&none, v6("64:ff9b::192.0.2.33")),
+            Some(V4(0xc000_0221))
+        );
         assert_eq!(embedded(&none, v6("64:ff9b::1:c000:221")), None);
-        assert_eq!(embedded(&none, v6("2002:c000:221:7::9")), Some(V4(0xc000_0221)));
+        assert_eq!(
+            embedded(&none, v6("2002:c000:221:7::9")),
+            Some(V4(0xc000_0221))
+        );
     }
 }

@@ -1,10 +1,6 @@
 //! What is behind the prefilter: transport, both ends' matches, and the packet inside a tunnel.
 
-use crate::{
-    Frame, Lookup, Outcome, Place, Reason, Transport, V4, V6,
-    neighbour,
-    table::Endpoint,
-};
+use crate::{Frame, Lookup, Outcome, Place, Reason, Transport, V4, V6, neighbour, table::Endpoint};
 
 /// A packet, and the one in its tunnel.
 const LEVELS: usize = 2;

@@ -27,7 +27,11 @@ pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -
         // ARP, or not understood.
         None
     };
-    if near.unwrap_or(true) { Some(place) } else { None }
+    if near.unwrap_or(true) {
+        Some(place)
+    } else {
+        None
+    }
 }
 
 /// No outer IP header starts further in than behind four tags, a PPPoE header and four labels: 54 bytes. The

@@ -59,7 +59,11 @@ impl Transport {
     /// The same at this place; an offset that no header starts at is not remembered.
     #[inline(always)]
     const fn at(self, offset: usize, more_fragments: bool) -> Self {
-        let offset = if offset > MAX_OFFSET { MAX_OFFSET } else { offset };
+        let offset = if offset > MAX_OFFSET {
+            MAX_OFFSET
+        } else {
+            offset
+        };
         Self(self.0 | ((offset as u64) << 48) | ((more_fragments as u64) << 63))
     }
 

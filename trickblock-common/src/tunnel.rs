@@ -66,8 +66,14 @@ fn gre<F: Frame + ?Sized>(frame: &F, at: usize) -> Place {
     if version & 7 != 0 || flags & 0x40 != 0 {
         return Place::stopped(Reason::BadTunnel);
     }
-    let fields = usize::from(flags >> 7) + usize::from(flags >> 5 & 1) + usize::from(flags >> 4 & 1);
-    payload(frame, [t0, t1], at + 4 + fields * 4, Reason::TruncatedTunnel)
+    let fields =
+        usize::from(flags >> 7) + usize::from(flags >> 5 & 1) + usize::from(flags >> 4 & 1);
+    payload(
+        frame,
+        [t0, t1],
+        at + 4 + fields * 4,
+        Reason::TruncatedTunnel,
+    )
 }
 
 #[inline(always)]

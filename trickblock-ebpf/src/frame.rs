@@ -98,8 +98,7 @@ impl Hook for XdpFrame {
         unsafe {
             let meta = (&raw const (*self.context).data_meta).read_volatile() as usize;
             let data = (&raw const (*self.context).data).read_volatile() as usize;
-            meta + size_of::<u64>() <= data
-                && (meta as *const u64).read_unaligned() == PROBE_MAGIC
+            meta + size_of::<u64>() <= data && (meta as *const u64).read_unaligned() == PROBE_MAGIC
         }
     }
 }
@@ -131,7 +130,12 @@ impl Frame for XdpFrame {
 
     #[inline(always)]
     fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
-        Place(forget(steps::inner::<Self>(self.context, kinds, outer.0, guess)))
+        Place(forget(steps::inner::<Self>(
+            self.context,
+            kinds,
+            outer.0,
+            guess,
+        )))
     }
 
     #[inline(always)]
@@ -223,7 +227,12 @@ impl<const EGRESS: bool> Frame for SkbFrame<EGRESS> {
 
     #[inline(always)]
     fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
-        Place(forget(steps::inner::<Self>(self.context, kinds, outer.0, guess)))
+        Place(forget(steps::inner::<Self>(
+            self.context,
+            kinds,
+            outer.0,
+            guess,
+        )))
     }
 
     #[inline(always)]

@@ -103,5 +103,6 @@ fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool 
         return false;
     };
     let (outcome, flow) = examine(&frame, &live, Place(place));
-    outcome != Outcome::MISS && record::record::<H>(context, outcome.0, flow.place.0, flow.transport.0)
+    outcome != Outcome::MISS
+        && record::record::<H>(context, outcome.0, flow.place.0, flow.transport.0)
 }

@@ -7,8 +7,7 @@ use trickblock_common::{
     Flow, Outcome, Place, Transport,
     abi::{
         self, Counter, Event, Interface, Lost, NO_INDICATOR, PROBE_COUNT, PROBE_DIRECTION,
-        PROBE_OUTCOME, Settings, event,
-        interface,
+        PROBE_OUTCOME, Settings, event, interface,
     },
     direction::{Travel, direction},
     ends,

@@ -12,7 +12,10 @@ use trickblock_common::{
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Table, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
-        lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
+        lookup::{
+            find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6, walk_v4,
+            walk_v6,
+        },
         prefilter::{near_v4, near_v6},
     },
 };
@@ -200,7 +203,13 @@ pub extern "C" fn match_v6(high: u64, low: u64, end: u64, generation: u64) -> u6
 #[inline(never)]
 pub extern "C" fn lengths_of_v4(address: u32, end: u64, generation: u64) -> u64 {
     let protection = (end >> PROTECTION) as u32 & 3;
-    walk_v4(&Exact(generation), V4(address), Endpoint::unpack(end), protection).0
+    walk_v4(
+        &Exact(generation),
+        V4(address),
+        Endpoint::unpack(end),
+        protection,
+    )
+    .0
 }
 
 /// As [`lengths_of_v4`].
@@ -208,7 +217,13 @@ pub extern "C" fn lengths_of_v4(address: u32, end: u64, generation: u64) -> u64 
 #[inline(never)]
 pub extern "C" fn lengths_of_v6(high: u64, low: u64, end: u64, generation: u64) -> u64 {
     let protection = (end >> PROTECTION) as u32 & 3;
-    walk_v6(&Exact(generation), V6 { high, low }, Endpoint::unpack(end), protection).0
+    walk_v6(
+        &Exact(generation),
+        V6 { high, low },
+        Endpoint::unpack(end),
+        protection,
+    )
+    .0
 }
 
 /// First bit of the protection beside an endpoint's 25 bits.

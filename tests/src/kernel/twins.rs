@@ -205,7 +205,10 @@ pub fn constants(setup: &Setup) -> anyhow::Result<Constants> {
     }
     for (index, text) in setup.nat64.iter().enumerate() {
         let net: Ipv6Net = text.parse()?;
-        let slot = constants.nat64.get_mut(index).context("too many prefixes")?;
+        let slot = constants
+            .nat64
+            .get_mut(index)
+            .context("too many prefixes")?;
         *slot = Nat64 {
             length: u64::from(net.prefix_len()),
             prefix: V6::from_bytes(net.network().octets()),

@@ -170,6 +170,7 @@ pub fn an_event_tells_the_packet() {
         },
         Event {
             reason: number("non_ip"),
+            version: 4,
             ..blank
         },
     ];

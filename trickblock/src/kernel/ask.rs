@@ -55,7 +55,10 @@ impl Judged {
     fn from_event(event: &Event) -> Self {
         let outcome = Outcome::of(event.reason, event.side, event.indicator);
         let inner = event.flags & event::INNER != 0;
-        Self::from_outcome(if inner { outcome.inner() } else { outcome }, event.direction)
+        Self::from_outcome(
+            if inner { outcome.inner() } else { outcome },
+            event.direction,
+        )
     }
 }
 

@@ -246,7 +246,6 @@ impl Stage {
         // No CO-RE relocation is used: kernels without BTF serve as well.
         loader
             .btf(None)
-            .verifier_log_level(if std::env::var_os("TB_LOG").is_some() { aya::VerifierLogLevel::VERBOSE | aya::VerifierLogLevel::STATS } else { aya::VerifierLogLevel::default() })
             .map_max_entries("HITS", self.capacity.hits());
         loader
             .map_max_entries("NEVER_V4", abi::NEVER_ENTRIES)
@@ -331,7 +330,6 @@ pub fn random_seed() -> u64 {
 
 pub(super) fn load_error(error: &dyn std::error::Error) -> FilterError {
     let reason = chain(error);
-    if let Ok(file) = std::env::var("TB_LOG") { let _ = fs::write(file, &reason); }
     // The verifier's words for a load without CAP_PERFMON.
     let hint = if reason.contains("!root") {
         "; the message points to a missing CAP_PERFMON"

@@ -72,6 +72,9 @@ mod tests {
         let prefix = V6 { high: 7, low: 0 };
         constants.nat64[0] = Nat64 { length: 64, prefix };
         assert_eq!(Constants::from_words(&constants.to_words()), constants);
-        assert_eq!(Constants::from_words(&[0; Constants::WORDS]), Constants::default());
+        assert_eq!(
+            Constants::from_words(&[0; Constants::WORDS]),
+            Constants::default()
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use super::Constants;
+use ipnet::IpNet;
 use trickblock_common::{
     Lookup, Outcome, Transport, V4, V6,
     abi::protection,
