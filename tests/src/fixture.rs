@@ -4,17 +4,24 @@
 //! the kernel matrix.
 
 mod addresses;
+mod directions;
+mod embedded;
 mod fragments_v4;
 mod fragments_v6;
+mod hooks;
 mod ipv4;
 mod ipv6;
+mod labels;
 mod link;
+mod malformed;
+mod neighbours;
 mod never_block;
 mod own_network;
 mod peers;
 mod precedence;
 mod sides;
 mod transports;
+mod tunnels;
 
 use std::fmt::Write as _;
 
@@ -68,6 +75,13 @@ topics! {
     precedence: precedence::groups;
     both_sides: sides::groups;
     mistakes_of_peers: peers::groups;
+    labels_and_sessions: labels::groups;
+    addresses_in_addresses: embedded::groups;
+    neighbours: neighbours::groups;
+    tunnels: tunnels::groups;
+    malformed: malformed::groups;
+    directions: directions::groups;
+    every_hook: hooks::groups;
 }
 
 /// Every group of every topic.
@@ -89,6 +103,8 @@ pub struct Case {
     pub what: String,
     pub frame: Vec<u8>,
     pub expected: Answer,
+    /// How it is counted where the interface has a role.
+    pub direction: &'static str,
 }
 
 impl Group {
@@ -109,6 +125,33 @@ impl Group {
         self
     }
 
+    /// Tunnels that are looked into.
+    pub fn tunnels(mut self, kinds: &[&str]) -> Self {
+        self.setup.tunnels = kinds.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// NAT64 prefixes besides the well-known one.
+    pub fn nat64(mut self, prefixes: &[&str]) -> Self {
+        self.setup.nat64 = prefixes.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// At another hook, on an interface with a role.
+    pub fn at(mut self, hook: &str, role: &str) -> Self {
+        self.setup.hook = hook.to_owned();
+        self.setup.role = role.to_owned();
+        self
+    }
+
+    /// The direction of the last case.
+    pub fn going(mut self, direction: &'static str) -> Self {
+        if let Some(case) = self.cases.last_mut() {
+            case.direction = direction;
+        }
+        self
+    }
+
     /// The global switch: nothing is dropped.
     pub fn monitor_all(mut self) -> Self {
         self.setup.monitor = true;
@@ -125,6 +168,7 @@ impl Group {
             what: what.into(),
             frame,
             expected,
+            direction: "unknown",
         });
         self
     }
@@ -135,6 +179,7 @@ impl Group {
             what,
             frame,
             expected,
+            direction: "unknown",
         });
         self.cases.extend(cases);
         self
@@ -158,6 +203,14 @@ pub fn spared(reason: &'static str, side: Option<&'static str>) -> Answer {
         side,
         indicator: None,
         inner: false,
+    }
+}
+
+/// The same of the packet inside a tunnel.
+pub fn inner(answer: Answer) -> Answer {
+    Answer {
+        inner: true,
+        ..answer
     }
 }
 
@@ -204,14 +257,11 @@ pub fn prove(groups: &[Group]) {
 
 fn prove_case(twins: &mut Twins, case: &Case) -> Result<(), String> {
     let (counts, hits) = (twins.counts(), twins.hits());
-    let program = twins
-        .program(&case.frame)
-        .map_err(|error| format!("{error:#}"))?;
-    let host = twins
-        .host(&case.frame)
-        .map_err(|error| format!("{error:#}"))?;
-    expect("the program", &case.expected, &program)?;
-    expect("the host", &case.expected, &host)?;
+    let expected = (case.expected.clone(), case.direction);
+    let said = twins.program_in_full(&case.frame);
+    expect("the program", &expected, &said.map_err(told)?)?;
+    let said = twins.host_in_full(&case.frame);
+    expect("the host", &expected, &said.map_err(told)?)?;
     let counted = counted_since(&counts, &twins.counts());
     expect("the counters", &counts_of(case), &counted)?;
     let mut hits_after = hits;
@@ -220,6 +270,10 @@ fn prove_case(twins: &mut Twins, case: &Case) -> Result<(), String> {
         *hits += 1;
     }
     expect("the hits", &hits_after, &twins.hits())
+}
+
+fn told(error: anyhow::Error) -> String {
+    format!("{error:#}")
 }
 
 fn expect<T: PartialEq + std::fmt::Debug>(who: &str, expected: &T, said: &T) -> Result<(), String> {
