@@ -23,10 +23,10 @@ mod sides;
 mod transports;
 mod tunnels;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
-    kernel::{Answer, Counts, Setup, Twins, counted_since},
+    kernel::{Answer, Directed, Setup, Twins, counted_since},
     packet::Packet,
 };
 
@@ -246,30 +246,44 @@ pub fn prove(groups: &[Group]) {
             let _ = writeln!(wrong, "{}: {error:#}", group.what);
             continue;
         }
-        for case in &group.cases {
-            if let Err(error) = prove_case(&mut twins, case) {
-                let _ = writeln!(wrong, "{}: {}: {error}", group.what, case.what);
-            }
-        }
+        prove_group(&mut twins, group, &mut wrong);
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Every case by itself; then everything that was counted for all of them.
+fn prove_group(twins: &mut Twins, group: &Group, wrong: &mut String) {
+    let (before, hits) = (twins.counts(), twins.hits());
+    for case in &group.cases {
+        if let Err(error) = prove_case(twins, case) {
+            let _ = writeln!(wrong, "{}: {}: {error}", group.what, case.what);
+        }
+    }
+    let counted = counted_since(&before, &twins.counts());
+    let after = group.cases.iter().fold(hits, hit_by);
+    let checks = [
+        expect("the counters", &counts_of(&group.cases), &counted),
+        expect("the hits", &after, &twins.hits()),
+    ];
+    for error in checks.into_iter().filter_map(Result::err) {
+        let _ = writeln!(wrong, "{}: {error}", group.what);
+    }
+}
+
 fn prove_case(twins: &mut Twins, case: &Case) -> Result<(), String> {
-    let (counts, hits) = (twins.counts(), twins.hits());
     let expected = (case.expected.clone(), case.direction);
     let said = twins.program_in_full(&case.frame);
     expect("the program", &expected, &said.map_err(told)?)?;
     let said = twins.host_in_full(&case.frame);
-    expect("the host", &expected, &said.map_err(told)?)?;
-    let counted = counted_since(&counts, &twins.counts());
-    expect("the counters", &counts_of(case), &counted)?;
-    let mut hits_after = hits;
-    if let Some(hits) = (case.expected.indicator.as_ref()).and_then(|name| hits_after.get_mut(name))
-    {
+    expect("the host", &expected, &said.map_err(told)?)
+}
+
+fn hit_by(mut hits: BTreeMap<String, u64>, case: &Case) -> BTreeMap<String, u64> {
+    let indicator = case.expected.indicator.as_ref();
+    if let Some(hits) = indicator.and_then(|name| hits.get_mut(name)) {
         *hits += 1;
     }
-    expect("the hits", &hits_after, &twins.hits())
+    hits
 }
 
 fn told(error: anyhow::Error) -> String {
@@ -283,11 +297,14 @@ fn expect<T: PartialEq + std::fmt::Debug>(who: &str, expected: &T, said: &T) -> 
     Err(format!("{who} said {said:?}, not {expected:?}"))
 }
 
-/// One packet with all its bytes; a plain miss is not counted.
-fn counts_of(case: &Case) -> Counts {
-    if case.expected.reason == "miss" {
-        return Counts::new();
+/// Every packet with all its bytes; a plain miss is not counted.
+fn counts_of(cases: &[Case]) -> Directed {
+    let mut counts = Directed::new();
+    for case in cases.iter().filter(|case| case.expected.reason != "miss") {
+        let key = (case.expected.reason, case.expected.side, case.direction);
+        let (packets, bytes) = counts.entry(key).or_default();
+        *packets += 1;
+        *bytes += u64::try_from(case.frame.len()).unwrap_or(u64::MAX);
     }
-    let bytes = u64::try_from(case.frame.len()).unwrap_or(u64::MAX);
-    Counts::from([((case.expected.reason, case.expected.side), (1, bytes))])
+    counts
 }

@@ -141,6 +141,9 @@ pub struct Setup {
     pub hook: String,
 }
 
+/// Packets and bytes by (reason, side, direction).
+pub type Directed = BTreeMap<(&'static str, Option<&'static str>, &'static str), (u64, u64)>;
+
 /// Packets and bytes by (reason, side), over all directions.
 pub type Counts = BTreeMap<(&'static str, Option<&'static str>), (u64, u64)>;
 
@@ -157,19 +160,25 @@ pub fn counts(maps: &Maps) -> Counts {
     counts
 }
 
-/// Packets by (reason, direction), over both sides.
-pub fn directions(maps: &Maps) -> BTreeMap<(&'static str, &'static str), u64> {
-    let mut counts = BTreeMap::new();
-    for tally in maps.counters().expect("counters") {
-        *counts
-            .entry((tally.reason.name(), tally.direction.name()))
-            .or_default() += tally.packets;
-    }
-    counts
+/// The same by direction.
+pub fn directed(maps: &Maps) -> Directed {
+    let tallies = maps.counters().expect("counters");
+    let counted = tallies.into_iter().map(|tally| {
+        let key = (
+            tally.reason.name(),
+            tally.side.name(),
+            tally.direction.name(),
+        );
+        (key, (tally.packets, tally.bytes))
+    });
+    counted.collect()
 }
 
 /// What was counted between two readings.
-pub fn counted_since(before: &Counts, after: &Counts) -> Counts {
+pub fn counted_since<K: Ord + Copy>(
+    before: &BTreeMap<K, (u64, u64)>,
+    after: &BTreeMap<K, (u64, u64)>,
+) -> BTreeMap<K, (u64, u64)> {
     let grown = after.iter().filter_map(|(key, (packets, bytes))| {
         let (packets_before, bytes_before) = before.get(key).copied().unwrap_or_default();
         let growth = (packets - packets_before, bytes - bytes_before);

@@ -16,7 +16,7 @@ use trickblock_common::{
     judge,
 };
 
-use super::{Answer, BPFFS, Counts, SMALL, Setup, counts, entries, never};
+use super::{Answer, BPFFS, Directed, SMALL, Setup, directed, entries, never};
 
 /// In a test run, a packet is said to come from loopback.
 const LOOPBACK: u32 = 1;
@@ -145,8 +145,8 @@ impl Twins {
     }
 
     /// All counters so far.
-    pub fn counts(&self) -> Counts {
-        counts(&self.filters[self.current].1.maps)
+    pub fn counts(&self) -> Directed {
+        directed(&self.filters[self.current].1.maps)
     }
 
     /// Hits of every indicator since [`Self::set`].
