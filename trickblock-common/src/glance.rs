@@ -41,13 +41,18 @@ const MAX_START: usize = 63;
 /// `None` where the frame ends before the addresses.
 #[inline(always)]
 fn near_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> Option<bool> {
-    let header = frame.read::<20>(ip);
-    let (source, destination) = addresses_v4(header)?;
+    let (source, destination) = addresses_v4(frame.read(ip))?;
     if lookup.near_v4(source, destination) {
         return Some(true);
     }
     let kinds = lookup.tunnels();
-    Some(kinds != 0 && may_carry(header?[9], kinds))
+    if kinds == 0 {
+        return Some(false);
+    }
+    // Read by itself: as part of the header it would be loaded for every packet.
+    frame
+        .read::<1>(ip + 9)
+        .map(|[protocol]| may_carry(protocol, kinds))
 }
 
 #[inline(always)]

@@ -2,7 +2,8 @@
 //!
 //! A plain miss is a way from an EtherType to the end on which both addresses and a word of the
 //! prefilter for each are loaded, and no map is looked up: every other way out counts. It must exist
-//! for both families, behind every number of tags, without a call of a function or a helper.
+//! for both families, behind every comparison with their EtherType (the ways from different numbers of tags
+//! meet there or before), without a call of a function or a helper.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -23,11 +24,7 @@ pub fn the_pass_path_calls_nothing() {
     let code = Code::load();
     for (family, ether_type, loads) in FAMILIES {
         let starts = code.branches_on(ether_type);
-        assert!(
-            starts.len() > 4,
-            "{family}: one for each number of tags, not {}",
-            starts.len()
-        );
+        assert!(!starts.is_empty(), "{family}: its EtherType is compared");
         for start in starts {
             let found = code.miss(start, loads).is_some();
             assert!(
