@@ -2,9 +2,6 @@
 
 use crate::{Frame, Lookup, Outcome, Place, Reason, Transport, V4, V6, neighbour, table::Endpoint};
 
-/// A packet, and the one in its tunnel.
-const LEVELS: usize = 2;
-
 /// The packet that the outcome is about, and its transport header: both unknown of packets that were not
 /// looked up closely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +55,20 @@ pub fn examine<F: Frame + ?Sized, L: Lookup>(
     lookup: &L,
     place: Place,
 ) -> (Outcome, Flow) {
+    let (outcome, flow) = examine_outer(frame, lookup, place);
+    match tunnelled(frame, lookup, outcome, flow) {
+        Place::NOWHERE => (outcome, flow),
+        inside => examine_inner(frame, lookup, inside, (outcome, flow)),
+    }
+}
+
+/// The verdict without a look into tunnels.
+#[inline(always)]
+pub fn examine_outer<F: Frame + ?Sized, L: Lookup>(
+    frame: &F,
+    lookup: &L,
+    place: Place,
+) -> (Outcome, Flow) {
     if place.is_stopped() {
         let flow = Flow::without_transport(place);
         return (Outcome::stopped(place.reason()), flow);
@@ -65,34 +76,44 @@ pub fn examine<F: Frame + ?Sized, L: Lookup>(
     if place.is_arp() {
         return neighbour::arp(frame, lookup, place);
     }
-    let (mut outcome, mut flow) = (Outcome::MISS, Flow::without_transport(place));
-    let mut at = place;
-    for level in 0..LEVELS {
-        let (its, of) = packet(frame, lookup, at);
-        if level == 0 || weighs_more(its.inner(), outcome) {
-            (outcome, flow) = (if level == 0 { its } else { its.inner() }, of);
-        }
-        if level > 0 || outcome.drops() || lookup.tunnels() == 0 {
-            break;
-        }
-        let inside = frame.inner(lookup.tunnels(), of.transport, at.is_guess());
-        if inside.is_stopped() && outcome == Outcome::MISS {
-            let said = confirmed(frame, at, Outcome::stopped(inside.reason()));
-            return (said.inner(), flow);
-        }
-        if inside == Place::NOWHERE || inside.is_stopped() {
-            break;
-        }
-        at = inside;
-    }
-    (outcome, flow)
+    packet(frame, lookup, place)
 }
 
-/// Whether what is said of the inner packet stands, against what was said of the outer one, which does not
-/// drop.
+/// What is inside of the packet, unless that cannot matter any more.
 #[inline(always)]
-fn weighs_more(inner: Outcome, outer: Outcome) -> bool {
-    inner.drops() || outer == Outcome::MISS
+pub fn tunnelled<F: Frame + ?Sized, L: Lookup>(
+    frame: &F,
+    lookup: &L,
+    outcome: Outcome,
+    flow: Flow,
+) -> Place {
+    let kinds = lookup.tunnels();
+    if kinds == 0 || outcome.drops() {
+        return Place::NOWHERE;
+    }
+    frame.inner(kinds, flow.transport, flow.place.is_guess())
+}
+
+/// The verdict on both, from what was said of the outer packet and where the inner one is.
+#[inline(always)]
+pub fn examine_inner<F: Frame + ?Sized, L: Lookup>(
+    frame: &F,
+    lookup: &L,
+    inside: Place,
+    outer: (Outcome, Flow),
+) -> (Outcome, Flow) {
+    let (said, of) = if inside.is_stopped() {
+        let said = Outcome::stopped(inside.reason());
+        (confirmed(frame, outer.1.place, said), outer.1)
+    } else {
+        packet(frame, lookup, inside)
+    };
+    // The outer one does not drop, or nobody would have looked inside.
+    if said.drops() || outer.0 == Outcome::MISS {
+        (said.inner(), of)
+    } else {
+        outer
+    }
 }
 
 /// One packet, whatever is inside of it.

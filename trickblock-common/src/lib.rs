@@ -28,7 +28,7 @@ pub mod tunnel;
 
 pub use address::{V4, V6};
 pub use direction::Direction;
-pub use examine::{Flow, ends, examine};
+pub use examine::{Flow, ends, examine, examine_inner, examine_outer, tunnelled};
 pub use frame::{Frame, Skb};
 pub use glance::{glance, judge};
 pub use judge::Outcome;

@@ -6,10 +6,13 @@ use aya_ebpf::{
     macros::{classifier, xdp},
     programs::{TcContext, XdpContext},
 };
-use trickblock_common::{Link, Outcome, Place, abi::interface, examine, glance};
+use trickblock_common::{
+    Flow, Link, Outcome, Place, Transport, abi::interface, examine_inner, examine_outer, glance,
+    tunnelled,
+};
 
 use crate::{
-    frame::{Hook, SkbFrame, XdpFrame},
+    frame::{Hook, SkbFrame, XdpFrame, forget},
     maps, record,
     table::Live,
 };
@@ -102,7 +105,47 @@ fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool 
     let Some(live) = Live::of(generation) else {
         return false;
     };
-    let (outcome, flow) = examine(&frame, &live, Place(place));
+    let (outcome, flow) = examine_outer(&frame, &live, Place(place));
+    match tunnelled(&frame, &live, outcome, flow) {
+        Place::NOWHERE => end::<H>(context, outcome, flow),
+        inside => look_inside::<H>(
+            context,
+            generation,
+            forget(inside.0 | flow.place.0 << INNER_PLACE_BITS),
+            forget(outcome.0),
+            forget(flow.transport.0),
+        ),
+    }
+}
+
+/// Enough for an inner place; the outer one stands above.
+const INNER_PLACE_BITS: u64 = 32;
+
+/// The same for the packet in a tunnel. What is known of the outer one comes as numbers: the verifier has
+/// forgotten the many ways that led to them.
+#[inline(never)]
+fn look_inside<H: Hook>(
+    context: *mut H::Context,
+    generation: u64,
+    places: u64,
+    outcome: u64,
+    transport: u64,
+) -> bool {
+    let frame = H::new(context);
+    let Some(live) = Live::of(generation) else {
+        return false;
+    };
+    let outer = Flow {
+        place: Place(places >> INNER_PLACE_BITS),
+        transport: Transport(transport),
+    };
+    let inside = Place(places & ((1 << INNER_PLACE_BITS) - 1));
+    let (outcome, flow) = examine_inner(&frame, &live, inside, (Outcome(outcome), outer));
+    end::<H>(context, outcome, flow)
+}
+
+#[inline(always)]
+fn end<H: Hook>(context: *mut H::Context, outcome: Outcome, flow: Flow) -> bool {
     outcome != Outcome::MISS
         && record::record::<H>(context, outcome.0, flow.place.0, flow.transport.0)
 }
