@@ -275,8 +275,7 @@ impl Stage {
             map: "EVENTS",
             reason: "absent".to_owned(),
         })?;
-        Programs::load(&mut ebpf)?;
-        Ok(Filter {
+        let mut filter = Filter {
             ebpf,
             maps,
             events: Events::new(events)?,

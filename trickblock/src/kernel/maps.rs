@@ -18,7 +18,7 @@ use trickblock_common::{
 };
 
 use super::{
-    FilterError, Pins, abi,
+    FilterError, Interfaces, Pins, abi,
     sys::{self, Mapping},
 };
 use crate::table::{Constants, Entry, Snapshot, compile, dump};
@@ -35,6 +35,7 @@ pub struct Maps {
     interfaces: HashMap<MapData, u32, [u8; 8]>,
     probe: Probes,
     lost: PerCpuArray<MapData, [u64; 2]>,
+    pub interfaces: Interfaces,
 }
 
 /// Packets and bytes with one reason, side and direction, over all CPUs.
@@ -116,6 +117,7 @@ impl Maps {
                 .map_err(FilterError::map("INTERFACES"))?,
             probe: Probes::new(data(source("PROBE")?)?)?,
             lost: PerCpuArray::try_from(source("LOST")?).map_err(FilterError::map("LOST"))?,
+            interfaces: Interfaces::new(source("INTERFACES")?)?,
         })
     }
 
