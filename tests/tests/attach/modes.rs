@@ -20,17 +20,17 @@ pub fn loopback_is_generic_and_says_so() {
         "{message}"
     );
     assert_eq!(
-        site.inside(|| filter.attach("lo", ModeChoice::Auto))
+        site.attach_to(&mut filter, "lo", ModeChoice::Auto)
             .map(|attached| (attached.mode, attached.note.is_some()))
             .unwrap(),
-        (Mode::Generic, true)
+        (Some(Mode::Generic), true)
     );
     let attached = site
         .inside(|| Hooks::new(site.pins.pins()).attached())
         .unwrap();
     assert_eq!(
         (attached[0].name.as_str(), attached[0].mode),
-        ("lo", Mode::Generic)
+        ("lo", Some(Mode::Generic))
     );
 }
 
@@ -40,7 +40,7 @@ pub fn generic_on_request_drops_too() {
     let attached = site.attach(&mut filter, ModeChoice::Generic).unwrap();
     assert_eq!(
         (attached.mode, attached.note),
-        (Mode::Generic, None),
+        (Some(Mode::Generic), None),
         "it was asked for"
     );
     assert_eq!(site.xdp_mode(), "xdpgeneric");
@@ -58,7 +58,7 @@ pub fn large_frames_do_not_refuse_native_mode() {
     let mut filter = site.load(SMALL);
     assert_eq!(
         site.attach(&mut filter, ModeChoice::Auto).unwrap().mode,
-        Mode::Native
+        Some(Mode::Native)
     );
     assert_eq!(site.wire.passes(C2, 5), 0);
     assert_eq!(site.wire.passes(BENIGN, 5), 5);
