@@ -1,7 +1,7 @@
 //! What the programs know of each interface: the map `INTERFACES`.
 
 use aya::maps::{HashMap, Map, MapData, MapError};
-use trickblock_common::abi::{interface, role};
+use trickblock_common::abi::{Interface, interface, role};
 
 use super::{FilterError, Pins, abi};
 
@@ -62,10 +62,13 @@ impl Described {
         }
     }
 
-    fn to_words(self) -> [u32; 2] {
+    fn to_abi(self) -> Interface {
         let closed = u32::from(self.fail_closed) * interface::CLOSED;
         let ingress = u32::from(self.ingress) * interface::INGRESS;
-        [self.role.number(), closed | ingress]
+        Interface {
+            role: self.role.number(),
+            flags: closed | ingress,
+        }
     }
 }
 
@@ -111,8 +114,13 @@ impl Interfaces {
         if before == Some(described) {
             return Ok(());
         }
+        self.set(index, described.to_abi())
+    }
+
+    /// Makes `is` the whole entry.
+    pub(super) fn set(&mut self, index: u32, is: Interface) -> Result<(), FilterError> {
         self.0
-            .insert(index, described.to_words(), 0)
+            .insert(index, [is.role, is.flags], 0)
             .map_err(FilterError::map(MAP))
     }
 
