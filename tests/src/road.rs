@@ -44,6 +44,9 @@ impl Road {
         };
         road.client.connect("c0", &road.gateway, LAN)?;
         road.gateway.connect(WAN, &road.internet, "i0")?;
+        // Where the packet builder sends its frames to.
+        let address = ["link", "set", WAN, "address", "02:00:00:00:00:02"];
+        road.gateway.ip(&address)?;
         road.number()?;
         road.gateway.forward()?;
         for (host, names) in [
@@ -135,7 +138,7 @@ impl<'a> End<'a> {
 
 /// Counts what comes until nothing has come for a moment.
 fn drain(receiver: &UdpSocket, bytes: usize) -> anyhow::Result<usize> {
-    const SILENCE: Duration = Duration::from_millis(150);
+    const SILENCE: Duration = Duration::from_millis(60);
     receiver.set_read_timeout(Some(SILENCE))?;
     let (start, mut buffer, mut count) = (Instant::now(), vec![0; 65_536], 0);
     while let Ok(length) = receiver.recv(&mut buffer) {

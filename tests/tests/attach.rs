@@ -57,10 +57,6 @@ fn main() -> ExitCode {
             modes::large_frames_do_not_refuse_native_mode,
         ),
         test(
-            "links_without_ethernet_are_refused",
-            modes::links_without_ethernet_are_refused,
-        ),
-        test(
             "a_missing_interface_is_named",
             modes::a_missing_interface_is_named,
         ),

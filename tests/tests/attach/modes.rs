@@ -1,7 +1,5 @@
 //! Which interfaces take the program, and in which mode.
 
-use std::fs;
-
 use trickblock::kernel::{FilterError, Hooks, Mode, ModeChoice};
 use trickblock_tests::{kernel::SMALL, sys};
 
@@ -62,30 +60,6 @@ pub fn large_frames_do_not_refuse_native_mode() {
     );
     assert_eq!(site.wire.passes(C2, 5), 0);
     assert_eq!(site.wire.passes(BENIGN, 5), 5);
-}
-
-pub fn links_without_ethernet_are_refused() {
-    let site = Site::new("eth0");
-    site.wire
-        .inside
-        .ip(&["tuntap", "add", "tun0", "mode", "tun"])
-        .unwrap();
-    let mut filter = site.load(SMALL);
-    for choice in [ModeChoice::Auto, ModeChoice::Native, ModeChoice::Generic] {
-        let error = site.inside(|| filter.attach("tun0", choice)).unwrap_err();
-        let message = error.to_string();
-        assert!(matches!(error, FilterError::LinkType { .. }), "{message}");
-        assert!(
-            message.contains("tun0") && message.contains("choose"),
-            "{message}"
-        );
-    }
-    assert_eq!(
-        fs::read_dir(site.pins.version().join("links"))
-            .unwrap()
-            .count(),
-        0
-    );
 }
 
 pub fn a_missing_interface_is_named() {

@@ -6,6 +6,7 @@ use trickblock::{
     kernel::{Attached, Filter, HookChoice, Hooks, Role, Way},
     table::Entry,
 };
+use trickblock_common::Verdict;
 use trickblock_tests::{
     kernel::{PinDir, SMALL, entries},
     road::{End, LAN, Road, WAN},
@@ -96,10 +97,10 @@ impl Gate {
         End::new(&self.road.internet, address, port)
     }
 
-    /// What matched so far.
+    /// What an indicator acted on so far.
     pub fn counted(&self) -> Counted {
         let tallies = self.filter.maps.counters().unwrap().into_iter();
-        let matches = tallies.filter(|tally| tally.side.name().is_some());
+        let matches = tallies.filter(|tally| tally.reason.verdict() != Verdict::Pass);
         matches
             .map(|tally| {
                 let side = tally.side.name().unwrap();

@@ -149,6 +149,7 @@ pub fn change() {
     receiver.set_nonblocking(true).unwrap();
     assert!(receiver.recv(&mut [0]).is_err(), "one leaked");
     assert!(sent.into_inner() > 100);
+    drop((sender, receiver));
     let wan = gate.attached().into_iter().filter(|on| on.starts_with(WAN));
     assert_eq!(wan.collect::<Vec<_>>(), ["wan0 xdp", "wan0 tcx-egress"]);
     assert_eq!(arrivals(&gate), FILTERED);
