@@ -148,16 +148,31 @@ pub fn test_run(program: impl AsFd, frame: &[u8], repeat: u32) -> anyhow::Result
 
 /// Loads an XDP program that passes every packet.
 pub fn load_pass() -> anyhow::Result<OwnedFd> {
-    // mov32 r0, XDP_PASS; exit
-    let instructions: [u64; 2] = [0x0000_0002_0000_00b4, 0x95];
+    const XDP_PASS: u32 = 2;
+    load_constant(XDP, XDP_PASS).context("BPF_PROG_LOAD of an XDP program")
+}
+
+/// Loads a TC program that says the same of every packet: [`TC_OK`] or [`TC_SHOT`].
+pub fn load_tc(answer: u32) -> anyhow::Result<OwnedFd> {
+    load_constant(SCHED_CLS, answer).context("BPF_PROG_LOAD of a TC program")
+}
+
+/// The packet goes on, and no other program is asked.
+pub const TC_OK: u32 = 0;
+/// The packet is dropped.
+pub const TC_SHOT: u32 = 2;
+
+fn load_constant(prog_type: u32, answer: u32) -> io::Result<OwnedFd> {
+    // mov32 r0, answer; exit
+    let instructions: [u64; 2] = [u64::from(answer) << 32 | 0xb4, 0x95];
     let attributes = ProgLoad {
-        prog_type: XDP,
+        prog_type,
         instruction_count: 2,
         instructions: (&raw const instructions).addr() as u64,
         license: c"GPL".as_ptr().addr() as u64,
         rest: [0; 4],
     };
-    call_for_fd(PROG_LOAD, &attributes).context("BPF_PROG_LOAD of an XDP program")
+    call_for_fd(PROG_LOAD, &attributes)
 }
 
 /// Attaches an XDP program natively to the interface with this index, until the link is dropped.
@@ -170,11 +185,27 @@ pub fn attach_generic(program: &OwnedFd, index: u32) -> anyhow::Result<OwnedFd> 
     attach(program, index, GENERIC).context("BPF_LINK_CREATE of generic XDP")
 }
 
+/// Attaches a TC program behind all others, to what arrives at the interface or to what leaves it,
+/// until the link is dropped.
+pub fn attach_tcx(program: &OwnedFd, index: u32, egress: bool) -> anyhow::Result<OwnedFd> {
+    let attach_type = if egress { TCX_EGRESS } else { TCX_INGRESS };
+    attach_as(attach_type, program, index, 0).context("BPF_LINK_CREATE of TCX")
+}
+
 fn attach(program: &OwnedFd, index: u32, flags: u32) -> io::Result<OwnedFd> {
+    attach_as(ATTACH_XDP, program, index, flags)
+}
+
+fn attach_as(
+    attach_type: u32,
+    program: &OwnedFd,
+    index: u32,
+    flags: u32,
+) -> io::Result<OwnedFd> {
     let attributes = LinkCreate {
         program: program.as_raw_fd(),
         target: index,
-        attach_type: ATTACH_XDP,
+        attach_type,
         flags,
     };
     call_for_fd(LINK_CREATE, &attributes)
@@ -188,8 +219,11 @@ const OBJ_GET: libc::c_int = 7;
 const PROG_TEST_RUN: libc::c_int = 10;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const LINK_CREATE: libc::c_int = 28;
+const SCHED_CLS: u32 = 3;
 const XDP: u32 = 6;
 const ATTACH_XDP: u32 = 37;
+const TCX_INGRESS: u32 = 46;
+const TCX_EGRESS: u32 = 47;
 /// `XDP_FLAGS_SKB_MODE` and `XDP_FLAGS_DRV_MODE`
 const GENERIC: u32 = 1 << 1;
 const NATIVE: u32 = 1 << 2;

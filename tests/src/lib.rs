@@ -20,5 +20,7 @@ pub mod needs;
 pub mod netns;
 pub mod packet;
 pub mod random;
+pub mod road;
 pub mod sys;
+pub mod tun;
 pub mod wire;

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd, AsRawFd as _, FromRawFd as _, OwnedFd},
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
     process::{Child, Command},
     sync::atomic::{AtomicI32, Ordering},
     time::Duration,
@@ -215,6 +215,32 @@ pub fn receive_incoming(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Optio
     };
     let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
     Ok((from.sll_pkttype == libc::PACKET_HOST).then_some(count))
+}
+
+/// A tun interface, made in the calling thread's network namespace and gone when the file is closed:
+/// bare IP packets, one for each read and write. Reads do not wait.
+pub fn open_tun(name: &str) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open("/dev/net/tun")?;
+    // SAFETY: all-zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    // SAFETY: the pointer is to a live ifreq, which is what this request takes.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw const request) })?;
+    Ok(file)
+}
+
+/// Makes a tun interface that is down say that its frames are of this link type (ARPHRD_…).
+pub fn set_link_type(tun: &File, kind: u32) -> io::Result<()> {
+    let kind = libc::c_ulong::from(kind);
+    // SAFETY: this request takes a number.
+    check(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETLINK, kind) }).map(drop)
 }
 
 /// Catches SIGINT, SIGTERM and SIGHUP from now on; children start with the defaults again.

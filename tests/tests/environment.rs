@@ -8,7 +8,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use trickblock::kernel::{Filter, ModeChoice, check_privilege};
+use trickblock::kernel::{Filter, HookChoice, ModeChoice, check_privilege};
 use trickblock_tests::{
     child,
     harness::{self, Need, Test},
@@ -95,11 +95,18 @@ fn attach(path: &Path) -> anyhow::Result<()> {
             .maps
             .set_never_block(&trickblock_tests::kernel::never(&["hard 192.0.2.1"])?)?;
         let attached = filter.attach("eth0", ModeChoice::Native)?;
-        anyhow::ensure!(attached.adopted == adopted, "{attached:?}");
+        anyhow::ensure!(attached.len() == 2, "{attached:?}");
+        let same = attached.iter().all(|on| on.adopted == adopted);
+        anyhow::ensure!(same, "{attached:?}");
     }
-    let hooks = trickblock::kernel::Hooks::new(pins);
+    let hooks = trickblock::kernel::Hooks::new(pins.clone());
     anyhow::ensure!(hooks.off()? == ["eth0"], "off");
-    anyhow::ensure!(hooks.on(ModeChoice::Native)?.len() == 1, "on");
+    anyhow::ensure!(hooks.on(ModeChoice::Native)?.len() == 2, "on");
+    // And what it does on older kernels.
+    Filter::load(&pins, SMALL)?.attach("eth0", HookChoice::Clsact)?;
+    let clsact = hooks.attached()?;
+    anyhow::ensure!(clsact.len() == 2 && clsact.iter().all(|on| on.mode.is_none()), "{clsact:?}");
+    anyhow::ensure!(hooks.off()? == ["eth0"], "off from clsact");
     Ok(())
 }
 

@@ -99,7 +99,10 @@ fn busy(dir: &PinDir) -> Filter {
 
 fn judge(filter: &mut Filter, server: &str, reason: &str) {
     let judged = filter
-        .judge(&Packet::v4("192.0.2.10", server).tcp(1, 443).build())
+        .judge(
+            trickblock::kernel::Program::Xdp,
+            &Packet::v4("192.0.2.10", server).tcp(1, 443).build(),
+        )
         .unwrap();
     assert_eq!(judged.reason.name(), reason, "{server}");
 }

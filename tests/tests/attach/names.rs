@@ -14,7 +14,7 @@ pub fn a_deleted_interface_leaves_no_trace() {
     site.attach(&mut filter, ModeChoice::Native).unwrap();
     for _ in 0..5 {
         site.wire.inside.ip(&["link", "delete", "eth0"]).unwrap();
-        assert_eq!(site.inside(|| hooks.attached()).unwrap(), []);
+        assert_eq!(site.attached(&hooks), [""; 0]);
         site.wire.lay_again();
         assert_eq!(
             site.wire.passes(C2, 3),
@@ -38,15 +38,11 @@ pub fn a_dotted_name_works_throughout() {
     let mut filter = site.load(SMALL);
     let attached = site.attach(&mut filter, ModeChoice::Native).unwrap();
     assert_eq!(attached.name, name);
-    let names = |site: &Site| -> Vec<String> {
-        let attached = site.inside(|| hooks.attached()).unwrap();
-        attached.into_iter().map(|attached| attached.name).collect()
-    };
-    assert_eq!(names(&site), [name.as_str()]);
+    assert_eq!(site.attached(&hooks), [name.as_str()]);
 
     let keep = std::slice::from_ref(&name);
     assert_eq!(site.inside(|| hooks.detach_others(keep)).unwrap(), [""; 0]);
-    assert_eq!(names(&site), [name.as_str()]);
+    assert_eq!(site.attached(&hooks), [name.as_str()]);
     assert_eq!(site.wire.passes(C2, 3), 0);
 
     assert_eq!(site.inside(|| hooks.off()).unwrap(), [name.as_str()]);
@@ -56,6 +52,7 @@ pub fn a_dotted_name_works_throughout() {
         site.inside(|| hooks.on(ModeChoice::Native)).unwrap()[0].name,
         name
     );
+    assert_eq!(site.attached(&hooks), [name.as_str()]);
     assert_eq!(site.wire.passes(C2, 3), 0);
 
     let mut second = Filter::load(&site.pins.pins(), SMALL).unwrap();
@@ -78,7 +75,7 @@ pub fn a_renamed_interface_stays_filtered() {
     let mut filter = site.load(SMALL);
     site.attach(&mut filter, ModeChoice::Native).unwrap();
     rename(&site, "eth0", "lan0");
-    assert_eq!(site.inside(|| hooks.attached()).unwrap()[0].name, "lan0");
+    assert_eq!(site.attached(&hooks), ["lan0"]);
     assert_eq!(site.wire.passes(C2, 3), 0);
     // Its name of today counts, not that of its pin.
     assert_eq!(
@@ -94,22 +91,23 @@ pub fn a_renamed_interface_stays_filtered() {
         .unwrap();
     assert!(
         !site
-            .inside(|| filter.attach("eth0", ModeChoice::Native))
+            .attach_to(&mut filter, "eth0", ModeChoice::Native)
             .unwrap()
             .adopted
     );
     assert_eq!(site.wire.passes(C2, 3), 0, "the renamed one lost its link");
     assert!(
-        site.inside(|| filter.attach("lan0", ModeChoice::Native))
+        site.attach_to(&mut filter, "lan0", ModeChoice::Native)
             .unwrap()
             .adopted
     );
-    assert_eq!(pinned(&site), ["eth0", "lan0"]);
+    let both = ["eth0", "eth0%tcx-egress", "lan0", "lan0%tcx-egress"];
+    assert_eq!(pinned(&site), both);
 
     assert_eq!(site.inside(|| hooks.off()).unwrap(), ["eth0", "lan0"]);
     assert_eq!(
         site.inside(|| hooks.on(ModeChoice::Native)).unwrap().len(),
-        2
+        4
     );
     assert_eq!(site.wire.passes(C2, 3), 0);
     assert_eq!(site.wire.passes(BENIGN, 3), 3);
@@ -132,18 +130,17 @@ pub fn swapped_names_lose_no_link() {
     let mut second = Filter::load(&site.pins.pins(), SMALL).unwrap();
     for name in ["eth0", "eth1"] {
         let attached = site
-            .inside(|| second.attach(name, ModeChoice::Native))
+            .attach_to(&mut second, name, ModeChoice::Native)
             .unwrap();
         assert!(attached.adopted, "{attached:?}");
         assert_eq!(attached.name, name);
     }
-    assert_eq!(pinned(&site), ["eth0", "eth1"]);
+    let both = ["eth0", "eth0%tcx-egress", "eth1", "eth1%tcx-egress"];
+    assert_eq!(pinned(&site), both);
     drop((filter, second));
     assert_eq!(site.wire.passes(C2, 3), 0);
-    let attached = site
-        .inside(|| Hooks::new(site.pins.pins()).attached())
-        .unwrap();
-    assert_eq!(attached.len(), 2);
+    let hooks = Hooks::new(site.pins.pins());
+    assert_eq!(site.attached(&hooks), ["eth0", "eth1"]);
 }
 
 /// The interface stays up where the kernel allows it; addresses stay anyway.

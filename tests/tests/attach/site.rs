@@ -7,7 +7,7 @@ use std::{
 };
 
 use trickblock::{
-    kernel::{Attached, Capacity, Filter, FilterError, ModeChoice},
+    kernel::{Attached, Capacity, Filter, FilterError, Hooks, ModeChoice},
     table::Entry,
 };
 use trickblock_tests::{
@@ -47,8 +47,31 @@ impl Site {
         self.wire.inside.run(work).unwrap()
     }
 
+    /// What sees arriving packets.
     pub fn attach(&self, filter: &mut Filter, choice: ModeChoice) -> Result<Attached, FilterError> {
-        self.inside(|| filter.attach(&self.interface, choice))
+        self.attach_to(filter, &self.interface, choice)
+    }
+
+    /// As [`Self::attach`], to another interface.
+    pub fn attach_to(
+        &self,
+        filter: &mut Filter,
+        interface: &str,
+        choice: ModeChoice,
+    ) -> Result<Attached, FilterError> {
+        let attached = self.inside(|| filter.attach(interface, choice))?;
+        let hooks: Vec<&str> = attached.iter().map(|on| on.hook.name()).collect();
+        assert_eq!(hooks, ["xdp", "tcx-egress"]);
+        assert_eq!(attached[0].adopted, attached[1].adopted);
+        Ok(attached.into_iter().next().unwrap())
+    }
+
+    /// Names of the interfaces that are filtered.
+    pub fn attached(&self, hooks: &Hooks) -> Vec<String> {
+        let attached = self.inside(|| hooks.attached()).unwrap();
+        let mut names: Vec<String> = attached.into_iter().map(|on| on.name).collect();
+        names.dedup();
+        names
     }
 
     /// The kernel frees a closed link a moment later.

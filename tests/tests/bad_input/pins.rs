@@ -104,7 +104,7 @@ pub fn stale_pins() {
     let daemon = gateway.daemon().unwrap();
     gateway.filters().unwrap();
     let (_, after) = gateway.status().unwrap();
-    let packets = |status: &serde_json::Value| status["counters"][0]["packets"].as_u64();
+    let packets = |status: &serde_json::Value| status["stopped"]["reply"]["packets"].as_u64();
     assert!(
         packets(&after) > packets(&before),
         "counters go on: {before} {after}"

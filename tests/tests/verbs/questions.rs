@@ -7,18 +7,21 @@ use trickblock_tests::gateway::{C2, Gateway, INTERFACE};
 
 use crate::{END, verb};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 16] = [
     "schema",
     "state",
     "problems",
     "daemon",
+    "action",
     "mode",
+    "mode_reason",
     "interfaces",
     "indicators",
     "generation",
     "fingerprint",
     "feeds",
     "never_block",
+    "stopped",
     "counters",
     "events",
 ];
@@ -61,7 +64,7 @@ pub fn status() {
         [
             &running["schema"],
             &running["state"],
-            &running["mode"],
+            &running["action"],
             &running["daemon"]["pid"]
         ],
         [

@@ -67,12 +67,12 @@ pub fn modes_and_guards() {
 
     gateway
         .site
-        .configure(&config.replace("[filter]", "[filter]\nmode = \"monitor\""))
+        .configure(&config.replace("[filter]", "[filter]\naction = \"monitor\""))
         .unwrap();
     verb(&gateway, 0, &["reload"]);
     assert_eq!(gateway.wire.passes(C2, 4), 4);
     let seen = status(&gateway);
-    assert_eq!(seen["mode"], "monitor");
+    assert_eq!(seen["action"], "monitor");
     let monitored = |count: &&Value| count["verdict"] == "monitor";
     let counters = seen["counters"].as_array().unwrap();
     assert_eq!(

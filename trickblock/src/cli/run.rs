@@ -7,7 +7,7 @@ use std::{
 
 use super::{Exit, failed};
 use crate::{
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Hook, Mode},
     daemon,
 };
 
@@ -29,6 +29,12 @@ pub struct Args {
     /// Feeds: URLs, files or directories.
     #[arg(long, num_args = 1.., value_name = "URL|FILE", requires = "interface")]
     pub feed: Vec<String>,
+    /// Where packets that arrive are seen: `auto`, `xdp`, `tcx` or `clsact`.
+    #[arg(long, requires = "interface")]
+    pub hook: Option<Hook>,
+    /// Whom to protect: `gateway` (a network behind this host), `host`, or `auto`.
+    #[arg(long, requires = "interface")]
+    pub mode: Option<Mode>,
     /// Where last good copies are kept.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
@@ -64,6 +70,10 @@ fn config(args: &Args) -> Result<Config, ConfigError> {
         Some(file) => Config::load(file)?,
         None => Config::from_flags(&args.interface, &args.feed)?,
     };
+    config.filter.mode = args.mode.unwrap_or(config.filter.mode);
+    for interface in &mut config.interfaces {
+        interface.hook = args.hook.unwrap_or(interface.hook);
+    }
     let paths = &mut config.paths;
     let flags = [
         (&args.state, &mut paths.state),

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     daemon::protocol::Verb,
     kernel::Pins,
-    observe::{Status, status::State},
+    observe::{
+        Status,
+        status::{InterfaceStatus, State},
+    },
 };
 
 /// Say whether the filter is on, what it holds, how the feeds are, and what it stopped.
@@ -59,7 +62,10 @@ fn write_text(out: &mut dyn Write, status: &Status) -> io::Result<()> {
             )
         },
     );
-    writeln!(out, "trickblock  {state}, mode {}, {daemon}", status.mode)?;
+    writeln!(out, "trickblock  {state}, action {}, {daemon}", status.action)?;
+    if let (Some(mode), Some(reason)) = (&status.mode, &status.mode_reason) {
+        writeln!(out, "mode        {mode} ({reason})")?;
+    }
     for problem in &status.problems {
         writeln!(out, "  ! {problem}")?;
     }
@@ -70,22 +76,31 @@ fn write_text(out: &mut dyn Write, status: &Status) -> io::Result<()> {
 }
 
 fn write_interfaces(out: &mut dyn Write, status: &Status) -> io::Result<()> {
-    writeln!(
-        out,
-        "\n{:<16} {:<8} {:<8} note",
-        "interface", "mode", "role"
-    )?;
+    writeln!(out, "\n{:<16} {:<26} {:<8} note", "interface", "hooks", "role")?;
     for interface in &status.interfaces {
-        let mode = interface.mode.as_deref().unwrap_or("-");
+        let (name, hooks) = (&interface.name, hooks(interface));
         let role = interface.role.as_deref().unwrap_or("-");
-        let note = interface.note.as_deref().unwrap_or("");
-        writeln!(
-            out,
-            "{}",
-            format!("{:<16} {mode:<8} {role:<8} {note}", interface.name).trim_end()
-        )?;
+        let closed = interface.fail_closed.then_some("fail-closed");
+        let notes = [interface.role_reason.as_deref(), closed, interface.note.as_deref()];
+        let notes: Vec<&str> = notes.into_iter().flatten().collect();
+        let line = format!("{name:<16} {hooks:<26} {role:<8} {}", notes.join("; "));
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// `xdp native, tcx-egress`
+fn hooks(interface: &InterfaceStatus) -> String {
+    let mode = interface.mode.as_deref().unwrap_or_default();
+    let named = interface.hooks.iter().map(|hook| match hook.as_str() {
+        "xdp" => format!("xdp {mode}"),
+        other => other.to_owned(),
+    });
+    let named: Vec<String> = named.collect();
+    if named.is_empty() {
+        return "-".to_owned();
+    }
+    named.join(", ")
 }
 
 fn write_set(out: &mut dyn Write, status: &Status) -> io::Result<()> {
@@ -136,17 +151,18 @@ fn write_counters(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     if status.counters.is_empty() {
         return writeln!(out, "\nno packet matched anything yet");
     }
+    write_stopped(out, status)?;
     writeln!(
         out,
-        "\n{:<8} {:<28} {:<12} {:>12} {:>14}",
-        "verdict", "reason", "side", "packets", "bytes"
+        "\n{:<8} {:<28} {:<12} {:<12} {:>12} {:>14}",
+        "verdict", "reason", "side", "direction", "packets", "bytes"
     )?;
     for count in &status.counters {
         let side = count.side.as_deref().unwrap_or("-");
         writeln!(
             out,
-            "{:<8} {:<28} {side:<12} {:>12} {:>14}",
-            count.verdict, count.reason, count.packets, count.bytes
+            "{:<8} {:<28} {side:<12} {:<12} {:>12} {:>14}",
+            count.verdict, count.reason, count.direction, count.packets, count.bytes
         )?;
     }
     let events = &status.events;
@@ -155,4 +171,16 @@ fn write_counters(out: &mut dyn Write, status: &Status) -> io::Result<()> {
         "\nevents: {} read, {} held back by the rate limit, {} lost",
         events.read, events.limited, events.lost
     )
+}
+
+/// What the drops were good for; nothing while there was none.
+fn write_stopped(out: &mut dyn Write, status: &Status) -> io::Result<()> {
+    let named = status.stopped.named();
+    let mut seen = named.iter().filter(|(_, sum)| sum.packets > 0).peekable();
+    if seen.peek().is_some() {
+        writeln!(out, "\n{:<28} {:>12} {:>14}", "dropped", "packets", "bytes")?;
+    }
+    seen.try_for_each(|(name, sum)| {
+        writeln!(out, "{name:<28} {:>12} {:>14}", sum.packets, sum.bytes)
+    })
 }

@@ -10,7 +10,7 @@ use super::{
     failed,
 };
 use crate::{
-    daemon::{Reloaded, Switched, protocol::Verb},
+    daemon::{Reloaded, Switched, names, protocol::Verb},
     kernel::{FilterError, Hooks, ModeChoice, Pins, check_privilege},
 };
 
@@ -44,7 +44,7 @@ pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<E
         Ok(Some(value)) => typed(&value)?,
         Ok(None) => match check_privilege().and_then(|()| hooks(args).on(ModeChoice::Auto)) {
             Ok(attached) => Switched {
-                interfaces: attached.into_iter().map(|on| on.name).collect(),
+                interfaces: names(&attached),
                 failed: Vec::new(),
             },
             Err(error) => return Ok(not_switched(err, &error)),

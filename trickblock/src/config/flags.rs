@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    Filter, Guard, Interface, Paths, Problem, Role, Table, value,
+    Filter, Guard, Interface, Paths, Problem, Table, value,
 };
 use crate::{
     feed::source::{HttpSpec, Location},
@@ -16,6 +16,7 @@ pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Conf
     let config = Config {
         paths: Paths::default(),
         own: Vec::new(),
+        nat64: Vec::new(),
         guard: Guard::default(),
         filter: Filter::default(),
         table: Table::default(),
@@ -40,10 +41,7 @@ fn read_interfaces(names: &[String], problems: &mut Vec<Problem>) -> Vec<Interfa
     for name in names {
         match value::interface_name(name) {
             Ok(name) if list.iter().any(|known| known.name == name) => {}
-            Ok(name) => list.push(Interface {
-                name,
-                role: Role::Auto,
-            }),
+            Ok(name) => list.push(Interface::new(name)),
             Err(text) => problems.push(problem("-i", text)),
         }
     }

@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use serde::Serialize;
 
 pub use self::problem::{ConfigError, Problem};
@@ -33,6 +33,9 @@ pub struct Config {
     pub paths: Paths,
     /// Prefixes of the operator's own network.
     pub own: Vec<IpNet>,
+    /// Prefixes in which NAT64 embeds IPv4 addresses, besides the well-known one; at most
+    /// [`MAX_NAT64`].
+    pub nat64: Vec<Ipv6Net>,
     pub guard: Guard,
     pub filter: Filter,
     pub table: Table,
@@ -72,8 +75,11 @@ pub struct Guard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
     /// `Monitor` overrides every feed.
-    pub mode: Action,
+    pub action: Action,
+    pub mode: Mode,
     pub xdp: XdpMode,
+    /// What to look into.
+    pub tunnels: Vec<Tunnel>,
     /// Bound of the events that the kernel hands out.
     pub events_per_second: u32,
 }
@@ -81,8 +87,10 @@ pub struct Filter {
 impl Default for Filter {
     fn default() -> Self {
         Self {
-            mode: Action::Drop,
+            action: Action::Drop,
+            mode: Mode::Auto,
             xdp: XdpMode::Auto,
+            tunnels: Vec::new(),
             events_per_second: 1_000,
         }
     }
@@ -94,7 +102,30 @@ pub struct Table {
     pub capacity: Option<NonZeroU32>,
 }
 
-/// How the program is attached.
+/// Whom the filter protects: from this the roles of interfaces are taken that have none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A network behind this host.
+    Gateway,
+    /// This host.
+    Host,
+    /// Decided by how the host is set up, and then said.
+    #[default]
+    Auto,
+}
+
+/// A tunnel that can be looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tunnel {
+    Ip,
+    Gre,
+    Vxlan,
+    Geneve,
+    Gtpu,
+}
+
+/// How XDP is attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum XdpMode {
@@ -115,10 +146,54 @@ pub enum Role {
     Auto,
 }
 
+/// Where arriving packets are seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hook {
+    /// XDP; TCX on interfaces without Ethernet header.
+    #[default]
+    Auto,
+    Xdp,
+    /// Clsact where the kernel does not know TCX.
+    Tcx,
+    Clsact,
+}
+
+impl std::str::FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        value::mode(text)
+    }
+}
+
+impl std::str::FromStr for Hook {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        value::hook(text)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     pub name: String,
     pub role: Role,
+    pub hook: Hook,
+    /// Packets that cannot be understood are dropped.
+    pub fail_closed: bool,
+}
+
+impl Interface {
+    /// With defaults for all the rest.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            role: Role::Auto,
+            hook: Hook::Auto,
+            fail_closed: false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +208,8 @@ pub struct FeedConfig {
     pub interval: Duration,
 }
 
+/// Configured NAT64 prefixes that the programs have room for.
+pub const MAX_NAT64: usize = trickblock_common::embedded::MAX_NAT64;
 /// Between two fetches of an HTTP feed that says nothing else.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
 /// Bound of one fetch.

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use ipnet::{IpNet, Ipv6Net};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
 use super::{
-    Config, ConfigError, Filter, Guard, Interface, Paths, Table, feed,
+    Config, ConfigError, Filter, Guard, Interface, MAX_NAT64, Paths, Table, feed,
     problem::Problems,
     section::{Located, Section, check_keys},
     value,
@@ -24,11 +25,11 @@ pub(super) const ROOT: &[&str] = &[
     "feed",
 ];
 pub(super) const PATHS: &[&str] = &["state", "socket", "pins"];
-pub(super) const NETWORK: &[&str] = &["own"];
+pub(super) const NETWORK: &[&str] = &["own", "nat64"];
 pub(super) const GUARD: &[&str] = &["allow", "allow_files"];
-pub(super) const FILTER: &[&str] = &["mode", "xdp", "events_per_second"];
+pub(super) const FILTER: &[&str] = &["action", "mode", "xdp", "events_per_second", "tunnels"];
 pub(super) const TABLE: &[&str] = &["capacity"];
-pub(super) const INTERFACE: &[&str] = &["name", "role"];
+pub(super) const INTERFACE: &[&str] = &["name", "role", "hook", "fail_closed"];
 
 /// Above this the mapped tables would take gigabytes.
 const MAX_CAPACITY: u32 = 4_000_000;
@@ -57,9 +58,11 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
 }
 
 fn config(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
+    let (own, nat64) = network(&mut table(root, "network", "[network]", NETWORK, problems));
     Config {
         paths: paths(&mut table(root, "paths", "[paths]", PATHS, problems)),
-        own: table(root, "network", "[network]", NETWORK, problems).list("own", value::prefix),
+        own,
+        nat64,
         guard: guard(&mut table(root, "guard", "[guard]", GUARD, problems)),
         filter: filter(&mut table(root, "filter", "[filter]", FILTER, problems)),
         table: capacity(&mut table(root, "table", "[table]", TABLE, problems)),
@@ -85,6 +88,16 @@ fn paths(section: &mut Section<'_, '_, '_>) -> Paths {
         socket: path("socket", socket),
         pins: path("pins", pins),
     }
+}
+
+fn network(section: &mut Section<'_, '_, '_>) -> (Vec<IpNet>, Vec<Ipv6Net>) {
+    let nat64 = section.list("nat64", value::nat64);
+    if nat64.len() > MAX_NAT64 {
+        let span = section.key_span("nat64").unwrap_or_default();
+        let text = format!("`nat64` in [network] has more prefixes than {MAX_NAT64}, the most");
+        section.problems().at(&span, text);
+    }
+    (section.list("own", value::prefix), nat64)
 }
 
 fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
@@ -113,8 +126,11 @@ fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
 fn filter(section: &mut Section<'_, '_, '_>) -> Filter {
     let default = Filter::default();
     Filter {
+        action: section
+            .parsed("action", value::action)
+            .map_or(default.action, |(action, _)| action),
         mode: section
-            .parsed("mode", value::action)
+            .parsed("mode", value::mode)
             .map_or(default.mode, |(mode, _)| mode),
         xdp: section
             .parsed("xdp", value::xdp_mode)
@@ -122,6 +138,7 @@ fn filter(section: &mut Section<'_, '_, '_>) -> Filter {
         events_per_second: section
             .number("events_per_second", 0)
             .unwrap_or(default.events_per_second),
+        tunnels: section.list("tunnels", value::tunnel),
     }
 }
 
@@ -152,15 +169,28 @@ fn interfaces(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<Interface>
     let mut list = Vec::new();
     for (table, span) in tables {
         let mut section = Section::new("[[interface]]", table, span, INTERFACE, problems);
-        let role = section
-            .parsed("role", value::role)
-            .map_or_else(Default::default, |(role, _)| role);
         let name = required(&mut section, "name", value::interface_name);
         if let Some(name) = name.and_then(|name| names.admit(name, &mut section)) {
-            list.push(Interface { name, role });
+            list.push(interface(name, &mut section));
         }
     }
     list
+}
+
+fn interface(name: String, section: &mut Section<'_, '_, '_>) -> Interface {
+    let default = Interface::new(name);
+    Interface {
+        role: section
+            .parsed("role", value::role)
+            .map_or(default.role, |(role, _)| role),
+        hook: section
+            .parsed("hook", value::hook)
+            .map_or(default.hook, |(hook, _)| hook),
+        fail_closed: section
+            .boolean("fail_closed")
+            .unwrap_or(default.fail_closed),
+        ..default
+    }
 }
 
 /// A key without which the section means nothing.

@@ -140,6 +140,16 @@ impl<'t, 'p, 'a> Section<'t, 'p, 'a> {
         parsed
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+        let value = self.raw(key)?;
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            self.wrong_type(key, value, "true or false");
+        }
+        truth
+    }
+
     pub(super) fn wrong_type(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {
         let text = format!(
             "`{key}` in {} is {}: it must be {expected}",

@@ -29,17 +29,22 @@ fn minimal_file_gets_every_default() {
     assert_eq!(
         config.filter,
         Filter {
-            mode: Action::Drop,
+            action: Action::Drop,
+            mode: Mode::Auto,
             xdp: XdpMode::Auto,
+            tunnels: Vec::new(),
             events_per_second: 1_000
         }
     );
+    assert_eq!(config.nat64, []);
     assert_eq!(config.table.capacity, None);
     assert_eq!(
         config.interfaces,
         [Interface {
             name: "eth0".to_owned(),
-            role: Role::Auto
+            role: Role::Auto,
+            hook: Hook::Auto,
+            fail_closed: false
         }]
     );
     let feed = &config.feeds[0];
@@ -64,12 +69,15 @@ fn every_key_is_read() {
         paths = { state = "/s", socket = "/c", pins = "/p" }
         [network]
         own = ["198.51.100.0/24", "2001:db8::/48"]
+        nat64 = ["2001:db8:64::/96", "2001:db8:6400::/40"]
         [guard]
         allow = ["203.0.113.5", "2001:db8:1::/48"]
         allow_files = ["allow.txt"]
         [filter]
-        mode = "monitor"
+        action = "monitor"
+        mode = "gateway"
         xdp = "generic"
+        tunnels = ["ip", "gre", "vxlan", "geneve", "gtpu"]
         events_per_second = 0x10
         [table]
         capacity = 1_000
@@ -79,6 +87,8 @@ fn every_key_is_read() {
         [[interface]]
         name = "wan.100"
         role = "uplink"
+        hook = "tcx"
+        fail_closed = true
         [[feed]]
         name = "feodo"
         url = "https://feeds.example/list.csv?key=1"
@@ -113,17 +123,28 @@ fn every_key_is_read() {
     assert_eq!(
         config.filter,
         Filter {
-            mode: Action::Monitor,
+            action: Action::Monitor,
+            mode: Mode::Gateway,
             xdp: XdpMode::Generic,
+            tunnels: vec![
+                Tunnel::Ip,
+                Tunnel::Gre,
+                Tunnel::Vxlan,
+                Tunnel::Geneve,
+                Tunnel::Gtpu
+            ],
             events_per_second: 16
         }
     );
+    assert_eq!(config.nat64.len(), 2);
     assert_eq!(config.table.capacity, NonZeroU32::new(1_000));
     assert_eq!(
         config.interfaces[1],
         Interface {
             name: "wan.100".to_owned(),
-            role: Role::Uplink
+            role: Role::Uplink,
+            hook: Hook::Tcx,
+            fail_closed: true
         }
     );
     let feed = &config.feeds[0];
@@ -207,9 +228,54 @@ fn each_mistake_is_named_with_its_fix() {
         ),
         ("[guard]\nallow_files = [\"/\"]", "F:7:16:", "is not a file"),
         (
-            "[filter]\nmode = \"dorp\"",
-            "F:7:8:",
+            "[filter]\naction = \"dorp\"",
+            "F:7:10:",
             "did you mean `drop`?",
+        ),
+        (
+            "[filter]\nmode = \"monitor\"",
+            "F:7:8:",
+            "write `action = \"monitor\"`",
+        ),
+        (
+            "[filter]\nmode = \"router\"",
+            "F:7:8:",
+            "`gateway`, `host` and `auto`",
+        ),
+        (
+            "[filter]\ntunnels = [\"gre\", \"vxlna\"]",
+            "F:7:19:",
+            "did you mean `vxlan`?",
+        ),
+        (
+            "[network]\nnat64 = [\"2001:db8::/60\"]",
+            "F:7:10:",
+            "32, 40, 48, 56, 64 or 96",
+        ),
+        (
+            "[network]\nnat64 = [\"2001:db8::1/96\"]",
+            "F:7:10:",
+            "write `2001:db8::/96`",
+        ),
+        (
+            "[network]\nnat64 = [\"192.0.2.0/24\"]",
+            "F:7:10:",
+            "is not an IPv6 prefix",
+        ),
+        (
+            "[network]\nnat64 = [\"1::/32\", \"2::/32\", \"3::/32\", \"4::/32\", \"5::/32\"]",
+            "F:7:1:",
+            "more prefixes than 4",
+        ),
+        (
+            "[[interface]]\nname = \"e\"\nhook = \"tc\"",
+            "F:8:8:",
+            "did you mean `tcx`?",
+        ),
+        (
+            "[[interface]]\nname = \"e\"\nfail_closed = \"yes\"",
+            "F:8:15:",
+            "it must be true or false",
         ),
         (
             "[filter]\nxdp = \"offload\"",

@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use ureq::http::Uri;
 
 use super::{
-    Role, XdpMode,
+    Hook, Mode, Role, Tunnel, XdpMode,
     section::{nearest, quoted},
 };
 use crate::{feed::Format, policy::Action};
@@ -39,6 +39,65 @@ pub(super) fn action(text: &str) -> Result<Action, String> {
     choose(
         text,
         &[("drop", Action::Drop), ("monitor", Action::Monitor)],
+    )
+}
+
+/// Lengths of RFC 6052.
+const NAT64_LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
+
+pub(super) fn nat64(text: &str) -> Result<Ipv6Net, String> {
+    let IpNet::V6(net) = prefix(text)? else {
+        return Err(format!(
+            "`{text}` is not an IPv6 prefix: write the one of your NAT64, as in 2001:db8:64::/96"
+        ));
+    };
+    if !NAT64_LENGTHS.contains(&net.prefix_len()) {
+        return Err(format!(
+            "`{text}` has a length that NAT64 does not have: it is 32, 40, 48, 56, 64 or 96"
+        ));
+    }
+    Ok(net)
+}
+
+/// `drop` and `monitor` were values of this key once.
+pub(super) fn mode(text: &str) -> Result<Mode, String> {
+    if matches!(text, "drop" | "monitor") {
+        return Err(format!(
+            "`{text}` is an action, and that key is called `action` now: write `action = \"{text}\"`"
+        ));
+    }
+    choose(
+        text,
+        &[
+            ("gateway", Mode::Gateway),
+            ("host", Mode::Host),
+            ("auto", Mode::Auto),
+        ],
+    )
+}
+
+pub(super) fn hook(text: &str) -> Result<Hook, String> {
+    choose(
+        text,
+        &[
+            ("auto", Hook::Auto),
+            ("xdp", Hook::Xdp),
+            ("tcx", Hook::Tcx),
+            ("clsact", Hook::Clsact),
+        ],
+    )
+}
+
+pub(super) fn tunnel(text: &str) -> Result<Tunnel, String> {
+    choose(
+        text,
+        &[
+            ("ip", Tunnel::Ip),
+            ("gre", Tunnel::Gre),
+            ("vxlan", Tunnel::Vxlan),
+            ("geneve", Tunnel::Geneve),
+            ("gtpu", Tunnel::Gtpu),
+        ],
     )
 }
 

@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use trickblock_common::{Reason, Side, abi::Event};
+use trickblock_common::{
+    Direction, Reason, Side,
+    abi::{Event, event},
+};
 
 use crate::indicator::Protocol;
 
@@ -34,18 +37,12 @@ impl Contacts {
             end(destination, event.destination_port),
             Protocol(event.protocol),
         );
+        let (reason, direction, hook) = (reason.name(), direction(event), hook(event));
+        let ifindex = event.interface;
         if self.is_new(host, event.indicator) {
-            tracing::info!(
-                reason = reason.name(),
-                ifindex = event.interface,
-                "C2 contact: {flow}"
-            );
+            tracing::info!(reason, direction, hook, ifindex, "C2 contact: {flow}");
         } else {
-            tracing::debug!(
-                reason = reason.name(),
-                ifindex = event.interface,
-                "C2 contact: {flow}"
-            );
+            tracing::debug!(reason, direction, hook, ifindex, "C2 contact: {flow}");
         }
     }
 
@@ -54,6 +51,18 @@ impl Contacts {
             self.seen.clear();
         }
         self.seen.insert((host, indicator))
+    }
+}
+
+fn direction(event: &Event) -> &'static str {
+    let direction = Direction::ALL.get(usize::from(event.direction));
+    direction.copied().unwrap_or(Direction::Unknown).name()
+}
+
+fn hook(event: &Event) -> &'static str {
+    match event.flags & event::EGRESS {
+        0 => "ingress",
+        _ => "egress",
     }
 }
 

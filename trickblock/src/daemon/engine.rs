@@ -1,25 +1,25 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::AtomicU64},
 };
 
 use jiff::Timestamp;
-use trickblock_common::{Reason, Verdict, abi::Settings};
 
-use super::feeds::{Content, Feed, PartRows};
+use super::{
+    feeds::{Content, Feed, PartRows},
+    roles::Roles,
+    terms,
+};
 use crate::{
-    config::{Config, FeedConfig, XdpMode},
+    config::{Config, FeedConfig},
     feed::Row,
     indicator::Indicator,
-    kernel::{Attached, Capacity, Filter, FilterError, Hooks, ModeChoice, Pins, random_seed},
+    kernel::{Capacity, Filter, FilterError, Hooks, Load, Pins, random_seed},
     policy::{Action, FeedRows, Guard, RuleSet, merge},
-    table::{Entry, Ids, Plan, ids::OutOfIds, needed_entries},
+    table::{Entry, Ids, Plan, ids::OutOfIds},
 };
-
-/// Entries that a table has room for when the configuration says nothing.
-const DEFAULT_CAPACITY: u64 = 262_144;
 
 /// A body or configuration that was not put in force; the last good set stays.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +58,22 @@ pub struct Engine {
     pub unattached: BTreeMap<String, String>,
     /// What is worth knowing of interfaces that are attached to.
     pub notes: BTreeMap<String, String>,
+    pub roles: Roles,
+    /// A default route led out of one of the interfaces.
+    pub(super) had_default_route: bool,
+    /// Indices of the interfaces that were attached to at the last look.
+    pub(super) seen: BTreeSet<u32>,
 }
 
 impl Engine {
     /// Loads the filter with room for `first`, taking over what an earlier daemon left.
     pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, FilterError> {
         let pins = Pins::new(&config.paths.pins);
-        let filter = Filter::load(&pins, capacity(&config, &guard, first))?;
+        let wanted = Load {
+            capacity: terms::capacity(&config, &guard, first),
+            constants: terms::constants(&config),
+        };
+        let filter = Filter::load(&pins, wanted)?;
         let live = filter.maps.entries()?;
         let ids = Ids::new(filter.maps.hit_capacity()?, &live);
         let mut engine = Self {
@@ -83,6 +92,9 @@ impl Engine {
             ids,
             unattached: BTreeMap::new(),
             notes: BTreeMap::new(),
+            roles: Roles::default(),
+            had_default_route: false,
+            seen: BTreeSet::new(),
             config,
         };
         engine.settle_kernel()?;
@@ -91,7 +103,7 @@ impl Engine {
 
     /// Brings settings and the never-block list in line with the configuration.
     fn settle_kernel(&mut self) -> Result<(), FilterError> {
-        self.filter.maps.set_settings(&settings(&self.config))?;
+        self.filter.maps.set_settings(&terms::settings(&self.config))?;
         self.filter
             .maps
             .set_never_block(&self.guard.protected_values())
@@ -205,105 +217,12 @@ impl Engine {
         self.ids.plan(&self.live, union)
     }
 
-    /// Attaches to every configured interface that the filter is not on yet, and then leaves all
-    /// others: not before, since a misspelt name must not end the filtering of what is there. What
-    /// fails is remembered, said once, and tried again by the next call.
-    pub fn attach_all(&mut self) -> Result<Vec<Attached>, FilterError> {
-        let wanted = self.wanted();
-        let attached: Vec<_> = wanted.iter().filter_map(|name| self.attach(name)).collect();
-        self.unattached.retain(|name, _| wanted.contains(name));
-        if attached.is_empty() {
-            return Ok(attached);
-        }
-        self.leave_others()?;
-        // While an interface could not be had, an older version may be what still filters it.
-        if self.unattached.is_empty() {
-            self.hooks.forget_other_versions()?;
-        }
-        Ok(attached)
-    }
-
-    fn wanted(&self) -> Vec<String> {
-        let interfaces = self.config.interfaces.iter();
-        interfaces.map(|interface| interface.name.clone()).collect()
-    }
-
-    fn leave_others(&self) -> Result<(), FilterError> {
-        for name in self.hooks.detach_others(&self.wanted())? {
-            tracing::info!(interface = name, "detached: no longer configured, or gone");
-        }
-        Ok(())
-    }
-
-    fn attach(&mut self, name: &str) -> Option<Attached> {
-        match self
-            .filter
-            .attach(name, mode_choice(self.config.filter.xdp))
-        {
-            Ok(attached) => {
-                self.unattached.remove(name);
-                self.notes
-                    .extend(attached.note.clone().map(|note| (name.to_owned(), note)));
-                tracing::info!(
-                    interface = name,
-                    mode = attached.mode.name(),
-                    adopted = attached.adopted,
-                    note = attached.note,
-                    "attached"
-                );
-                Some(attached)
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                if self
-                    .unattached
-                    .insert(name.to_owned(), reason.clone())
-                    .as_ref()
-                    != Some(&reason)
-                {
-                    tracing::error!(interface = name, "{reason}");
-                }
-                None
-            }
-        }
-    }
-
-    /// Re-attaches where an interface came back; does nothing while switched off.
-    pub fn keep_attached(&mut self) -> Result<Vec<Attached>, FilterError> {
-        if !self.hooks.switched_off().is_empty() {
-            return Ok(Vec::new());
-        }
-        let attached = self.hooks.attached()?;
-        let mut missing = self.wanted();
-        missing.retain(|name| attached.iter().all(|on| on.name != *name));
-        let back: Vec<_> = missing
-            .iter()
-            .filter_map(|name| self.attach(name))
-            .collect();
-        if !back.is_empty() {
-            self.leave_others()?;
-        }
-        Ok(back)
-    }
-
-    /// `trickblock off`: everything passes. Returns the interfaces.
-    pub fn off(&mut self) -> Result<Vec<String>, FilterError> {
-        let names = self.hooks.off()?;
-        tracing::warn!(interfaces = ?names, "switched off: nothing is filtered");
-        Ok(names)
-    }
-
-    /// `trickblock on`: the program of this daemon, on every configured interface.
-    pub fn on(&mut self) -> Result<Vec<Attached>, FilterError> {
-        self.hooks.forget_switched_off()?;
-        self.attach_all()
-    }
-
     /// Applies a configuration that was read again. The feeds keep what they had where name and
     /// source are the same. Paths and the table's capacity need a restart; what was switched off
     /// stays off.
     pub fn reconfigure(&mut self, mut config: Config, guard: Guard) -> Result<(), Held> {
         config.paths.clone_from(&self.config.paths);
+        let filter = self.reloaded_for(&config)?;
         let feeds = config
             .feeds
             .iter()
@@ -315,12 +234,15 @@ impl Engine {
             std::mem::replace(&mut self.guard, guard),
         );
         let old_feeds = std::mem::replace(&mut self.feeds, feeds);
+        let old_filter = filter.map(|filter| std::mem::replace(&mut self.filter, filter));
         if let Err(error) = self.reenforce() {
             (self.config, self.guard) = before;
             self.feeds = old_feeds;
+            self.restore(old_filter)?;
             self.reenforce()?;
             return Err(error);
         }
+        self.had_default_route = false;
         if !self.hooks.switched_off().is_empty() {
             return Ok(());
         }
@@ -329,6 +251,34 @@ impl Engine {
             tracing::error!("attaching after a reload: {error}");
         }
         Ok(())
+    }
+
+    /// Programs for a configuration whose load-time constants are others; they use the same maps, and
+    /// take the place of the old ones when they are attached.
+    fn reloaded_for(&self, config: &Config) -> Result<Option<Filter>, FilterError> {
+        let constants = terms::constants(config);
+        if constants == self.filter.maps.constants()? {
+            return Ok(None);
+        }
+        let pins = Pins::new(&config.paths.pins);
+        let (v4, v6) = self.filter.maps.geometry().capacity();
+        let wanted = Load {
+            capacity: Capacity { v4, v6 },
+            constants,
+        };
+        Filter::load(&pins, wanted).map(Some)
+    }
+
+    fn restore(&mut self, filter: Option<Filter>) -> Result<(), FilterError> {
+        let Some(filter) = filter else {
+            return Ok(());
+        };
+        self.filter = filter;
+        self.filter.make_current(&self.config_pins(), &terms::constants(&self.config))
+    }
+
+    fn config_pins(&self) -> Pins {
+        Pins::new(&self.config.paths.pins)
     }
 
     fn reenforce(&mut self) -> Result<(), Held> {
@@ -347,42 +297,5 @@ impl Engine {
             feed.last_error.clone_from(&known.last_error);
         }
         feed
-    }
-}
-
-fn settings(config: &Config) -> Settings {
-    let hits = Reason::ALL
-        .iter()
-        .filter(|reason| reason.verdict() != Verdict::Pass);
-    Settings {
-        monitor: u32::from(config.filter.mode == Action::Monitor),
-        events_per_second: config.filter.events_per_second,
-        event_reasons: hits.fold(0, |set, reason| set | 1 << *reason as u8),
-    }
-}
-
-fn mode_choice(mode: XdpMode) -> ModeChoice {
-    match mode {
-        XdpMode::Auto => ModeChoice::Auto,
-        XdpMode::Native => ModeChoice::Native,
-        XdpMode::Generic => ModeChoice::Generic,
-    }
-}
-
-/// What the configuration says, else twice what the feeds hold now.
-fn capacity(config: &Config, guard: &Guard, first: &[&Content]) -> Capacity {
-    if let Some(capacity) = config.table.capacity {
-        let v4 = u64::from(capacity.get());
-        return Capacity { v4, v6: v4 / 4 };
-    }
-    let rows: Vec<FeedRows<'_>> = first
-        .iter()
-        .flat_map(|content| content.rows(Action::Drop))
-        .collect();
-    let rules = merge(&rows, guard).rules;
-    let (v4, v6) = needed_entries(rules.iter().map(|rule| &rule.indicator));
-    Capacity {
-        v4: (2 * v4).max(DEFAULT_CAPACITY),
-        v6: (2 * v6).max(DEFAULT_CAPACITY / 4),
     }
 }

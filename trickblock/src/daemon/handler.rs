@@ -34,6 +34,13 @@ pub struct Switched {
     pub failed: Vec<String>,
 }
 
+/// Each interface once, however many hooks it has.
+pub fn names(attached: &[Attached]) -> Vec<String> {
+    let mut names: Vec<String> = attached.iter().map(|on| on.name.clone()).collect();
+    names.dedup();
+    names
+}
+
 /// Takes the lock also after a panic elsewhere: the engine changes its state only after the kernel
 /// took the new one.
 pub fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
@@ -97,10 +104,7 @@ fn why(args: &Value, engine: &Engine) -> Response {
 
 fn switched(attached: &[Attached], engine: &Engine) -> Switched {
     Switched {
-        interfaces: attached
-            .iter()
-            .map(|attached| attached.name.clone())
-            .collect(),
+        interfaces: names(attached),
         failed: engine.unattached.values().cloned().collect(),
     }
 }

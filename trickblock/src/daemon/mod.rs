@@ -1,5 +1,6 @@
 //! The running filter: feeds kept fresh, the set in force kept current, questions answered.
 
+mod attaching;
 pub mod client;
 mod contacts;
 pub mod control;
@@ -11,13 +12,15 @@ mod main_loop;
 pub mod protocol;
 pub mod refresh;
 pub mod report;
+mod roles;
 mod settle;
 mod start;
+mod terms;
 
 use std::path::PathBuf;
 
 pub use error::DaemonError;
-pub use handler::{Reloaded, Switched};
+pub use handler::{Reloaded, Switched, names};
 pub use start::guard;
 
 use crate::{

@@ -40,34 +40,33 @@ impl Engine {
     }
 
     fn add_interfaces(&self, status: &mut Status) {
+        status.mode = Some(self.roles.mode.to_owned());
+        status.mode_reason = Some(self.roles.reason.to_owned());
         for configured in &self.config.interfaces {
+            let name = &configured.name;
+            let failure = self.unattached.get(name);
             let known = status
                 .interfaces
-                .iter_mut()
-                .find(|interface| interface.name == configured.name);
-            let role = serde_json::to_value(configured.role)
-                .ok()
-                .and_then(|role| role.as_str().map(str::to_owned));
-            if let Some(interface) = known {
-                interface.role = role;
-                let noted = self
-                    .notes
-                    .get(&configured.name)
-                    .filter(|_| interface.note.is_none());
-                interface.note = noted.cloned().or(interface.note.take());
-                continue;
+                .iter()
+                .position(|interface| interface.name == *name);
+            let at = known.unwrap_or_else(|| {
+                let reason = failure.map_or("not attached", String::as_str);
+                let detached = InterfaceStatus::detached(name.clone(), reason);
+                status.problem(format!("interface {name} is not filtered: {reason}"));
+                status.interfaces.push(detached);
+                status.interfaces.len() - 1
+            });
+            let interface = &mut status.interfaces[at];
+            let (role, reason) = self.roles.of(name);
+            interface.role = Some(role.name().to_owned());
+            interface.role_reason = Some(reason.to_owned());
+            interface.fail_closed = configured.fail_closed;
+            let note = self.notes.get(name).filter(|_| known.is_some());
+            interface.note = interface.note.take().or_else(|| note.cloned());
+            // Attached, but not as it should be.
+            if let Some(failure) = failure.filter(|_| known.is_some()) {
+                status.problem(failure.clone());
             }
-            let reason = self
-                .unattached
-                .get(&configured.name)
-                .map_or("not attached", String::as_str);
-            let mut interface = InterfaceStatus::detached(configured.name.clone(), reason);
-            interface.role = role;
-            status.problem(format!(
-                "interface {} is not filtered: {reason}",
-                configured.name
-            ));
-            status.interfaces.push(interface);
         }
     }
 

@@ -2,7 +2,7 @@
 //! compared with this table first.
 
 use aya::maps::{MapInfo, MapType};
-use trickblock_common::abi::{COUNTERS, EVENT_RING_BYTES, INTERFACES, PROBE_WORDS};
+use trickblock_common::abi::{COUNTERS, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, PROBE_WORDS};
 
 /// Prefixes per family in the never-block maps.
 pub(super) const NEVER_ENTRIES: u32 = 65_536;
@@ -53,10 +53,20 @@ pub(super) const HITS: Shape = shape(
     super::sys::MMAPABLE,
 );
 
+pub(super) const INTERFACES: Shape = shape(
+    "INTERFACES",
+    MapType::Hash,
+    4,
+    Some(8),
+    Some(MAX_INTERFACES),
+    0,
+);
+
 /// Every map of the program.
 pub(super) const SHAPES: [Shape; 11] = [
     TABLE,
     HITS,
+    INTERFACES,
     shape(
         "NEVER_V4",
         MapType::LpmTrie,
@@ -81,7 +91,6 @@ pub(super) const SHAPES: [Shape; 11] = [
         Some(COUNTERS),
         0,
     ),
-    shape("INTERFACES", MapType::Hash, 4, Some(8), Some(INTERFACES), 0),
     shape(
         "PROBE",
         MapType::Array,

@@ -1,52 +1,25 @@
-//! Links: which interfaces the program sits on. Their pins are the only record.
+//! Hooks: which interfaces the programs sit on. Pins and the kernel are the only record.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
-
-use aya::programs::{
-    ProgramError, Xdp, XdpMode,
-    links::{FdLink, PinnedLink},
-    xdp::XdpLink,
-};
-use aya_obj::programs::XdpAttachType;
-use serde::Serialize;
+use std::{fs, io, os::fd::AsFd as _, path::Path};
 
 use super::{
-    FilterError, Mode, Pins,
-    error::chain,
-    netlink::{self, Interface},
-    refusal::refused,
+    Attached, FilterError, Hook, HookChoice, Interfaces, ModeChoice, Pins, Program, Way, clsact, link,
+    netlink::{self, Frame, Interface},
+    place::{Anchor, Place, unpin},
+    programs::Programs,
     sys,
 };
 
-/// Which mode to attach in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ModeChoice {
-    /// Native, else generic (and the result says which).
-    #[default]
-    Auto,
-    Native,
-    Generic,
-}
-
-/// A program on an interface.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Attached {
-    pub name: String,
-    pub ifindex: u32,
-    pub mode: Mode,
-    /// Taken over from an earlier daemon, without a gap.
-    pub adopted: bool,
-    /// Why the mode is generic where native was tried first.
-    pub note: Option<String>,
-}
-
-/// The pinned links of a filter.
+/// Everything of a filter that is attached.
 #[derive(Clone, Debug)]
 pub struct Hooks {
     pins: Pins,
+}
+
+/// An interface and what its frames begin with.
+struct Target {
+    interface: Interface,
+    frame: Frame,
 }
 
 impl Hooks {
@@ -54,85 +27,185 @@ impl Hooks {
         Self { pins }
     }
 
-    /// Interfaces on which the filter sits now, by name. A link whose interface is gone is not among
-    /// them.
+    /// Where the filter sits now, by interface name, then hook. A link whose interface is gone is not
+    /// among them.
     pub fn attached(&self) -> Result<Vec<Attached>, FilterError> {
-        let links = self.pins.pinned_links();
-        links
-            .iter()
-            .filter_map(|(path, _)| self.look(path).transpose())
-            .collect()
+        let places = self.places()?.into_iter().filter(|place| place.here);
+        Ok(places.map(|place| place.attached()).collect())
     }
 
-    fn look(&self, path: &Path) -> Result<Option<Attached>, FilterError> {
-        let info = link_info(path)?;
-        let interface = present(info.interface)?;
-        Ok(interface.and_then(|interface| {
-            let (_, mode) = interface
-                .xdp
-                .filter(|(program, _)| *program == info.program)?;
-            Some(Attached {
-                name: interface.name,
-                ifindex: interface.index,
-                mode,
-                adopted: true,
-                note: None,
-            })
-        }))
+    /// Every pinned link and every filter, also those of interfaces that are gone.
+    fn places(&self) -> Result<Vec<Place>, FilterError> {
+        let links = self.pins.pinned_links().into_iter();
+        let mut places = links
+            .map(|(path, pinned_as)| Place::of_link(&path, pinned_as))
+            .collect::<Result<Vec<_>, _>>()?;
+        places.extend(self.filters()?);
+        places.sort_by(|a, b| (&a.name, a.hook).cmp(&(&b.name, b.hook)));
+        Ok(places)
     }
 
-    /// Puts `program` on the interface: an own link there is updated in place, a foreign program left
-    /// alone.
+    fn filters(&self) -> Result<Vec<Place>, FilterError> {
+        let marks = self.pins.clsact_marks();
+        let mut places = Vec::new();
+        for index in marks.map_err(FilterError::io("read", "the network namespace"))? {
+            let failed = || FilterError::io("query interface", index);
+            let Some(interface) = netlink::interface_by_index(index).map_err(failed())? else {
+                continue;
+            };
+            for hook in [Hook::ClsactIngress, Hook::ClsactEgress] {
+                let found = clsact::find(index, hook).map_err(failed())?;
+                if found.is_some_and(|filter| filter.name == self.owner()) {
+                    places.push(Place {
+                        anchor: Anchor::Clsact,
+                        hook,
+                        name: interface.name.clone(),
+                        ifindex: index,
+                        here: true,
+                        mode: None,
+                    });
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    /// What our clsact filters are called.
+    fn owner(&self) -> String {
+        format!("trickblock {}", self.pins.root().display())
+    }
+
+    /// Filters what arrives at the interface and what leaves it. What is ours there is updated in
+    /// place, foreign programs are left alone.
     pub(super) fn attach(
         &self,
-        program: &mut Xdp,
+        programs: &Programs,
         name: &str,
+        way: &Way,
+    ) -> Result<Vec<Attached>, FilterError> {
+        let target = target(name)?;
+        let ingress = ingress_hook(&target, way.hook)?;
+        self.describe(target.interface.index, way)?;
+        let egress = match way.hook {
+            HookChoice::Clsact => Hook::ClsactEgress,
+            _ => Hook::TcxEgress,
+        };
+        let ingress = self.attach_hook(programs, &target, ingress, way.xdp)?;
+        let egress = self.attach_hook(programs, &target, egress, way.xdp)?;
+        self.leave(&target.interface, [ingress.hook, egress.hook])?;
+        for hook in Hook::ALL {
+            let _ = fs::remove_dir(self.pins.switched_off_mark(name, hook));
+        }
+        Ok(vec![ingress, egress])
+    }
+
+    fn attach_hook(
+        &self,
+        programs: &Programs,
+        target: &Target,
+        hook: Hook,
         choice: ModeChoice,
     ) -> Result<Attached, FilterError> {
-        let interface = netlink::interface(name)
-            .map_err(FilterError::io("query interface", name))?
-            .ok_or_else(|| FilterError::NoInterface {
-                name: name.to_owned(),
-            })?;
-        if !interface.ethernet {
-            return Err(FilterError::LinkType {
-                name: name.to_owned(),
-                layer: interface.layer,
-            });
-        }
-        let attached = match self.adopt(program, &interface)? {
+        let attached = match self.adopt(programs, target, hook)? {
             Some(attached) => attached,
-            None => self.attach_new(program, &interface, choice)?,
+            None => self.attach_new(programs, target, hook, choice)?,
         };
-        let _ = fs::remove_dir(self.pins.switched_off_mark(name));
+        if !attached.hook.is_egress() {
+            self.judges_arrivals(attached.ifindex, true)?;
+        }
         Ok(attached)
     }
 
     fn adopt(
         &self,
-        program: &mut Xdp,
-        interface: &Interface,
+        programs: &Programs,
+        target: &Target,
+        hook: Hook,
     ) -> Result<Option<Attached>, FilterError> {
-        for (path, _) in self.pins.pinned_links() {
-            let Some(mut attached) = self
-                .look(&path)?
-                .filter(|attached| attached.ifindex == interface.index)
-            else {
-                continue;
-            };
-            update(program, &path)?;
-            attached.name.clone_from(&interface.name);
-            self.repin(&path, &interface.name)?;
-            return Ok(Some(attached));
+        let mut places = self.places()?.into_iter();
+        let ours = places.find(|place| place.hook == hook && place.is_on(target.interface.index));
+        let Some(place) = ours else {
+            return Ok(None);
+        };
+        let program = programs.get(Program::of(hook, target.frame));
+        place.update(program, &self.owner())?;
+        if let Anchor::Link(path) = &place.anchor {
+            self.repin(path, &place.name, hook)?;
         }
-        Ok(None)
+        Ok(Some(place.attached()))
+    }
+
+    fn attach_new(
+        &self,
+        programs: &Programs,
+        target: &Target,
+        hook: Hook,
+        choice: ModeChoice,
+    ) -> Result<Attached, FilterError> {
+        let Target { interface, frame } = target;
+        let program = Program::of(hook, *frame);
+        let mut attached = Attached {
+            name: interface.name.clone(),
+            ifindex: interface.index,
+            hook,
+            mode: None,
+            adopted: false,
+            note: None,
+        };
+        let link = match hook {
+            Hook::Xdp => {
+                let (link, mode, note) = link::xdp(programs, interface, choice)?;
+                (attached.mode, attached.note) = (Some(mode), note);
+                Some(link)
+            }
+            Hook::TcxIngress | Hook::TcxEgress => link::tcx(programs, interface, hook, program)?,
+            Hook::ClsactIngress | Hook::ClsactEgress => None,
+        };
+        match link {
+            Some(link) => self.pin(&link, interface, hook)?,
+            None => {
+                attached.hook = hook.without_tcx();
+                attached.adopted = self.put_filter(programs, target, attached.hook)?;
+            }
+        }
+        Ok(attached)
+    }
+
+    fn pin(
+        &self,
+        link: &std::os::fd::OwnedFd,
+        interface: &Interface,
+        hook: Hook,
+    ) -> Result<(), FilterError> {
+        let path = self.pins.link(&interface.name, hook);
+        self.vacate(&path)?;
+        sys::pin(link.as_fd(), &path).map_err(FilterError::io("pin", path.display()))
+    }
+
+    fn put_filter(
+        &self,
+        programs: &Programs,
+        target: &Target,
+        hook: Hook,
+    ) -> Result<bool, FilterError> {
+        let index = target.interface.index;
+        // Marked first: what is not marked is not found again.
+        let mark = self.pins.clsact_mark(index);
+        let mark = mark.map_err(FilterError::io("read", "the network namespace"))?;
+        make_dir(&mark)?;
+        let program = programs.get(Program::of(hook, target.frame));
+        clsact::put(index, hook, program, &self.owner()).map_err(|error| FilterError::Attach {
+            name: target.interface.name.clone(),
+            hook: hook.name(),
+            reason: error.to_string(),
+        })
     }
 
     /// Gives the pin the place and name of today: it may come from another ABI version, or the
     /// interface was renamed. A pin that is there already takes the old place, since it may hold the
     /// link of an interface that is now called otherwise.
-    fn repin(&self, path: &Path, name: &str) -> Result<(), FilterError> {
-        let wanted = self.pins.link(name);
+    fn repin(&self, path: &Path, name: &str, hook: Hook) -> Result<(), FilterError> {
+        let wanted = self.pins.link(name, hook);
         if path == wanted {
             return Ok(());
         }
@@ -141,9 +214,9 @@ impl Hooks {
             return fs::rename(path, wanted).map_err(failed);
         }
         sys::exchange(path, &wanted).map_err(failed)?;
-        match self.look(path)? {
-            Some(_) => Ok(()),
-            None => unpin(path),
+        match Place::of_link(path, String::new())?.here {
+            true => Ok(()),
+            false => unpin(path),
         }
     }
 
@@ -155,115 +228,57 @@ impl Hooks {
             if !path.exists() {
                 return Ok(());
             }
-            match self.look(path)? {
-                Some(renamed) if self.pins.link(&renamed.name) != path => {
-                    self.repin(path, &renamed.name)?;
-                }
-                _ => return unpin(path),
+            let place = Place::of_link(path, String::new())?;
+            if !place.here || self.pins.link(&place.name, place.hook) == path {
+                return unpin(path);
             }
+            self.repin(path, &place.name, place.hook)?;
         }
         Ok(())
     }
 
-    fn attach_new(
-        &self,
-        program: &mut Xdp,
-        interface: &Interface,
-        choice: ModeChoice,
-    ) -> Result<Attached, FilterError> {
-        let name = &interface.name;
-        let (link, mode, note) = match choice {
-            ModeChoice::Generic => (
-                create(program, interface, XdpMode::Skb)?,
-                Mode::Generic,
-                None,
-            ),
-            ModeChoice::Native => (
-                create(program, interface, XdpMode::Driver)?,
-                Mode::Native,
-                None,
-            ),
-            ModeChoice::Auto => match create(program, interface, XdpMode::Driver) {
-                Ok(link) => (link, Mode::Native, None),
-                Err(FilterError::NoNative { source, .. }) => {
-                    let note = format!("the driver of {name} refuses native XDP ({source})");
-                    (
-                        create(program, interface, XdpMode::Skb)?,
-                        Mode::Generic,
-                        Some(note),
-                    )
-                }
-                Err(error) => return Err(error),
-            },
-        };
-        let path = self.pins.link(name);
-        self.vacate(&path)?;
-        link.pin(&path).map_err(|error| FilterError::Attach {
-            name: name.clone(),
-            reason: chain(&error),
-        })?;
-        Ok(Attached {
-            name: name.clone(),
-            ifindex: interface.index,
-            mode,
-            adopted: false,
-            note,
-        })
+    /// Detaches from the interface what is ours and not on one of these hooks any more.
+    fn leave(&self, interface: &Interface, hooks: [Hook; 2]) -> Result<(), FilterError> {
+        let places = self.places()?.into_iter();
+        places
+            .filter(|place| place.is_on(interface.index) && !hooks.contains(&place.hook))
+            .try_for_each(|place| place.detach())
     }
 
     /// Detaches from all interfaces but `keep`, and removes pins of interfaces that are gone. Returns
     /// the names.
     pub fn detach_others(&self, keep: &[String]) -> Result<Vec<String>, FilterError> {
-        let others = self
-            .links()?
-            .into_iter()
-            .filter(|link| !keep.contains(&link.name));
-        others
-            .map(|link| detach(&link.path).map(|()| link.name))
-            .collect()
+        let mut others = self.places()?;
+        others.retain(|place| !keep.contains(&place.name));
+        // Until the last program is gone, each must judge for itself.
+        for place in others.iter().filter(|place| place.here) {
+            self.judges_arrivals(place.ifindex, false)?;
+        }
+        others.iter().try_for_each(Place::detach)?;
+        Ok(unique(others.into_iter().map(|place| place.name)))
     }
 
     /// `trickblock off`: detaches everywhere and remembers where. Returns the names.
     pub fn off(&self) -> Result<Vec<String>, FilterError> {
         // Marked first: whatever interrupts this, `on` undoes it.
-        for link in self.links()?.iter().filter(|link| link.live) {
-            let dir = self.pins.switched_off_mark(&link.name);
-            match fs::create_dir(&dir) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(FilterError::io("create directory", dir.display())(error));
-                }
-                _ => {}
-            }
+        for place in self.places()?.iter().filter(|place| place.is_live()) {
+            make_dir(&self.pins.switched_off_mark(&place.name, place.hook))?;
         }
         self.detach_others(&[])
     }
 
-    /// Every pinned link, under the name that its interface has now.
-    fn links(&self) -> Result<Vec<Link>, FilterError> {
-        let pinned = self.pins.pinned_links().into_iter();
-        let links = pinned.map(|(path, pinned_as)| {
-            let seen = self.look(&path)?;
-            Ok(Link {
-                // Asked of the link, which knows also in another network namespace.
-                live: is_live(&path)?,
-                path,
-                name: seen.map_or(pinned_as, |attached| attached.name),
-            })
-        });
-        links.collect()
-    }
-
     /// Names of interfaces that are filtered, but are not in this network namespace.
     pub fn elsewhere(&self) -> Result<Vec<String>, FilterError> {
-        let here = self.attached()?;
-        let links = self.links()?.into_iter().filter(|link| link.live);
-        let elsewhere = links.filter(|link| here.iter().all(|on| on.name != link.name));
-        Ok(elsewhere.map(|link| link.name).collect())
+        let places = self.places()?;
+        let here = |name: &String| places.iter().any(|place| place.here && place.name == *name);
+        let live = places.iter().filter(|place| place.is_live());
+        let names = unique(live.map(|place| place.name.clone()));
+        Ok(names.into_iter().filter(|name| !here(name)).collect())
     }
 
     /// Interfaces that `off` detached.
     pub fn switched_off(&self) -> Vec<String> {
-        self.pins.switched_off()
+        unique(self.pins.switched_off().into_iter().map(|(name, _)| name))
     }
 
     /// Removes what a filter of another ABI version left, once its links were taken over.
@@ -274,103 +289,112 @@ impl Hooks {
 
     /// Makes `off` undone without attaching anywhere.
     pub fn forget_switched_off(&self) -> Result<(), FilterError> {
-        self.switched_off().iter().try_for_each(|name| {
-            let mark = self.pins.switched_off_mark(name);
+        let marks = self.pins.switched_off();
+        marks.into_iter().try_for_each(|(name, hook)| {
+            let mark = self.pins.switched_off_mark(&name, hook);
             fs::remove_dir(&mark).map_err(FilterError::io("remove", mark.display()))
         })
     }
 
-    /// `trickblock on`: attaches the pinned program where `off` detached it; an error is returned
+    /// `trickblock on`: attaches the pinned programs where `off` detached them; an error is returned
     /// after all of them were tried.
     pub fn on(&self, choice: ModeChoice) -> Result<Vec<Attached>, FilterError> {
-        let path = self.pins.program();
-        if !path.exists() {
-            return Err(FilterError::NoFilter {
-                path: self.pins.root().to_owned(),
-            });
-        }
-        let load = |error: ProgramError| FilterError::Load {
-            reason: chain(&error),
-            hint: "",
-        };
-        let mut program = Xdp::from_pin(&path, XdpAttachType::Interface).map_err(load)?;
+        let programs = Programs::pinned(&self.pins)?;
         // One that fails must not keep the others off.
         let tried: Vec<_> = self
+            .pins
             .switched_off()
-            .iter()
-            .map(|name| self.attach(&mut program, name, choice))
+            .into_iter()
+            .map(|(name, hook)| self.attach_again(&programs, &name, hook, choice))
             .collect();
         tried.into_iter().collect()
     }
-}
 
-struct Link {
-    path: PathBuf,
-    name: String,
-    /// The interface is there, and the link on it.
-    live: bool,
-}
-
-/// Whether the link still has an interface, in whichever network namespace.
-fn is_live(path: &Path) -> Result<bool, FilterError> {
-    Ok(link_info(path)?.interface != 0)
-}
-
-fn link_info(path: &Path) -> Result<sys::LinkInfo, FilterError> {
-    let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
-    sys::link_info(std::os::fd::AsFd::as_fd(&link))
-        .map_err(FilterError::io("query", path.display()))
-}
-
-fn present(index: u32) -> Result<Option<Interface>, FilterError> {
-    if index == 0 {
-        return Ok(None);
+    fn attach_again(
+        &self,
+        programs: &Programs,
+        name: &str,
+        hook: Hook,
+        choice: ModeChoice,
+    ) -> Result<Attached, FilterError> {
+        let attached = self.attach_hook(programs, &target(name)?, hook, choice)?;
+        let _ = fs::remove_dir(self.pins.switched_off_mark(name, hook));
+        Ok(attached)
     }
-    netlink::interface_by_index(index).map_err(FilterError::io("query interface", index))
-}
 
-/// Replaces the program behind a pinned link: no packet passes unjudged.
-fn update(program: &mut Xdp, path: &Path) -> Result<(), FilterError> {
-    let failed = |error: &dyn std::error::Error| FilterError::Attach {
-        name: path.display().to_string(),
-        reason: chain(error),
-    };
-    let link: FdLink = PinnedLink::from_pin(path)
-        .map_err(|error| failed(&error))?
-        .into();
-    let link = XdpLink::try_from(link).map_err(|error| failed(&error))?;
-    let id = program
-        .attach_to_link(link)
-        .map_err(|error| failed(&error))?;
-    // The pin keeps the link; this process need not.
-    program
-        .take_link(id)
-        .map(drop)
-        .map_err(|error| failed(&error))
-}
-
-fn create(program: &mut Xdp, interface: &Interface, mode: XdpMode) -> Result<FdLink, FilterError> {
-    let id = program
-        .attach_to_if_index(interface.index, mode)
-        .map_err(|error| refused(interface, mode, &error))?;
-    let failed = |error: &dyn std::error::Error| FilterError::Attach {
-        name: interface.name.clone(),
-        reason: chain(error),
-    };
-    let link = program.take_link(id).map_err(|error| failed(&error))?;
-    FdLink::try_from(link).map_err(|error| failed(&error))
-}
-
-fn detach(path: &Path) -> Result<(), FilterError> {
-    let link = sys::open_pin(path).map_err(FilterError::io("open", path.display()))?;
-    match sys::detach_link(std::os::fd::AsFd::as_fd(&link)) {
-        // The interface is gone, and the attachment with it.
-        Err(error) if error.raw_os_error() == Some(libc::ENOLINK) => {}
-        other => other.map_err(FilterError::io("detach", path.display()))?,
+    /// Tells the programs what is behind the interface and how strict to be there. Whether arrivals
+    /// are judged stays as it is while a program of ours does.
+    pub fn describe(&self, index: u32, way: &Way) -> Result<(), FilterError> {
+        let places = self.places()?;
+        let ingress = places
+            .iter()
+            .any(|place| place.is_on(index) && !place.hook.is_egress());
+        Interfaces::open(&self.pins)?.change(index, |described| {
+            (described.role, described.fail_closed) = (way.role, way.fail_closed);
+            described.ingress &= ingress;
+        })
     }
-    unpin(path)
+
+    fn judges_arrivals(&self, index: u32, ingress: bool) -> Result<(), FilterError> {
+        match Interfaces::open(&self.pins) {
+            Ok(mut interfaces) => interfaces.change(index, |known| known.ingress = ingress),
+            // Nothing was ever loaded here but links of an older version.
+            Err(FilterError::NoFilter { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets interfaces that are gone: the kernel may give their index to others.
+    pub fn forget_gone(&self) -> Result<(), FilterError> {
+        let indices: Vec<u32> = self.places()?.iter().map(|place| place.ifindex).collect();
+        Interfaces::open(&self.pins)?.keep(&indices)?;
+        let marks = self.pins.clsact_marks();
+        for index in marks.map_err(FilterError::io("read", "the network namespace"))? {
+            if !indices.contains(&index) {
+                let mark = self.pins.clsact_mark(index);
+                let _ = mark.and_then(fs::remove_dir);
+            }
+        }
+        Ok(())
+    }
 }
 
-fn unpin(path: &Path) -> Result<(), FilterError> {
-    fs::remove_file(path).map_err(FilterError::io("remove", path.display()))
+fn target(name: &str) -> Result<Target, FilterError> {
+    let interface = netlink::interface(name)
+        .map_err(FilterError::io("query interface", name))?
+        .ok_or_else(|| FilterError::NoInterface {
+            name: name.to_owned(),
+        })?;
+    let frame = interface.frame.ok_or_else(|| FilterError::LinkType {
+        name: name.to_owned(),
+        layer: interface.layer.clone(),
+    })?;
+    Ok(Target { interface, frame })
+}
+
+fn ingress_hook(target: &Target, choice: HookChoice) -> Result<Hook, FilterError> {
+    match (choice, target.frame) {
+        (HookChoice::Auto | HookChoice::Xdp, Frame::Ethernet) => Ok(Hook::Xdp),
+        (HookChoice::Xdp, Frame::Ip) => Err(FilterError::NoEthernet {
+            name: target.interface.name.clone(),
+            layer: target.interface.layer.clone(),
+        }),
+        (HookChoice::Auto, Frame::Ip) | (HookChoice::Tcx, _) => Ok(Hook::TcxIngress),
+        (HookChoice::Clsact, _) => Ok(Hook::ClsactIngress),
+    }
+}
+
+fn make_dir(path: &Path) -> Result<(), FilterError> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(FilterError::io("create directory", path.display())(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sorted names, each once.
+fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+    let names: std::collections::BTreeSet<String> = names.collect();
+    names.into_iter().collect()
 }

@@ -30,11 +30,15 @@ pub enum FilterError {
     )]
     NoInterface { name: String },
     #[error(
-        "interface {name}: link type {layer} has no Ethernet header, which this version needs; choose an Ethernet, VLAN or veth interface"
+        "interface {name}: frames of link type {layer} are not known here; choose an Ethernet, VLAN, veth, tun, WireGuard or PPP interface"
     )]
     LinkType { name: String, layer: String },
     #[error(
-        "interface {name}: another XDP program is attached ({holder}, {mode}) and is left alone; if it is not needed, detach it with the tool that attached it (another trickblock: `trickblock off --pins` with its directory; others: `ip link set dev {name} xdp off`), or filter on another interface"
+        "interface {name}: link type {layer} has no Ethernet header, and XDP does not work there; set `hook = \"tcx\"` or `\"auto\"` in its [[interface]]"
+    )]
+    NoEthernet { name: String, layer: String },
+    #[error(
+        "interface {name}: another XDP program is attached ({holder}, {mode}) and is left alone; if it is not needed, detach it with the tool that attached it (another trickblock: `trickblock off --pins` with its directory; others: `ip link set dev {name} xdp off`), or filter beside it: `hook = \"tcx\"` in its [[interface]] (`--hook tcx`)"
     )]
     Busy {
         name: String,
@@ -42,11 +46,17 @@ pub enum FilterError {
         mode: &'static str,
     },
     #[error(
-        "interface {name}: the driver refuses native XDP ({source}); set `xdp = \"auto\"` or `\"generic\"` in [filter] to run in the network stack, several times slower"
+        "interface {name}: the driver refuses native XDP ({source}); set `xdp = \"auto\"` or `\"generic\"` in [filter] to run in the network stack, several times slower, or `hook = \"tcx\"` in its [[interface]]"
     )]
     NoNative { name: String, source: io::Error },
-    #[error("interface {name}: attaching failed: {reason}")]
-    Attach { name: String, reason: String },
+    #[error("interface {name}: attaching to {hook} failed: {reason}")]
+    Attach {
+        name: String,
+        hook: &'static str,
+        reason: String,
+    },
+    #[error("interface {name}: a private filter is never attached")]
+    Private { name: String },
     #[error("the kernel refuses the program: {reason}; trickblock needs Linux 6.1 or newer{hint}")]
     Load { reason: String, hint: &'static str },
     #[error(

@@ -14,8 +14,8 @@ use aya::{
 use trickblock_common::{abi::Settings, table::Geometry};
 
 use super::{
-    Attached, Events, FilterError, Hooks, Maps, ModeChoice, Pins, Program, abi, ask,
-    check_privilege, error::chain, maps::identify, outgrown::Outgrown, sys,
+    Attached, Events, FilterError, Hooks, Maps, Pins, Program, Way, abi, ask, check_privilege,
+    error::chain, maps::identify, outgrown::Outgrown, programs::Programs, sys,
 };
 use crate::table::Constants;
 
@@ -98,7 +98,7 @@ impl Filter {
         let mut stage = Stage::new(pins, capacity)?;
         let mut filter = stage.load(&constants)?;
         stage.settle(pins)?;
-        filter.pin_program(pins)?;
+        filter.programs()?.pin(pins)?;
         filter.hooks = Some(Hooks::new(pins.clone()));
         Ok(filter)
     }
@@ -136,22 +136,24 @@ impl Filter {
         ask::classifier(&mut self.ebpf, program)
     }
 
-    fn pin_program(&mut self, pins: &Pins) -> Result<(), FilterError> {
-        let (path, fresh) = (pins.program(), pins.program().with_file_name("program_new"));
-        let _ = fs::remove_file(&fresh);
-        self.xdp()?
-            .pin(&fresh)
-            .map_err(|error| load_error(&error))?;
-        fs::rename(&fresh, &path).map_err(FilterError::io("pin", path.display()))
+    fn programs(&mut self) -> Result<Programs, FilterError> {
+        Programs::of(&mut self.ebpf)
     }
 
-    /// Puts the program on an interface, taking over the link of an earlier daemon in place.
-    pub fn attach(&mut self, name: &str, choice: ModeChoice) -> Result<Attached, FilterError> {
-        let hooks = self.hooks.clone().ok_or_else(|| FilterError::Attach {
+    /// Makes the programs of this process those that `trickblock on` attaches, and `constants` what
+    /// they are known to be loaded with.
+    pub fn make_current(&mut self, pins: &Pins, constants: &Constants) -> Result<(), FilterError> {
+        self.programs()?.pin(pins)?;
+        self.maps.note_constants(constants)
+    }
+
+    /// Filters an interface in both directions, taking over what an earlier daemon left there in
+    /// place. The result begins with the hook that sees what arrives.
+    pub fn attach(&mut self, name: &str, way: impl Into<Way>) -> Result<Vec<Attached>, FilterError> {
+        let hooks = self.hooks.clone().ok_or_else(|| FilterError::Private {
             name: name.to_owned(),
-            reason: "a private filter is never attached".to_owned(),
         })?;
-        let attached = hooks.attach(self.xdp()?, name, choice)?;
+        let attached = hooks.attach(&self.programs()?, name, &way.into())?;
         if let Some(outgrown) = &mut self.outgrown {
             outgrown.catch_up(&self.maps)?;
         }

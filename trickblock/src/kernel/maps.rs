@@ -4,7 +4,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::{
     Ebpf,
-    maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, lpm_trie::Key},
+    maps::{Array, LpmTrie, Map, MapData, PerCpuArray, lpm_trie::Key},
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use trickblock_common::{
 };
 
 use super::{
-    FilterError, Pins, abi,
+    FilterError, Interfaces, Pins, abi,
     sys::{self, Mapping},
 };
 use crate::table::{Constants, Entry, Snapshot, compile, dump};
@@ -32,9 +32,9 @@ pub struct Maps {
     never_v6: LpmTrie<MapData, [u8; 16], u32>,
     counter: PerCpuArray<MapData, [u64; 2]>,
     settings: Array<MapData, [u8; 16]>,
-    interfaces: HashMap<MapData, u32, [u8; 8]>,
     probe: Probes,
     lost: PerCpuArray<MapData, [u64; 2]>,
+    pub interfaces: Interfaces,
 }
 
 /// Packets and bytes with one reason, side and direction, over all CPUs.
@@ -112,10 +112,9 @@ impl Maps {
             counter: PerCpuArray::try_from(source("COUNTER")?)
                 .map_err(FilterError::map("COUNTER"))?,
             settings: Array::try_from(source("SETTINGS")?).map_err(FilterError::map("SETTINGS"))?,
-            interfaces: HashMap::try_from(source("INTERFACES")?)
-                .map_err(FilterError::map("INTERFACES"))?,
             probe: Probes::new(data(source("PROBE")?)?)?,
             lost: PerCpuArray::try_from(source("LOST")?).map_err(FilterError::map("LOST"))?,
+            interfaces: Interfaces::new(source("INTERFACES")?)?,
         })
     }
 
@@ -299,11 +298,7 @@ impl Maps {
 
     /// Says what is known of an interface.
     pub fn set_interface(&mut self, index: u32, is: Interface) -> Result<(), FilterError> {
-        let [a, b, c, d] = is.role.to_ne_bytes();
-        let [e, f, g, h] = is.flags.to_ne_bytes();
-        self.interfaces
-            .insert(index, [a, b, c, d, e, f, g, h], 0)
-            .map_err(FilterError::map("INTERFACES"))
+        self.interfaces.set(index, is)
     }
 
     /// The never-block list in force.

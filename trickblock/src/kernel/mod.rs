@@ -3,26 +3,35 @@
 mod abi;
 mod ask;
 mod attach;
+mod clsact;
 #[cfg(feature = "debug-log")]
 mod debug_log;
 mod error;
 mod events;
 mod filter;
+mod hook;
+mod interfaces;
+mod link;
 mod maps;
 pub mod memory;
 pub mod netlink;
 mod outgrown;
 mod pins;
+mod place;
 mod privilege;
 mod program;
+mod programs;
 mod refusal;
+pub mod routes;
 mod sys;
 
 pub use ask::Judged;
-pub use attach::{Attached, Hooks, ModeChoice};
+pub use attach::Hooks;
 pub use error::FilterError;
 pub use events::Events;
 pub use filter::{Capacity, Filter, Load, random_seed};
+pub use hook::{Attached, Hook, HookChoice, ModeChoice, Way};
+pub use interfaces::{Described, Interfaces, Role};
 pub use maps::{Maps, Tally};
 pub use netlink::Mode;
 pub use pins::{Hold, Pins};

@@ -5,7 +5,7 @@ use std::io;
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{LinkAttribute, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
+    link::{InfoKind, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -31,13 +31,21 @@ impl Mode {
     }
 }
 
+/// What a frame begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    Ethernet,
+    /// The IP header.
+    Ip,
+}
+
 /// An interface as it is now.
 #[derive(Clone, Debug)]
 pub struct Interface {
     pub name: String,
     pub index: u32,
-    /// Frames begin with an Ethernet header.
-    pub ethernet: bool,
+    /// `None`: nothing that is known here.
+    pub frame: Option<Frame>,
     /// For messages: `Ether`, `Ppp`, `Loopback`, …
     pub layer: String,
     pub mtu: u32,
@@ -71,12 +79,25 @@ pub fn interface_by_index(index: u32) -> io::Result<Option<Interface>> {
     }
 }
 
-fn ask(request: LinkMessage) -> io::Result<LinkMessage> {
+fn ask(asked: LinkMessage) -> io::Result<LinkMessage> {
+    match request(RouteNetlinkMessage::GetLink(asked), NLM_F_REQUEST)? {
+        Some(RouteNetlinkMessage::NewLink(link)) => Ok(link),
+        other => Err(io::Error::other(format!(
+            "unexpected netlink answer: {other:?}"
+        ))),
+    }
+}
+
+/// Sends one request and reads its one answer; `None` for a bare acknowledgement.
+pub(super) fn request(
+    asked: RouteNetlinkMessage,
+    flags: u16,
+) -> io::Result<Option<RouteNetlinkMessage>> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
-    let mut message = NetlinkMessage::from(RouteNetlinkMessage::GetLink(request));
-    message.header.flags = NLM_F_REQUEST;
+    let mut message = NetlinkMessage::from(asked);
+    message.header.flags = flags;
     message.finalize();
     let mut buffer = vec![0; message.buffer_len()];
     message.serialize(&mut buffer);
@@ -85,7 +106,8 @@ fn ask(request: LinkMessage) -> io::Result<LinkMessage> {
     let reply =
         NetlinkMessage::<RouteNetlinkMessage>::deserialize(&reply).map_err(io::Error::other)?;
     match reply.payload {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(link),
+        NetlinkPayload::InnerMessage(inner) => Ok(Some(inner)),
+        NetlinkPayload::Error(error) if error.code.is_none() => Ok(None),
         NetlinkPayload::Error(error) => Err(error.to_io()),
         other => Err(io::Error::other(format!(
             "unexpected netlink answer: {other:?}"
@@ -98,8 +120,7 @@ fn describe(link: LinkMessage) -> Interface {
     let mut interface = Interface {
         name: String::new(),
         index: link.header.index,
-        // The loopback interface carries Ethernet headers too.
-        ethernet: matches!(layer, LinkLayerType::Ether | LinkLayerType::Loopback),
+        frame: frame(layer),
         layer: format!("{layer:?}"),
         mtu: 0,
         xdp: None,
@@ -109,10 +130,37 @@ fn describe(link: LinkMessage) -> Interface {
             LinkAttribute::IfName(name) => interface.name = name,
             LinkAttribute::Mtu(mtu) => interface.mtu = mtu,
             LinkAttribute::Xdp(xdp) => interface.xdp = attached(&xdp),
+            LinkAttribute::LinkInfo(info) => {
+                if let Some(kind) = keeps_outer_header(&info) {
+                    interface.frame = None;
+                    interface.layer = kind;
+                }
+            }
             _ => {}
         }
     }
     interface
+}
+
+fn frame(layer: LinkLayerType) -> Option<Frame> {
+    use LinkLayerType::{Ether, Loopback, None as Nothing, Ppp, Rawip, Tunnel, Tunnel6};
+    match layer {
+        // The loopback interface carries Ethernet headers too.
+        Ether | Loopback => Some(Frame::Ethernet),
+        Nothing | Ppp | Rawip | Tunnel | Tunnel6 => Some(Frame::Ip),
+        _ => None,
+    }
+}
+
+/// IPsec interfaces look like tunnels, but hand out what arrives with the link header of the outer
+/// packet.
+fn keeps_outer_header(info: &[LinkInfo]) -> Option<String> {
+    info.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind @ (InfoKind::Xfrm | InfoKind::Vti | InfoKind::Vti6)) => {
+            Some(format!("{kind:?}"))
+        }
+        _ => None,
+    })
 }
 
 fn attached(xdp: &[LinkXdp]) -> Option<(u32, Mode)> {

@@ -1,15 +1,19 @@
 //! Where things live on the BPF file system.
 //!
 //! ```text
-//! /sys/fs/bpf/trickblock/v1/maps/TABLE …   the maps
-//!                           program        the loaded program
-//!                           links/eth0 …   one link per interface; removing it detaches
-//!                           off/eth0 …     directories: interfaces that `trickblock off` detached
+//! /sys/fs/bpf/trickblock/v2/maps/TABLE …             the maps
+//!                           program                  the loaded XDP program
+//!                           programs/tc_egress …     the loaded TC programs
+//!                           links/eth0               the XDP link of an interface; removing it detaches
+//!                           links/eth0%tcx-egress …  its other links
+//!                           clsact/<netns>-<index>   directories: interfaces with clsact filters
+//!                           off/eth0%tcx-egress …    directories: what `trickblock off` detached
 //! ```
 
 use std::{
     fs::{self, File, TryLockError},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +21,7 @@ use aya::maps::{MapError, MapInfo};
 use trickblock_common::abi::ABI_VERSION;
 
 use super::{
-    FilterError,
+    FilterError, Hook,
     abi::{SHAPES, Shape},
     sys,
 };
@@ -51,8 +55,16 @@ impl Pins {
         self.dir.join("maps").join(name)
     }
 
-    pub(super) fn program(&self) -> PathBuf {
-        self.dir.join("program")
+    /// A program by its name; that of XDP has the place that it always had.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        match name {
+            XDP => self.dir.join("program"),
+            other => self.programs().join(other),
+        }
+    }
+
+    fn programs(&self) -> PathBuf {
+        self.dir.join("programs")
     }
 
     fn links(&self) -> PathBuf {
@@ -63,14 +75,34 @@ impl Pins {
         self.dir.join("off")
     }
 
-    /// The link of an interface.
-    pub(super) fn link(&self, interface: &str) -> PathBuf {
-        self.links().join(encode(interface))
+    fn clsact(&self) -> PathBuf {
+        self.dir.join("clsact")
     }
 
-    /// The directory that remembers an interface as switched off.
-    pub(super) fn switched_off_mark(&self, interface: &str) -> PathBuf {
-        self.off().join(encode(interface))
+    /// A link of an interface.
+    pub(super) fn link(&self, interface: &str, hook: Hook) -> PathBuf {
+        self.links().join(encode(interface, hook))
+    }
+
+    /// The directory that remembers a hook of an interface as switched off.
+    pub(super) fn switched_off_mark(&self, interface: &str, hook: Hook) -> PathBuf {
+        self.off().join(encode(interface, hook))
+    }
+
+    /// The directory that remembers that an interface of this network namespace has clsact filters.
+    pub(super) fn clsact_mark(&self, index: u32) -> io::Result<PathBuf> {
+        Ok(self.clsact().join(format!("{}-{index}", namespace()?)))
+    }
+
+    /// Interfaces of this network namespace with such a mark.
+    pub(super) fn clsact_marks(&self) -> io::Result<Vec<u32>> {
+        let marks = names(&self.clsact());
+        if marks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let here = format!("{}-", namespace()?);
+        let indices = marks.iter().filter_map(|mark| mark.strip_prefix(&here));
+        Ok(indices.filter_map(|index| index.parse().ok()).collect())
     }
 
     /// Makes the directories after checking that they are on a bpffs.
@@ -89,7 +121,8 @@ impl Pins {
             }
             Err(error) => return Err(FilterError::io("stat", existing.display())(error)),
         }
-        for dir in [self.dir.join("maps"), self.links(), self.off()] {
+        let dirs = [self.dir.join("maps"), self.programs()];
+        for dir in dirs.into_iter().chain([self.links(), self.clsact(), self.off()]) {
             fs::create_dir_all(&dir).map_err(FilterError::io("create directory", dir.display()))?;
         }
         Ok(())
@@ -113,7 +146,7 @@ impl Pins {
 
     /// Whether any filter is pinned here.
     pub fn has_filter(&self) -> bool {
-        self.program().exists()
+        self.program(XDP).exists()
     }
 
     /// Fails where a pinned map is not what this version would have made.
@@ -170,15 +203,15 @@ impl Pins {
                 let dir = self.root.join(version).join("links");
                 names(&dir)
                     .into_iter()
-                    .map(move |name| (dir.join(&name), decode(&name)))
+                    .map(move |name| (dir.join(&name), decode(&name).0))
             })
             .collect();
         links.sort();
         links
     }
 
-    /// Interfaces that `off` detached.
-    pub(super) fn switched_off(&self) -> Vec<String> {
+    /// What `off` detached.
+    pub(super) fn switched_off(&self) -> Vec<(String, Hook)> {
         names(&self.off()).iter().map(|name| decode(name)).collect()
     }
 
@@ -211,13 +244,30 @@ fn permission_denied(error: &(dyn std::error::Error + 'static)) -> bool {
     here || error.source().is_some_and(permission_denied)
 }
 
+/// The XDP program in the object.
+const XDP: &str = "trickblock";
+
 /// bpffs refuses names with a dot, and `eth0.100` is the usual name of a VLAN interface.
-fn encode(interface: &str) -> String {
-    interface.replace('%', "%25").replace('.', "%2e")
+fn encode(interface: &str, hook: Hook) -> String {
+    let name = interface.replace('%', "%25").replace('.', "%2e");
+    match hook {
+        Hook::Xdp => name,
+        other => format!("{name}%{}", other.name()),
+    }
 }
 
-fn decode(name: &str) -> String {
-    name.replace("%2e", ".").replace("%25", "%")
+/// What follows a `%` begins with a digit in an interface's name, and with a letter in a hook's.
+fn decode(name: &str) -> (String, Hook) {
+    let suffixed = name
+        .rsplit_once('%')
+        .and_then(|(interface, hook)| Some((interface, Hook::by_name(hook)?)));
+    let (interface, hook) = suffixed.unwrap_or((name, Hook::Xdp));
+    (interface.replace("%2e", ".").replace("%25", "%"), hook)
+}
+
+/// The number of the calling thread's network namespace.
+fn namespace() -> io::Result<u64> {
+    Ok(fs::metadata("/proc/thread-self/ns/net")?.ino())
 }
 
 fn is_version(name: &str) -> bool {
@@ -240,9 +290,15 @@ mod tests {
 
     #[test]
     fn interface_names_survive_bpffs() {
-        for name in ["eth0", "eth0.100", "a%2eb", "%25.%", "wlan.%2e"] {
-            assert!(!encode(name).contains('.'));
-            assert_eq!(decode(&encode(name)), name);
+        let names = ["eth0", "eth0.100", "a%2eb", "%25.%", "wlan.%2e", "%xdp", "%tcx-egress"];
+        let mut seen = std::collections::BTreeSet::new();
+        for name in names {
+            for hook in Hook::ALL {
+                let encoded = encode(name, hook);
+                assert!(!encoded.contains('.'));
+                assert_eq!(decode(&encoded), (name.to_owned(), hook));
+                assert!(seen.insert(encoded), "{name} {hook:?}");
+            }
         }
     }
 }

@@ -1,33 +1,27 @@
-//! Why the kernel did not attach a program, in terms of what the user can do.
+//! Why the kernel did not attach an XDP program, in terms of what the user can do.
 
 use std::io;
 
-use aya::programs::{ProgramError, XdpMode};
-
 use super::{
-    FilterError,
-    error::chain,
+    FilterError, Hook, Mode,
     netlink::{self, Interface},
 };
 
 /// The error of an attempt to attach to `interface` in `mode`.
-pub(super) fn refused(interface: &Interface, mode: XdpMode, error: &ProgramError) -> FilterError {
+pub(super) fn refused(interface: &Interface, mode: Mode, error: io::Error) -> FilterError {
     let name = interface.name.clone();
-    let errno = match error {
-        ProgramError::SyscallError(call) => call.io_error.raw_os_error(),
-        _ => None,
-    };
-    match (errno, mode) {
+    match (error.raw_os_error(), mode) {
         (Some(libc::EBUSY | libc::EEXIST), _) => busy(name),
-        (Some(errno @ (libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE)), XdpMode::Driver) => {
+        (Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ERANGE), Mode::Native) => {
             FilterError::NoNative {
                 name,
-                source: io::Error::from_raw_os_error(errno),
+                source: error,
             }
         }
         _ => FilterError::Attach {
             name,
-            reason: chain(error),
+            hook: Hook::Xdp.name(),
+            reason: error.to_string(),
         },
     }
 }

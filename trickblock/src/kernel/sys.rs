@@ -1,5 +1,7 @@
-//! The system calls that aya does not offer: creating a map of a size chosen at run time, mapping it,
-//! waiting for a grace period, and asking a link for its interface.
+//! The system calls that aya does not offer, or not as they are needed here: creating a map of a size
+//! chosen at run time, mapping it, waiting for a grace period, and links.
+
+mod links;
 
 use std::{
     ffi::CString,
@@ -12,12 +14,13 @@ use std::{
     ptr::NonNull,
 };
 
+pub(super) use links::*;
+
 const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
 const BPF_OBJ_PIN: libc::c_long = 6;
 const BPF_OBJ_GET: libc::c_long = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_long = 15;
-const BPF_LINK_DETACH: libc::c_long = 34;
 
 pub(super) const ARRAY: u32 = 2;
 const ARRAY_OF_MAPS: u32 = 12;
@@ -60,19 +63,6 @@ struct InfoQuery {
     fd: u32,
     length: u32,
     info: u64,
-}
-
-/// Start of `struct bpf_link_info` of an XDP link.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct LinkInfo {
-    pub kind: u32,
-    pub id: u32,
-    pub program: u32,
-    padding: u32,
-    /// 0 once the interface is gone.
-    pub interface: u32,
-    reserved: [u32; 11],
 }
 
 fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<i32> {
@@ -168,25 +158,6 @@ pub(super) fn exchange(one: &Path, other: &Path) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
-}
-
-/// What the kernel knows of a link.
-pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
-    let mut info = LinkInfo::default();
-    let length = u32::try_from(size_of::<LinkInfo>()).map_err(io::Error::other)?;
-    let mut query = InfoQuery {
-        fd: raw(link),
-        length,
-        info: std::ptr::from_mut(&mut info) as u64,
-    };
-    bpf(BPF_OBJ_GET_INFO_BY_FD, &mut query)?;
-    Ok(info)
-}
-
-/// Detaches a link from its interface, whoever else holds it.
-pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
-    let mut attributes = raw(link);
-    bpf(BPF_LINK_DETACH, &mut attributes).map(drop)
 }
 
 /// Waits until no CPU runs a program that started before the call. Replacing an inner map does just

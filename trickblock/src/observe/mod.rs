@@ -1,5 +1,7 @@
 //! What the filter did, for people and programs.
 
+mod count;
+mod interface;
 pub mod status;
 pub mod why;
 

@@ -3,8 +3,13 @@
 use serde::{Deserialize, Serialize};
 use trickblock_common::abi::protection;
 
+use super::interface::{SWITCHED_OFF, interfaces};
+pub use super::{
+    count::{Count, Stopped},
+    interface::InterfaceStatus,
+};
 use crate::{
-    kernel::{Attached, FilterError, Hooks, Maps, Pins, Tally},
+    kernel::{FilterError, Hooks, Maps, Pins},
     table::{Entry, fingerprint},
 };
 
@@ -31,7 +36,11 @@ pub struct Status {
     pub problems: Vec<String>,
     pub daemon: Option<Daemon>,
     /// `drop` or `monitor`, for all feeds together.
-    pub mode: String,
+    pub action: String,
+    /// `gateway` or `host`; null without a daemon.
+    pub mode: Option<String>,
+    /// Why it is that mode.
+    pub mode_reason: Option<String>,
     pub interfaces: Vec<InterfaceStatus>,
     pub indicators: Indicators,
     /// Whole-set swaps since the table was made.
@@ -41,6 +50,8 @@ pub struct Status {
     pub feeds: Vec<FeedStatus>,
     /// Prefixes on the never-block list.
     pub never_block: usize,
+    /// Dropped packets by what that stopped.
+    pub stopped: Stopped,
     pub counters: Vec<Count>,
     pub events: EventStatus,
 }
@@ -50,18 +61,6 @@ pub struct Daemon {
     pub pid: u32,
     pub version: String,
     pub started_at: String,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct InterfaceStatus {
-    pub name: String,
-    pub ifindex: Option<u32>,
-    /// `native` or `generic`; null while not attached.
-    pub mode: Option<String>,
-    pub role: Option<String>,
-    pub attached: bool,
-    /// Why it is generic, or why it is not attached.
-    pub note: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -99,28 +98,6 @@ pub struct FeedStatus {
     pub warnings: Vec<String>,
 }
 
-/// Packets with one reason and side.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Count {
-    pub reason: String,
-    pub side: Option<String>,
-    pub verdict: String,
-    pub packets: u64,
-    pub bytes: u64,
-}
-
-impl From<Tally> for Count {
-    fn from(tally: Tally) -> Self {
-        Self {
-            reason: tally.reason.name().to_owned(),
-            side: tally.side.name().map(str::to_owned),
-            verdict: tally.reason.verdict().name().to_owned(),
-            packets: tally.packets,
-            bytes: tally.bytes,
-        }
-    }
-}
-
 /// Events since the filter was loaded.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct EventStatus {
@@ -138,13 +115,16 @@ impl Status {
         let lost = maps.lost()?;
         let monitor = maps.settings()?.monitor != 0;
         let never = maps.never_block()?;
+        let tallies = maps.counters()?;
         Ok(Self {
             schema: SCHEMA,
             state: State::Active,
             problems: Vec::new(),
             daemon: None,
-            mode: if monitor { "monitor" } else { "drop" }.to_owned(),
-            interfaces: interfaces(hooks)?,
+            action: if monitor { "monitor" } else { "drop" }.to_owned(),
+            mode: None,
+            mode_reason: None,
+            interfaces: interfaces(hooks, &maps.interfaces)?,
             indicators: Indicators::of(maps, entries)?,
             generation: maps.generation()?,
             fingerprint: fingerprint(entries),
@@ -153,7 +133,8 @@ impl Status {
                 .iter()
                 .filter(|(_, value)| *value != protection::NONE)
                 .count(),
-            counters: maps.counters()?.into_iter().map(Count::from).collect(),
+            stopped: Stopped::of(&tallies),
+            counters: tallies.iter().map(Count::from).collect(),
             events: EventStatus {
                 read: 0,
                 limited: lost.limited,
@@ -182,6 +163,8 @@ impl Status {
             .iter()
             .any(|interface| interface.note.as_deref() == Some(SWITCHED_OFF));
         let attached = self.interfaces.iter().any(|interface| interface.attached);
+        let half_seen = self.interfaces.iter().filter_map(InterfaceStatus::half_seen);
+        self.problems.extend(half_seen);
         if switched_off && !attached {
             self.state = State::Off;
             self.problem("the filter is switched off: nothing is dropped until `trickblock on`");
@@ -192,48 +175,6 @@ impl Status {
         }
         if !self.problems.is_empty() {
             self.state = State::Degraded;
-        }
-    }
-}
-
-/// The note of an interface that `trickblock off` detached.
-pub const SWITCHED_OFF: &str = "switched off";
-
-fn interfaces(hooks: &Hooks) -> Result<Vec<InterfaceStatus>, FilterError> {
-    let attached = hooks.attached()?.into_iter().map(InterfaceStatus::from);
-    let off = hooks
-        .switched_off()
-        .into_iter()
-        .map(|name| InterfaceStatus::detached(name, SWITCHED_OFF));
-    let elsewhere = hooks.elsewhere()?.into_iter().map(|name| InterfaceStatus {
-        attached: true,
-        ..InterfaceStatus::detached(name, "in another network namespace")
-    });
-    Ok(attached.chain(elsewhere).chain(off).collect())
-}
-
-impl InterfaceStatus {
-    pub fn detached(name: String, note: impl Into<String>) -> Self {
-        Self {
-            name,
-            ifindex: None,
-            mode: None,
-            role: None,
-            attached: false,
-            note: Some(note.into()),
-        }
-    }
-}
-
-impl From<Attached> for InterfaceStatus {
-    fn from(attached: Attached) -> Self {
-        Self {
-            name: attached.name,
-            ifindex: Some(attached.ifindex),
-            mode: Some(attached.mode.name().to_owned()),
-            role: None,
-            attached: true,
-            note: attached.note,
         }
     }
 }

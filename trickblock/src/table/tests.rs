@@ -98,6 +98,7 @@ fn snapshot(
     compile(&plan.entries, seed, &geometry, &mut half).expect("fits");
     (
         Snapshot {
+            constants: Constants::default(),
             geometry,
             half,
             never: never.to_vec(),

@@ -1,0 +1,140 @@
+//! One place where a program of ours sits: a pinned link, or a clsact filter.
+
+use std::{
+    fs,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Attached, FilterError, Hook, Mode, clsact,
+    netlink::{self, Interface},
+    sys,
+};
+
+/// What keeps the program there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Anchor {
+    Link(PathBuf),
+    Clsact,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub anchor: Anchor,
+    pub hook: Hook,
+    /// What the interface is called now, else what it was called when the link was pinned.
+    pub name: String,
+    /// 0 once the interface is gone.
+    pub ifindex: u32,
+    /// The interface is in this network namespace.
+    pub here: bool,
+    /// Of XDP only.
+    pub mode: Option<Mode>,
+}
+
+impl Place {
+    /// The place of a pinned link.
+    pub(super) fn of_link(path: &Path, pinned_as: String) -> Result<Self, FilterError> {
+        let info = sys::link_info(open(path)?.as_fd())
+            .map_err(FilterError::io("query", path.display()))?;
+        let mut place = Self {
+            anchor: Anchor::Link(path.to_owned()),
+            hook: hook(&info),
+            name: pinned_as,
+            ifindex: info.interface,
+            here: false,
+            mode: None,
+        };
+        if let Some((interface, mode)) = seen(&info)? {
+            (place.name, place.mode, place.here) = (interface.name, mode, true);
+        }
+        Ok(place)
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.ifindex != 0
+    }
+
+    /// Whether it is on the interface with this index in this network namespace.
+    pub(super) fn is_on(&self, index: u32) -> bool {
+        self.here && self.ifindex == index
+    }
+
+    pub(super) fn attached(&self) -> Attached {
+        Attached {
+            name: self.name.clone(),
+            ifindex: self.ifindex,
+            hook: self.hook,
+            mode: self.mode,
+            adopted: true,
+            note: None,
+        }
+    }
+
+    /// Replaces the program: no packet passes unjudged.
+    pub(super) fn update(
+        &self,
+        program: BorrowedFd<'_>,
+        owner: &str,
+    ) -> Result<(), FilterError> {
+        let done = match &self.anchor {
+            Anchor::Link(path) => sys::update_link(open(path)?.as_fd(), program),
+            Anchor::Clsact => clsact::put(self.ifindex, self.hook, program, owner).map(drop),
+        };
+        done.map_err(|error| FilterError::Attach {
+            name: self.name.clone(),
+            hook: self.hook.name(),
+            reason: error.to_string(),
+        })
+    }
+
+    pub(super) fn detach(&self) -> Result<(), FilterError> {
+        let path = match &self.anchor {
+            Anchor::Link(path) => path,
+            Anchor::Clsact => {
+                return clsact::remove(self.ifindex, self.hook)
+                    .map_err(FilterError::io("remove the clsact filter of", &self.name));
+            }
+        };
+        match sys::detach_link(open(path)?.as_fd()) {
+            // The interface is gone, and the attachment with it.
+            Err(error) if error.raw_os_error() == Some(libc::ENOLINK) => {}
+            other => other.map_err(FilterError::io("detach", path.display()))?,
+        }
+        unpin(path)
+    }
+}
+
+fn open(path: &Path) -> Result<OwnedFd, FilterError> {
+    sys::open_pin(path).map_err(FilterError::io("open", path.display()))
+}
+
+pub(super) fn unpin(path: &Path) -> Result<(), FilterError> {
+    fs::remove_file(path).map_err(FilterError::io("remove", path.display()))
+}
+
+fn hook(info: &sys::LinkInfo) -> Hook {
+    match (info.kind, info.attach_type) {
+        (sys::LINK_TCX, sys::ATTACH_TCX_EGRESS) => Hook::TcxEgress,
+        (sys::LINK_TCX, _) => Hook::TcxIngress,
+        _ => Hook::Xdp,
+    }
+}
+
+/// The link's interface, where it is in this network namespace.
+fn seen(info: &sys::LinkInfo) -> Result<Option<(Interface, Option<Mode>)>, FilterError> {
+    if info.interface == 0 {
+        return Ok(None);
+    }
+    let failed = FilterError::io("query interface", info.interface);
+    let Some(interface) = netlink::interface_by_index(info.interface).map_err(failed)? else {
+        return Ok(None);
+    };
+    if info.kind == sys::LINK_TCX {
+        let failed = FilterError::io("query the programs of interface", info.interface);
+        return Ok(sys::is_on(info).map_err(failed)?.then_some((interface, None)));
+    }
+    let mode = interface.xdp.filter(|(program, _)| *program == info.program);
+    Ok(mode.map(|(_, mode)| (interface, Some(mode))))
+}
