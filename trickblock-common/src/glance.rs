@@ -6,7 +6,7 @@ use crate::{
     examine::{Flow, examine},
     neighbour::is_link_group,
     parse::{self, Link, addresses_v4, addresses_v6},
-    tunnel::may_carry,
+    tunnel::may_lead_to,
 };
 
 /// What is worth a closer look, if anything is. Reads no further than the addresses.
@@ -47,7 +47,7 @@ fn near_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> Op
         return Some(true);
     }
     let kinds = lookup.tunnels();
-    Some(kinds != 0 && may_carry(header?[9], kinds))
+    Some(kinds != 0 && may_lead_to(header?[9], kinds))
 }
 
 #[inline(always)]
