@@ -24,8 +24,10 @@ use trickblock::{
 };
 use trickblock_common::abi::{ABI_VERSION, protection};
 
+mod host;
 mod twins;
 
+pub use host::{Host, constants};
 pub use twins::Twins;
 
 /// A file system for pins, probed by [`crate::harness::Need::BpfFs`].

@@ -18,6 +18,7 @@ pub mod kernel;
 pub mod model;
 pub mod needs;
 pub mod netns;
+pub mod oracle;
 pub mod packet;
 pub mod random;
 pub mod road;

@@ -164,7 +164,13 @@ impl Model {
         }
         let inner = match inside(packet, &outer.transport, &self.tunnels) {
             Inside::Nothing => return outer,
-            Inside::Wrong(reason) => Said::without_addresses(Verdict::spared(reason, None), true),
+            Inside::Wrong(reason) => {
+                // The outer packet may be none at all.
+                let doubted = packet.guess && reasons::needs_proof(reason);
+                let believed = !doubted || proof::is_sound(packet, false);
+                let reason = if believed { reason } else { "unconfirmed" };
+                Said::without_addresses(Verdict::spared(reason, None), true)
+            }
             Inside::Packet { packet, cut } => self.packet(packet, cut, true, outer.transport.more),
         };
         let both_pass = !reasons::drops(inner.verdict.reason) && !outer.verdict.is_miss();

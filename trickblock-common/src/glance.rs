@@ -6,7 +6,7 @@ use crate::{
     examine::{Flow, examine},
     neighbour::is_link_group,
     parse::{self, Link, addresses_v4, addresses_v6},
-    tunnel::may_carry,
+    tunnel::may_lead_to,
 };
 
 /// What is worth a closer look, if anything is. Reads no further than the addresses.
@@ -52,7 +52,7 @@ fn near_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> Op
     // Read by itself: as part of the header it would be loaded for every packet.
     frame
         .read::<1>(ip + 9)
-        .map(|[protocol]| may_carry(protocol, kinds))
+        .map(|[protocol]| may_lead_to(protocol, kinds))
 }
 
 #[inline(always)]

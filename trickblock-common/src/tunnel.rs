@@ -30,6 +30,12 @@ pub const fn may_carry(protocol: u8, kinds: u64) -> bool {
         || (udp && kinds & tunnel::OVER_UDP != 0)
 }
 
+/// The same of the protocol number in an IPv4 header, behind which AH may stand before the tunnel.
+#[inline(always)]
+pub const fn may_lead_to(protocol: u8, kinds: u64) -> bool {
+    may_carry(protocol, kinds) || protocol == IpProto::Ah as u8
+}
+
 /// The packet inside the one whose transport is given: [`Place::NOWHERE`] where that is no tunnel of `kinds`
 /// or nothing in it can be looked into, a stopped place where it cannot be read. `guess`: whether the outer packet
 /// was one.

@@ -37,9 +37,9 @@ pub(super) fn ethernet(frame: &[u8]) -> Content<'_> {
     }
 }
 
-/// Of a frame that begins with an IP header.
+/// Of a frame that begins with an IP header. Of a single byte nothing is concluded.
 pub(super) fn bare(frame: &[u8]) -> Content<'_> {
-    if frame.is_empty() {
+    if frame.len() < 2 {
         return Content::Other("truncated_link");
     }
     by_nibble(frame, false).map_or(Content::Other("non_ip"), Content::Ip)

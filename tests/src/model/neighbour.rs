@@ -40,14 +40,19 @@ pub(super) fn discovery<'a>(lists: &Lists, packet: Packet<'_>) -> Verdict<'a> {
     }
 }
 
-/// Whom a solicitation or an advertisement to a group of this link is about.
+/// Whom a solicitation or an advertisement to a group of this link is about, whatever its version says.
 fn target(bytes: &[u8]) -> Option<Ipv6Addr> {
-    let header = Ipv6HeaderSlice::from_slice(bytes).ok()?;
-    let of_this_link = header.destination()[..2] == [0xff, 0x02];
-    if !of_this_link || header.next_header() != IpNumber::IPV6_ICMP {
+    let (next, group) = match Ipv6HeaderSlice::from_slice(bytes) {
+        Ok(header) => (
+            header.next_header(),
+            [header.destination()[0], header.destination()[1]],
+        ),
+        Err(_) => (IpNumber(*bytes.get(6)?), [*bytes.get(24)?, *bytes.get(25)?]),
+    };
+    if group != [0xff, 0x02] || next != IpNumber::IPV6_ICMP {
         return None;
     }
-    let message = &bytes[header.slice().len()..];
+    let message = bytes.get(40..)?;
     let sound = Icmpv6Slice::from_slice(message).ok()?;
     match sound.payload_slice() {
         Ok(NeighborSolicitation(payload)) => return Some(payload.target_address()),

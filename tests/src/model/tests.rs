@@ -113,7 +113,8 @@ fn without_a_link_header_the_nibble_decides() {
         (bare(Packet::v6(C2_6, CLIENT_6)), "address from"),
         (bare(out()).version(5), "non_ip"),
         (bare(out()).cut_to(0), "truncated_link"),
-        (bare(out()).cut_to(1), "truncated_ip"),
+        (bare(out()).cut_to(1), "truncated_link"),
+        (bare(out()).cut_to(2), "truncated_ip"),
     ];
     assert_says(&setup, &cases);
 }
