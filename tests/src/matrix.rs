@@ -1,0 +1,140 @@
+//! What every kernel of the matrix is asked, and what it says; `cargo xtask matrix` starts it.
+
+pub mod boot;
+mod checks;
+mod field;
+mod links;
+mod swap;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    time::Instant,
+};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use crate::{needs, sys::guest};
+use field::Field;
+
+/// Starts the line of the result, which is one JSON object.
+pub const RESULT: &str = "matrix-result: ";
+/// Starts a line of progress.
+pub const STEP: &str = "matrix-step: ";
+
+/// All that the filter may have.
+const CAPABILITIES: [u32; 3] = [CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF];
+const CAP_NET_ADMIN: u32 = 12;
+const CAP_PERFMON: u32 = 38;
+const CAP_BPF: u32 = 39;
+
+/// What was found out.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Fixtures that were proved.
+    pub fixtures: usize,
+    /// Instructions that the verifier processed, by program: the most of all table sizes.
+    pub programs: BTreeMap<String, u32>,
+}
+
+/// One question to a kernel.
+struct Check {
+    name: &'static str,
+    /// What was done, for people.
+    run: fn(&Field, &mut Findings) -> anyhow::Result<String>,
+}
+
+/// Asks this kernel everything, in a network namespace of its own and with three capabilities.
+/// Prints progress and, last, the result; false if a check failed.
+pub fn ask() -> bool {
+    let mut findings = Findings::default();
+    let mut checks = Vec::new();
+    let field = caught(prepare);
+    let error = match &field {
+        Ok(field) => checks::ALL
+            .iter()
+            .find_map(|check| {
+                perform(check, field, &mut findings, &mut checks)
+                    .err()
+                    .map(|error| format!("{}: {error:#}", check.name))
+            })
+            .or_else(|| None),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    println!("{RESULT}{}", result(&findings, &checks, error.as_deref()));
+    error.is_none()
+}
+
+/// What still needs privilege, and then gives it up.
+fn prepare() -> anyhow::Result<Field> {
+    guest::leave_network().context("cannot make a network namespace: run as root")?;
+    needs::bpf_file_system()?;
+    let field = Field::new()?;
+    let mask = CAPABILITIES.iter().map(|number| 1 << number).sum();
+    guest::keep_only_capabilities(mask).context("cannot give up capabilities")?;
+    let kept = ["CapPrm", "CapEff", "CapBnd"].map(|set| (set, mask));
+    for (set, wanted) in kept.into_iter().chain([("CapInh", 0), ("CapAmb", 0)]) {
+        let held = capabilities(set)?;
+        ensure!(held == wanted, "{set} is {held:#x}, not {wanted:#x}");
+    }
+    Ok(field)
+}
+
+fn capabilities(set: &str) -> anyhow::Result<u64> {
+    let status = fs::read_to_string("/proc/thread-self/status").context("/proc")?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix(set)?.strip_prefix(':'));
+    let mask = line.with_context(|| format!("/proc does not tell {set}"))?;
+    u64::from_str_radix(mask.trim(), 16).with_context(|| format!("{set}:{mask}"))
+}
+
+fn perform(
+    check: &Check,
+    field: &Field,
+    findings: &mut Findings,
+    done: &mut Vec<Value>,
+) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let said = caught(|| (check.run)(field, findings));
+    let seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+    let text = match &said {
+        Ok(text) => text.clone(),
+        Err(error) => format!("{error:#}"),
+    };
+    println!("{STEP}{}: {text} ({seconds} s)", check.name);
+    let result = if said.is_ok() { "ok" } else { "failed" };
+    done.push(json!({"name": check.name, "result": result, "said": text, "seconds": seconds}));
+    said.map(drop)
+}
+
+/// A panic is a failure like any other: the machine must still say so and end.
+fn caught<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let text = |panic: Box<dyn std::any::Any + Send>| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref().map(|text: &&str| (*text).to_owned()));
+        anyhow::Error::msg(text.unwrap_or_else(|| "panicked".to_owned()))
+    };
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(text(panic)))
+}
+
+fn result(findings: &Findings, checks: &[Value], error: Option<&str>) -> Value {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let jit = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap_or_default();
+    let mut result = json!({
+        "release": release.trim(),
+        "result": if error.is_none() { "ok" } else { "failed" },
+        "jit": !matches!(jit.trim(), "" | "0"),
+        "btf": Path::new("/sys/kernel/btf/vmlinux").exists(),
+        "fixtures": findings.fixtures,
+        "verified_insns": findings.programs.values().max(),
+        "programs": findings.programs,
+        "checks": checks,
+    });
+    if let Some(error) = error {
+        result["error"] = error.into();
+    }
+    result
+}
