@@ -34,6 +34,7 @@ const CAP_BPF: u32 = 39;
 /// What was found out.
 #[derive(Debug, Default)]
 pub struct Findings {
+    pub jit: bool,
     /// Fixtures that were proved.
     pub fixtures: usize,
     /// Instructions that the verifier processed, by program: the most of all table sizes.
@@ -50,18 +51,18 @@ struct Check {
 /// Asks this kernel everything, in a network namespace of its own and with three capabilities.
 /// Prints progress and, last, the result; false if a check failed.
 pub fn ask() -> bool {
-    let mut findings = Findings::default();
+    let mut findings = Findings {
+        jit: has_jit(),
+        ..Findings::default()
+    };
     let mut checks = Vec::new();
     let field = caught(prepare);
     let error = match &field {
-        Ok(field) => checks::ALL
-            .iter()
-            .find_map(|check| {
-                perform(check, field, &mut findings, &mut checks)
-                    .err()
-                    .map(|error| format!("{}: {error:#}", check.name))
-            })
-            .or_else(|| None),
+        Ok(field) => checks::ALL.iter().find_map(|check| {
+            perform(check, field, &mut findings, &mut checks)
+                .err()
+                .map(|error| format!("{}: {error:#}", check.name))
+        }),
         Err(error) => Some(format!("{error:#}")),
     };
     println!("{RESULT}{}", result(&findings, &checks, error.as_deref()));
@@ -120,13 +121,19 @@ fn caught<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(text(panic)))
 }
 
+/// The JIT compiler is on. Other network namespaces than the first do not tell.
+fn has_jit() -> bool {
+    let file = "/proc/sys/net/core/bpf_jit_enable";
+    fs::read_to_string(file).is_ok_and(|value| value.trim() != "0")
+}
+
 fn result(findings: &Findings, checks: &[Value], error: Option<&str>) -> Value {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let jit = fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").unwrap_or_default();
+
     let mut result = json!({
         "release": release.trim(),
         "result": if error.is_none() { "ok" } else { "failed" },
-        "jit": !matches!(jit.trim(), "" | "0"),
+        "jit": findings.jit,
         "btf": Path::new("/sys/kernel/btf/vmlinux").exists(),
         "fixtures": findings.fixtures,
         "verified_insns": findings.programs.values().max(),
