@@ -38,7 +38,7 @@ pub struct Findings {
     /// Fixtures that were proved.
     pub fixtures: usize,
     /// Instructions that the verifier processed, by program: the most of all table sizes.
-    pub programs: BTreeMap<String, u32>,
+    pub programs: BTreeMap<&'static str, u32>,
 }
 
 /// One question to a kernel.
