@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use trickblock::{
-    kernel::{Capacity, Filter, Mode, ModeChoice, Program},
+    kernel::{Capacity, Filter, Load, Mode, ModeChoice, Program},
     table::Constants,
 };
 use trickblock_common::{V6, abi::tunnel, embedded::Nat64};
@@ -52,7 +52,7 @@ fn load(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
     for (v4, v6) in CAPACITIES {
         for constants in [Constants::default(), everything()] {
             let what = || format!("capacity {v4} + {v6}, tunnels {:#x}", constants.tunnels);
-            measure(Capacity { v4, v6 }, &constants, findings).with_context(what)?;
+            measure(Capacity { v4, v6 }, constants, findings).with_context(what)?;
         }
     }
     let over = findings.programs.iter().find(|(_, most)| **most > BUDGET);
@@ -81,10 +81,14 @@ fn everything() -> Constants {
 /// Loads all programs and notes what they cost the verifier.
 fn measure(
     capacity: Capacity,
-    constants: &Constants,
+    constants: Constants,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
-    let mut filter = Filter::load_private(BPFFS.as_ref(), capacity, constants)?;
+    let load = Load {
+        capacity,
+        constants,
+    };
+    let mut filter = Filter::load_private(BPFFS.as_ref(), load)?;
     for program in Program::ALL {
         let processed = filter.verified_instructions(program)?;
         let processed = processed.context("the kernel does not tell verified instructions")?;
@@ -106,7 +110,7 @@ fn fixtures(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
 /// In the driver of a veth: what is listed does not arrive, and is counted.
 fn native(field: &Field, _: &mut Findings) -> anyhow::Result<String> {
     let dir = PinDir::new();
-    let mut filter = Filter::load(&dir.pins(), SMALL, &Constants::default())?;
+    let mut filter = Filter::load(&dir.pins(), SMALL)?;
     let attached = filter.attach(field.inner.name, ModeChoice::Native)?;
     ensure!(attached.mode == Mode::Native, "{attached:?}");
     dropped(field, &filter, "source")?;

@@ -9,7 +9,7 @@ use std::{
 use anyhow::ensure;
 use trickblock::{
     kernel::{Filter, Maps, ModeChoice},
-    table::{Constants, Entry},
+    table::Entry,
 };
 
 use super::{Findings, field::Field};
@@ -32,7 +32,7 @@ const TIME: Duration = Duration::from_secs(2);
 /// Every packet is dropped, by one of the sets.
 pub(super) fn under_packets(field: &Field, _: &mut Findings) -> anyhow::Result<String> {
     let dir = PinDir::new();
-    let mut filter = Filter::load(&dir.pins(), SMALL, &Constants::default())?;
+    let mut filter = Filter::load(&dir.pins(), SMALL)?;
     let sets = [set(&SETS[0])?, set(&SETS[1])?];
     filter.maps.swap(&sets[1], &[], 1)?;
     filter.attach(field.inner.name, ModeChoice::Native)?;
