@@ -8,16 +8,17 @@ mod swap;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     panic::{self, AssertUnwindSafe},
     path::Path,
+    process::{Command, Stdio},
     time::Instant,
 };
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::{needs, sys::guest};
+use crate::{cli, needs, sys::guest};
 use field::Field;
 
 /// Starts the line of the result, which is one JSON object.
@@ -82,6 +83,19 @@ fn prepare() -> anyhow::Result<Field> {
         ensure!(held == wanted, "{set} is {held:#x}, not {wanted:#x}");
     }
     Ok(field)
+}
+
+/// Runs `cargo xtask matrix --quick` to its end: what it printed, an error if it failed.
+pub fn short_form(arguments: &[&str]) -> anyhow::Result<String> {
+    let own = env::current_exe().context("where this program is")?;
+    let xtask = cli::profile_dir(&own)?.join("xtask");
+    let mut command = Command::new(&xtask);
+    command.args(["matrix", "--quick"]).args(arguments);
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("{}: `cargo build -p xtask`", xtask.display()))?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success(), "{}", said.trim());
+    Ok(said)
 }
 
 fn capabilities(set: &str) -> anyhow::Result<u64> {
