@@ -1,8 +1,12 @@
 //! The questions, in the order in which they are asked.
 
+use std::fs;
+
 use anyhow::{Context as _, ensure};
 use trickblock::{
-    kernel::{Capacity, Filter, Load, Mode, ModeChoice, Program},
+    kernel::{
+        Attached, Capacity, Filter, Hook, HookChoice, Hooks, Load, Mode, ModeChoice, Program, Way,
+    },
     table::Constants,
 };
 use trickblock_common::{V6, abi::tunnel, embedded::Nat64};
@@ -26,6 +30,14 @@ pub(super) const ALL: &[Check] = &[
     Check {
         name: "native",
         run: native,
+    },
+    Check {
+        name: "tc",
+        run: tc,
+    },
+    Check {
+        name: "clsact",
+        run: clsact,
     },
     Check {
         name: "swap",
@@ -107,63 +119,124 @@ fn fixtures(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
     Ok(format!("{} proved", findings.fixtures))
 }
 
-/// In the driver of a veth: what is listed does not arrive, and is counted.
+/// In the driver of a veth, and by TC on the way out.
 fn native(field: &Field, _: &mut Findings) -> anyhow::Result<String> {
+    let attached = filtered(field, ModeChoice::Native)?;
+    let xdp = attached.iter().find(|on| on.hook == Hook::Xdp);
+    let mode = xdp.and_then(|on| on.mode);
+    ensure!(mode == Some(Mode::Native), "{attached:?}");
+    Ok(summary(&attached))
+}
+
+/// By TC in both directions, in the way that is new since Linux 6.6, or its forerunner.
+fn tc(field: &Field, _: &mut Findings) -> anyhow::Result<String> {
+    const TCX: [Hook; 2] = [Hook::TcxIngress, Hook::TcxEgress];
+    let attached = filtered(field, HookChoice::Tcx)?;
+    let expected = if knows_tcx() { TCX } else { CLSACT };
+    expect(&attached, expected)?;
+    Ok(summary(&attached))
+}
+
+/// By TC in the way that every kernel knows.
+fn clsact(field: &Field, _: &mut Findings) -> anyhow::Result<String> {
+    let attached = filtered(field, HookChoice::Clsact)?;
+    expect(&attached, CLSACT)?;
+    Ok(summary(&attached))
+}
+
+const CLSACT: [Hook; 2] = [Hook::ClsactIngress, Hook::ClsactEgress];
+
+fn expect(attached: &[Attached], hooks: [Hook; 2]) -> anyhow::Result<()> {
+    let found = attached.iter().map(|on| on.hook);
+    ensure!(found.eq(hooks), "{attached:?} instead of {hooks:?}");
+    Ok(())
+}
+
+fn summary(attached: &[Attached]) -> String {
+    let hooks: Vec<_> = attached.iter().map(|on| on.hook.name()).collect();
+    let (hooks, packets) = (hooks.join(", "), 2 * PACKETS);
+    format!("{hooks}: {packets} dropped and {packets} passed in each direction")
+}
+
+/// Since Linux 6.6.
+fn knows_tcx() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
+        return false;
+    };
+    (major, minor) >= (6, 6)
+}
+
+/// Attaches to the inner end, sends in both directions, and once more after it is off: it was the
+/// filter that dropped.
+fn filtered(field: &Field, way: impl Into<Way>) -> anyhow::Result<Vec<Attached>> {
     let dir = PinDir::new();
     let mut filter = Filter::load(&dir.pins(), SMALL)?;
-    let attached = filter.attach(field.inner.name, ModeChoice::Native)?;
-    ensure!(attached.mode == Mode::Native, "{attached:?}");
-    dropped(field, &filter, "source")?;
-    detached(field, &dir)?;
-    Ok(format!(
-        "{PACKETS} of each family dropped, {PACKETS} passed"
-    ))
-}
-
-/// Fills a filter that sits on the inner end, and sends from the outer one.
-fn dropped(field: &Field, filter: &Filter, side: &'static str) -> anyhow::Result<()> {
-    let listed = [Packet::v4(C2, CLIENT), Packet::v6(C2_6, CLIENT_6)];
-    let others = [
-        Packet::v4("203.0.113.8", CLIENT),
-        Packet::v6("2001:db8:c2::8", CLIENT_6),
-    ];
     let rules = [format!("drop {C2}"), format!("drop {C2_6}")];
     filter.maps.swap(&entries(&rules)?, &[0, 1], 1)?;
-    let before = counts(&filter.maps);
-    let arrive = |packets: [Packet; 2]| -> anyhow::Result<usize> {
-        let arrive = packets.map(|packet| {
-            field
-                .outer
-                .reach(&field.inner, &packet.tcp(443, 4), PACKETS)
-        });
-        arrive.into_iter().sum()
-    };
-    let (leaked, passed) = (arrive(listed)?, arrive(others)?);
-    ensure!(leaked == 0, "{leaked} listed packets arrived");
-    ensure!(
-        passed == 2 * PACKETS,
-        "{passed} of {} others arrived",
-        2 * PACKETS
-    );
-    let counted = counted_since(&before, &counts(&filter.maps));
-    let counted = counted
-        .get(&("address", Some(side)))
-        .map(|(packets, _)| *packets);
-    ensure!(
-        counted == Some(2 * PACKETS as u64),
-        "{counted:?} were counted"
-    );
+    let attached = filter.attach(field.inner.name, way)?;
+    let said = dropped(field, &filter);
+    Hooks::new(dir.pins()).off()?;
+    said.with_context(|| format!("{attached:?}"))?;
+    for direction in [Direction::In, Direction::Out] {
+        let arrived = direction.arrive(field, (C2, C2_6))?;
+        ensure!(
+            arrived == 2 * PACKETS,
+            "{arrived} came {direction:?} when it was off"
+        );
+    }
+    Ok(attached)
+}
+
+/// What is listed does not arrive and is counted, in both directions; the rest arrives.
+fn dropped(field: &Field, filter: &Filter) -> anyhow::Result<()> {
+    const OTHERS: (&str, &str) = ("203.0.113.8", "2001:db8:c2::8");
+    let packets = 2 * PACKETS;
+    for (direction, side) in [(Direction::In, "source"), (Direction::Out, "destination")] {
+        let before = counts(&filter.maps);
+        let leaked = direction.arrive(field, (C2, C2_6))?;
+        let passed = direction.arrive(field, OTHERS)?;
+        ensure!(leaked == 0, "{leaked} listed packets came {direction:?}");
+        ensure!(
+            passed == packets,
+            "{passed} of {packets} others came {direction:?}"
+        );
+        let mut counted = counted_since(&before, &counts(&filter.maps));
+        let counted = counted
+            .remove(&("address", Some(side)))
+            .unwrap_or_default()
+            .0;
+        ensure!(
+            counted == packets as u64,
+            "{counted} of {packets} were counted {direction:?}"
+        );
+    }
     Ok(())
 }
 
-/// Where the filter is off, everything arrives: it was the filter that dropped.
-fn detached(field: &Field, dir: &PinDir) -> anyhow::Result<()> {
-    trickblock::kernel::Hooks::new(dir.pins()).off()?;
-    let listed = Packet::v4(C2, CLIENT).tcp(443, 4);
-    let arrived = field.outer.reach(&field.inner, &listed, PACKETS)?;
-    ensure!(
-        arrived == PACKETS,
-        "{arrived} of {PACKETS} arrived after it was switched off"
-    );
-    Ok(())
+/// Seen from the filtered end.
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    In,
+    Out,
+}
+
+impl Direction {
+    /// How many packets of both families arrive, from these servers or to them.
+    fn arrive(self, field: &Field, (server, server_6): (&str, &str)) -> anyhow::Result<usize> {
+        let (inner, outer) = (&field.inner, &field.outer);
+        let (from, to, packets) = match self {
+            Self::In => {
+                let packets = [Packet::v4(server, CLIENT), Packet::v6(server_6, CLIENT_6)];
+                (outer, inner, packets)
+            }
+            Self::Out => {
+                let packets = [Packet::v4(CLIENT, server), Packet::v6(CLIENT_6, server_6)];
+                (inner, outer, packets)
+            }
+        };
+        let arrive = packets.map(|packet| from.reach(to, &packet.tcp(443, 443), PACKETS));
+        arrive.into_iter().sum()
+    }
 }

@@ -60,8 +60,8 @@ impl End {
         })
     }
 
-    /// Sends a frame to be counted.
-    pub fn send(&self, packet: &Packet) -> anyhow::Result<()> {
+    /// Sends a frame to be counted; whether it left.
+    pub fn send(&self, packet: &Packet) -> anyhow::Result<bool> {
         send(&self.sender, &packet.clone().payload(COUNTED).build())
     }
 
@@ -104,17 +104,10 @@ impl End {
     }
 }
 
-/// A full queue is no failure of the filter: the frame goes again a little later.
-fn send(socket: &OwnedFd, frame: &[u8]) -> anyhow::Result<()> {
-    let start = Instant::now();
-    loop {
-        match sys::send_frame(socket, frame) {
-            Err(error)
-                if error.raw_os_error() == Some(libc::ENOBUFS) && start.elapsed() < PATIENCE =>
-            {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            result => return result.context("cannot send"),
-        }
+/// Whether the frame left. A filter on the way out, or a full queue, is told as a lack of buffers.
+fn send(socket: &OwnedFd, frame: &[u8]) -> anyhow::Result<bool> {
+    match sys::send_frame(socket, frame) {
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => Ok(false),
+        result => result.map(|()| true).context("cannot send"),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::ensure;
 use trickblock::{
-    kernel::{Filter, Maps, ModeChoice},
+    kernel::{Filter, Hooks, Maps, ModeChoice},
     table::Entry,
 };
 
@@ -56,7 +56,7 @@ pub(super) fn under_packets(field: &Field, _: &mut Findings) -> anyhow::Result<S
         first > 0 && second > 0,
         "only one of both sets was seen: {first}, {second}"
     );
-    trickblock::kernel::Hooks::new(dir.pins()).off()?;
+    Hooks::new(dir.pins()).off()?;
     Ok(format!(
         "{swaps} swaps under {sent} packets, each dropped by one of both sets"
     ))
@@ -88,8 +88,7 @@ fn stream<T>(field: &Field, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow:
     let sender = || -> anyhow::Result<u64> {
         let mut sent = 0;
         while !done.load(Ordering::Relaxed) {
-            field.outer.send(&packet)?;
-            sent += 1;
+            sent += u64::from(field.outer.send(&packet)?);
             // Leaves room for the swaps where there is one processor.
             thread::sleep(Duration::from_micros(50));
         }
