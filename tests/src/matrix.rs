@@ -57,13 +57,12 @@ pub fn ask() -> bool {
         ..Findings::default()
     };
     let mut checks = Vec::new();
-    let field = caught(prepare);
-    let error = match &field {
-        Ok(field) => checks::ALL.iter().find_map(|check| {
-            perform(check, field, &mut findings, &mut checks)
-                .err()
-                .map(|error| format!("{}: {error:#}", check.name))
-        }),
+    let error = match caught(prepare) {
+        // All of them: what one kernel refuses at one place says little of the others.
+        Ok(field) => checks::ALL
+            .iter()
+            .filter_map(|check| perform(check, &field, &mut findings, &mut checks).err())
+            .reduce(|first, next| format!("{first}\n{next}")),
         Err(error) => Some(format!("{error:#}")),
     };
     println!("{RESULT}{}", result(&findings, &checks, error.as_deref()));
@@ -106,23 +105,24 @@ fn capabilities(set: &str) -> anyhow::Result<u64> {
     u64::from_str_radix(mask.trim(), 16).with_context(|| format!("{set}:{mask}"))
 }
 
+/// Answers with a text of its own where the check failed.
 fn perform(
     check: &Check,
     field: &Field,
     findings: &mut Findings,
     done: &mut Vec<Value>,
-) -> anyhow::Result<()> {
+) -> Result<(), String> {
     let start = Instant::now();
-    let said = caught(|| (check.run)(field, findings));
+    let said = caught(|| (check.run)(field, findings)).map_err(|error| format!("{error:#}"));
     let seconds = (start.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-    let text = match &said {
-        Ok(text) => text.clone(),
-        Err(error) => format!("{error:#}"),
+    let (result, text) = match &said {
+        Ok(text) => ("ok", text),
+        Err(text) => ("failed", text),
     };
     println!("{STEP}{}: {text} ({seconds} s)", check.name);
-    let result = if said.is_ok() { "ok" } else { "failed" };
     done.push(json!({"name": check.name, "result": result, "said": text, "seconds": seconds}));
     said.map(drop)
+        .map_err(|text| format!("{}: {text}", check.name))
 }
 
 /// A panic is a failure like any other: the machine must still say so and end.

@@ -48,30 +48,37 @@ pub(super) const ALL: &[Check] = &[
 /// Instructions that the verifier may process. The kernel's limit is a million; the rest is room for
 /// kernels that follow more states than these.
 const BUDGET: u32 = 60_000;
-/// Sizes become constants of the programs, so each is verified anew.
-const CAPACITIES: [(u64, u64); 4] = [
-    (1, 1),
-    (2_000, 2_000),
-    (100_000, 25_000),
-    (1_000_000, 250_000),
+/// Sizes become constants of the programs, so each is verified anew; and with it once what every packet
+/// pays for, once all that a configuration can switch on.
+const SIZES: [(u64, u64, bool); 3] = [
+    (1, 1, true),
+    (100_000, 25_000, false),
+    (1_000_000, 250_000, true),
 ];
+/// Wrong fixtures that are told: the console is slow, and one bug makes many.
+const SHOWN: usize = 10;
 /// Packets that must be dropped, and as many that must not.
 const PACKETS: usize = 20;
 
-/// Every program at every size of the table, with and without all that can be switched on at load
-/// time, within the budget.
+/// Every program, within the budget.
 fn load(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
-    for (v4, v6) in CAPACITIES {
-        for constants in [Constants::default(), everything()] {
-            let what = || format!("capacity {v4} + {v6}, tunnels {:#x}", constants.tunnels);
-            measure(Capacity { v4, v6 }, constants, findings).with_context(what)?;
-        }
+    for (v4, v6, all) in SIZES {
+        let constants = if all {
+            everything()
+        } else {
+            Constants::default()
+        };
+        let what = || format!("capacity {v4} + {v6}, tunnels {:#x}", constants.tunnels);
+        measure(Capacity { v4, v6 }, constants, findings).with_context(what)?;
     }
-    let over = findings.programs.iter().find(|(_, most)| **most > BUDGET);
-    let each = findings.programs.iter();
-    let each: Vec<_> = each.map(|(name, most)| format!("{name} {most}")).collect();
+    let programs = &findings.programs;
+    let each: Vec<_> = programs
+        .iter()
+        .map(|(name, most)| format!("{name} {most}"))
+        .collect();
     let said = format!("verified instructions: {}", each.join(", "));
-    ensure!(over.is_none(), "above {BUDGET}: {said}");
+    let within = programs.values().all(|most| *most <= BUDGET);
+    ensure!(within, "above {BUDGET}: {said}");
     Ok(said)
 }
 
@@ -114,7 +121,9 @@ fn measure(
 fn fixtures(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
     let groups = fixture::all();
     let wrong = fixture::wrong(&groups);
-    ensure!(wrong.is_empty(), "{wrong}");
+    let first: Vec<_> = wrong.lines().take(SHOWN).collect();
+    let (count, first) = (wrong.lines().count(), first.join("\n"));
+    ensure!(wrong.is_empty(), "{count} wrong, the first of them:\n{first}");
     findings.fixtures = groups.iter().map(|group| group.cases.len()).sum();
     Ok(format!("{} proved", findings.fixtures))
 }
