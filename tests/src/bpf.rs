@@ -196,12 +196,7 @@ fn attach(program: &OwnedFd, index: u32, flags: u32) -> io::Result<OwnedFd> {
     attach_as(ATTACH_XDP, program, index, flags)
 }
 
-fn attach_as(
-    attach_type: u32,
-    program: &OwnedFd,
-    index: u32,
-    flags: u32,
-) -> io::Result<OwnedFd> {
+fn attach_as(attach_type: u32, program: &OwnedFd, index: u32, flags: u32) -> io::Result<OwnedFd> {
     let attributes = LinkCreate {
         program: program.as_raw_fd(),
         target: index,

@@ -19,6 +19,7 @@ mod daemon;
 mod site;
 
 pub use binary::binary;
+pub(crate) use binary::profile_dir;
 pub use daemon::Daemon;
 pub use site::Site;
 

@@ -239,6 +239,12 @@ pub fn back_6() -> Packet {
 
 /// Judges every case of every group twice and panics with the list of all that went wrong.
 pub fn prove(groups: &[Group]) {
+    let wrong = wrong(groups);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Judges every case of every group twice; one line for each that went wrong.
+pub fn wrong(groups: &[Group]) -> String {
     let mut twins = Twins::load();
     let mut wrong = String::new();
     for group in groups {
@@ -248,7 +254,7 @@ pub fn prove(groups: &[Group]) {
         }
         prove_group(&mut twins, group, &mut wrong);
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    wrong
 }
 
 /// Every case by itself; then everything that was counted for all of them.

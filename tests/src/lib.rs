@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod harness;
 pub mod http;
 pub mod kernel;
+pub mod matrix;
 pub mod model;
 pub mod needs;
 pub mod netns;

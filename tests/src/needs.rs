@@ -4,7 +4,7 @@ use std::{env, fs, os::fd::OwnedFd, path::PathBuf, process::Command, sync::OnceL
 
 use anyhow::{Context as _, ensure};
 
-use crate::{bpf, netns::Lab, sys};
+use crate::{bpf, matrix, netns::Lab, sys};
 
 /// Something that not every machine or user has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +21,14 @@ pub enum Need {
     Xdp,
     /// The directory of feed samples that `TRICKBLOCK_CORPUS` names.
     Corpus,
+    /// An emulator and the kernels of the short form of `cargo xtask matrix`, got here if possible.
+    Kernels,
 }
 
 impl Need {
     /// Why this need is not met, or `None` if it is. Tried once per process.
     pub fn unmet(self) -> Option<String> {
-        static TRIED: [OnceLock<Option<String>>; 6] = [const { OnceLock::new() }; 6];
+        static TRIED: [OnceLock<Option<String>>; 7] = [const { OnceLock::new() }; 7];
         let (slot, attempt): (usize, fn() -> anyhow::Result<()>) = match self {
             Self::Root => (0, root),
             Self::Netns => (1, network_namespace),
@@ -36,6 +38,7 @@ impl Need {
             Self::BpfFs => (3, bpf_file_system),
             Self::Xdp => (4, native_xdp),
             Self::Corpus => (5, || corpus_dir().map(drop)),
+            Self::Kernels => (6, || matrix::short_form(&["--fetch"]).map(drop)),
         };
         // One line, since that is what a report of skipped tests has room for.
         let reason = |error| {

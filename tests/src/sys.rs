@@ -1,5 +1,7 @@
 //! The system calls that std does not offer: the only `unsafe` code of this crate.
 
+pub mod guest;
+
 use std::{
     fs::File,
     io,
@@ -154,6 +156,12 @@ pub fn packet_socket() -> io::Result<OwnedFd> {
     })?;
     // SAFETY: `fd` was just opened and belongs to nobody else.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    patience(&socket)?;
+    Ok(socket)
+}
+
+/// Makes reads give up after 50 ms.
+fn patience(socket: &OwnedFd) -> io::Result<()> {
     let patience = libc::timeval {
         tv_sec: 0,
         tv_usec: 50_000,
@@ -162,14 +170,14 @@ pub fn packet_socket() -> io::Result<OwnedFd> {
     // SAFETY: the pointer and the length describe `patience`, which outlives the call.
     let done = unsafe {
         libc::setsockopt(
-            fd,
+            socket.as_raw_fd(),
             libc::SOL_SOCKET,
             libc::SO_RCVTIMEO,
             (&raw const patience).cast(),
             length,
         )
     };
-    check(done).map(|_| socket)
+    check(done).map(drop)
 }
 
 /// A socket that sends whole frames out of the interface with this index, and receives none.
@@ -179,13 +187,21 @@ pub fn frame_socket(index: u32) -> io::Result<OwnedFd> {
         check(unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: `fd` was just opened and belongs to nobody else.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    bind_packets(&socket, index, 0)?;
+    Ok(socket)
+}
+
+/// Binds a packet socket to an interface and to a protocol, 0 for none.
+fn bind_packets(socket: &OwnedFd, index: u32, protocol: u16) -> io::Result<()> {
     // SAFETY: all-zero bytes are a valid sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol.to_be();
     address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
     let length = libc::socklen_t::try_from(size_of_val(&address)).map_err(io::Error::other)?;
+    let address = (&raw const address).cast();
     // SAFETY: the pointer and the length describe `address`, which outlives the call.
-    check(unsafe { libc::bind(fd, (&raw const address).cast(), length) }).map(|_| socket)
+    check(unsafe { libc::bind(socket.as_raw_fd(), address, length) }).map(drop)
 }
 
 /// Sends one frame through a [`frame_socket`].

@@ -237,7 +237,9 @@ fn off_and_on() {
 
     let attached = site.inside(|| hooks.on(ModeChoice::Auto)).unwrap();
 
-    let found = attached.iter().map(|on| (on.name.as_str(), on.hook, on.mode));
+    let found = attached
+        .iter()
+        .map(|on| (on.name.as_str(), on.hook, on.mode));
     assert_eq!(
         found.collect::<Vec<_>>(),
         [

@@ -33,9 +33,15 @@ fn main() -> ExitCode {
     harness::main(&[
         test("what_the_host_sends_is_dropped", forwarded::own),
         test("a_forwarded_packet_is_judged_once", forwarded::once),
-        test("an_unfiltered_way_in_is_judged_on_the_way_out", forwarded::unfiltered),
+        test(
+            "an_unfiltered_way_in_is_judged_on_the_way_out",
+            forwarded::unfiltered,
+        ),
         test("directions_are_counted_apart", directions::apart),
-        test("without_roles_no_direction_is_told", directions::without_roles),
+        test(
+            "without_roles_no_direction_is_told",
+            directions::without_roles,
+        ),
         test("packets_without_ethernet_both_ways", layer3::both_ways),
         test("unknown_link_types_are_refused", layer3::refused),
         test("large_frames_are_judged_whole", jumbo::whole),
@@ -50,7 +56,10 @@ fn main() -> ExitCode {
         test("a_renamed_interface_keeps_its_hooks", life::renamed),
         test("a_killed_daemon_leaves_no_gap_at_any_hook", running::killed),
         test("a_new_interface_gets_every_hook", running::comes_back),
-        test("mode_and_roles_are_told_and_follow_the_routes", running::roles),
+        test(
+            "mode_and_roles_are_told_and_follow_the_routes",
+            running::roles,
+        ),
         test("a_reload_takes_hooks_and_strictness", running::reload),
         test("a_reload_takes_tunnels_and_nat64", running::constants),
     ])

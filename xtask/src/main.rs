@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod doctor;
 mod lint;
+mod matrix;
 mod probe;
 mod process;
 mod setup;
@@ -36,6 +37,8 @@ enum Task {
     Test(test::Args),
     /// Shows the main job in a lab of network namespaces (needs root)
     Demo(demo::Args),
+    /// Asks other kernels and this one: load, fixtures, attach, swap (the host's part needs root)
+    Matrix(matrix::Args),
     /// Measures what a packet, a new set and a start cost (needs root)
     Bench(bench::Args),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Test(args) => test::run(&args),
         Task::Demo(args) => demo::run(&args),
+        Task::Matrix(args) => matrix::run(&args),
         Task::Bench(args) => bench::run(&args),
     };
     match outcome {

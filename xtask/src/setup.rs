@@ -9,7 +9,7 @@ mod report;
 
 use std::{path::Path, time::Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
     probe,
@@ -43,6 +43,7 @@ pub fn run(detail: Detail) -> Result<bool> {
     linker::ensure(&mut report);
     tools(&mut report);
     bpffs(&mut report);
+    emulator(&mut report);
     report.finish()
 }
 
@@ -62,6 +63,47 @@ pub fn ensure_cargo_deny() -> Result<()> {
     let mut install = cargo();
     install.args(["install", "--locked", "cargo-deny", "--version", "0.20.2"]);
     watched("cargo install cargo-deny", install)
+}
+
+/// What the kernel matrix runs: only that task and its test need it.
+const EMULATOR: [Tool; 2] = [
+    Tool {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        reason: "kernels of the matrix",
+    },
+    Tool {
+        program: "xz",
+        package: "xz-utils",
+        reason: "compressed kernel modules",
+    },
+];
+
+/// Installs what the kernel matrix runs, if it is missing.
+pub fn ensure_emulator() -> Result<()> {
+    let missing = EMULATOR.iter().filter(|tool| find(tool.program).is_none());
+    let missing: Vec<_> = missing.map(|tool| tool.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let by_hand = || {
+        format!(
+            "the kernel matrix needs {}; {}",
+            missing.join(" "),
+            apt::by_hand(&missing)
+        )
+    };
+    apt::install(&missing).with_context(by_hand)
+}
+
+/// Asks apt's sources what there is now.
+///
+/// # Errors
+/// Without root.
+pub fn update_packages() -> Result<()> {
+    ensure!(probe::is_root(), "as root: apt-get update");
+    apt::update();
+    Ok(())
 }
 
 /// rustup and the compiler that builds this very task: they cannot be missing, but the log
@@ -95,6 +137,24 @@ fn tools(report: &mut Report) {
                 report.failed(tool.program, &why, &apt::by_hand(&[tool.package]));
             }
         }
+    }
+}
+
+/// Asked for only by `setup` itself: other tasks do without, and must not wait for it.
+fn emulator(report: &mut Report) {
+    if report.detail() == Detail::Changes {
+        return;
+    }
+    let start = Instant::now();
+    let missing = EMULATOR.iter().any(|tool| find(tool.program).is_none());
+    match ensure_emulator() {
+        Ok(()) if missing => report.did("kernel matrix", "installed its emulator", start),
+        Ok(()) => report.ok("kernel matrix", "its emulator is there"),
+        Err(error) => report.note(
+            "kernel matrix",
+            "its emulator is missing",
+            &format!("{error:#}"),
+        ),
     }
 }
 

@@ -80,7 +80,7 @@ fn is_of_package(name: &str) -> bool {
 }
 
 /// Test programs lie in `target/debug/deps`, binaries one level up.
-fn profile_dir(program: &Path) -> anyhow::Result<&Path> {
+pub(crate) fn profile_dir(program: &Path) -> anyhow::Result<&Path> {
     let dir = program.parent().context("a program lies in a directory")?;
     let outer = if dir.ends_with("deps") {
         dir.parent()

@@ -36,7 +36,13 @@ fn refused(attach: Attach, mode: &str, choice: ModeChoice) {
         "{mode} {choice:?}: {message}"
     );
     let holder = format!("id {}", bpf::program_id(&program).unwrap());
-    for part in ["eth0", &holder, mode, "hook = \"tcx\"", "ip link set dev eth0 xdp off"] {
+    for part in [
+        "eth0",
+        &holder,
+        mode,
+        "hook = \"tcx\"",
+        "ip link set dev eth0 xdp off",
+    ] {
         assert!(message.contains(part), "{choice:?}: no {part} in {message}");
     }
     assert_eq!(site.xdp_mode(), shown, "it is still there");

@@ -24,7 +24,10 @@ pub fn xdp() {
     let link = gate.inside(|| bpf::attach_native(&program, sys::interface_index(WAN).unwrap()));
     let link = link.unwrap();
     let filter = &mut gate.filter;
-    let tried = gate.road.gateway.run(|| filter.attach(WAN, HookChoice::Auto));
+    let tried = gate
+        .road
+        .gateway
+        .run(|| filter.attach(WAN, HookChoice::Auto));
     let error = tried.unwrap().unwrap_err();
     assert!(matches!(error, FilterError::Busy { .. }), "{error}");
     assert_eq!(gate.attached(), [""; 0], "nothing is half attached");
@@ -43,7 +46,10 @@ pub fn xdp() {
 
 /// One that ends the chain does not hide packets from the filter, and one that drops goes on dropping.
 pub fn tcx() {
-    for (answer, before, after) in [(bpf::TC_OK, [10, 10], [0, 10]), (bpf::TC_SHOT, [0; 2], [0; 2])] {
+    for (answer, before, after) in [
+        (bpf::TC_OK, [10, 10], [0, 10]),
+        (bpf::TC_SHOT, [0; 2], [0; 2]),
+    ] {
         let mut gate = Gate::new();
         // Link addresses are known before nothing passes any more.
         assert_eq!((arrivals(&gate), calls(&gate)), ([10, 10], 10));
@@ -87,5 +93,8 @@ pub fn clsact() {
         "{error}"
     );
     assert_eq!(arrivals(&gate), [0, 10]);
-    assert_eq!(gate.attached(), ["wan0 clsact-ingress", "wan0 clsact-egress"]);
+    assert_eq!(
+        gate.attached(),
+        ["wan0 clsact-ingress", "wan0 clsact-egress"]
+    );
 }

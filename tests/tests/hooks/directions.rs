@@ -20,7 +20,11 @@ pub fn apart() {
         let from_c2 = |packet: Packet, count| send(road, packet, count);
         // Calls, one of them by the gateway itself.
         gate.send(gate.client(CLIENT, 4000), gate.internet(C2, 443), 11);
-        gate.send(gate.gateway("198.51.100.1", 4000), gate.internet(C2, 443), 5);
+        gate.send(
+            gate.gateway("198.51.100.1", 4000),
+            gate.internet(C2, 443),
+            5,
+        );
         // Answers: from a lower port, with ACK, or an echo reply.
         let packet = || Packet::v4(C2, CLIENT);
         from_c2(packet().udp(443, 4000), 7);
@@ -34,7 +38,11 @@ pub fn apart() {
         from_c2(packet().raw(50).payload(&[0; 16]), 9);
         // Somebody listed on the inside: reached from outside, and calling.
         from_c2(Packet::v4("203.0.113.8", OTHER_CLIENT).udp(4000, 443), 12);
-        gate.send(gate.client(OTHER_CLIENT, 4000), gate.internet("203.0.113.8", 443), 13);
+        gate.send(
+            gate.client(OTHER_CLIENT, 4000),
+            gate.internet("203.0.113.8", 443),
+            13,
+        );
 
         let expected: Counted = [
             (("address", "destination", "out"), 11 + 5),

@@ -70,11 +70,7 @@ pub fn behind() {
             }
             packet.udp(port, 4000).payload(b"c").build()
         };
-        let frames = [
-            padded(C2_6, 443),
-            padded(C2_6, 80),
-            padded(BENIGN_6, 443),
-        ];
+        let frames = [padded(C2_6, 443), padded(C2_6, 80), padded(BENIGN_6, 443)];
         let socket = gate.road.internet.run(|| {
             let index = sys::interface_index("i0")?;
             sys::frame_socket(index)

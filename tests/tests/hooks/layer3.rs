@@ -31,7 +31,10 @@ fn tun(gate: &Gate) -> Tun {
 pub fn both_ways() {
     for (hook, names) in [
         (HookChoice::Auto, ["tun0 tcx-ingress", "tun0 tcx-egress"]),
-        (HookChoice::Clsact, ["tun0 clsact-ingress", "tun0 clsact-egress"]),
+        (
+            HookChoice::Clsact,
+            ["tun0 clsact-ingress", "tun0 clsact-egress"],
+        ),
     ] {
         let mut gate = Gate::new();
         let tun = tun(&gate);

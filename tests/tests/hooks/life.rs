@@ -41,9 +41,10 @@ fn arrivals(gate: &Gate) -> [usize; 6] {
     for (slots, server) in arrived.chunks_exact_mut(3).zip([C2, BENIGN]) {
         let (client, own) = (gate.client(CLIENT, 4000), gate.gateway(GATEWAY, 4000));
         let server = gate.internet(server, 443);
-        for (slot, (from, to)) in slots
-            .iter_mut()
-            .zip([(client, server), (server, client), (own, server)])
+        for (slot, (from, to)) in
+            slots
+                .iter_mut()
+                .zip([(client, server), (server, client), (own, server)])
         {
             *slot = gate.send(from, to, 4);
         }
@@ -125,7 +126,9 @@ pub fn change() {
         std::sync::atomic::AtomicBool::new(false),
         std::sync::atomic::AtomicU64::new(0),
     );
-    let receiver = road.client.run(|| std::net::UdpSocket::bind((CLIENT, 4000)));
+    let receiver = road
+        .client
+        .run(|| std::net::UdpSocket::bind((CLIENT, 4000)));
     let receiver = receiver.unwrap().unwrap();
     let sender = road.internet.run(|| std::net::UdpSocket::bind((C2, 443)));
     let sender = sender.unwrap().unwrap();

@@ -51,7 +51,12 @@ impl Installed {
 
     fn status(&self) -> Value {
         let asked = self.site.verb("status", &["--json"]);
-        asked.within(&self.road.gateway).output().unwrap().json().unwrap()
+        asked
+            .within(&self.road.gateway)
+            .output()
+            .unwrap()
+            .json()
+            .unwrap()
     }
 
     fn reload(&self, config: &str) {
@@ -106,7 +111,12 @@ fn both(keys: &str) -> String {
 fn hooks(status: &Value) -> Value {
     let interfaces = status["interfaces"].as_array().unwrap().iter();
     interfaces
-        .map(|one| (one["name"].as_str().unwrap().to_owned(), one["hooks"].clone()))
+        .map(|one| {
+            (
+                one["name"].as_str().unwrap().to_owned(),
+                one["hooks"].clone(),
+            )
+        })
         .collect()
 }
 
@@ -194,7 +204,10 @@ pub fn comes_back() {
         });
 
         assert_eq!(installed.arrivals(), FILTERED, "{hook}");
-        assert!(status["interfaces"][1]["ifindex"] != old.unwrap(), "{status}");
+        assert!(
+            status["interfaces"][1]["ifindex"] != old.unwrap(),
+            "{status}"
+        );
         // Nothing is left that another interface with that index could inherit.
         let [lan, wan] = [LAN, WAN].map(|name| {
             let index = road.gateway.run(|| sys::interface_index(name));
@@ -241,7 +254,10 @@ pub fn roles() {
     );
     let uplink = "a default route leads there";
     let inside = "no default route leads there";
-    assert_eq!(told(&status), [[LAN, "inside", inside], [WAN, "uplink", uplink]]);
+    assert_eq!(
+        told(&status),
+        [[LAN, "inside", inside], [WAN, "uplink", uplink]]
+    );
     assert_eq!(installed.arrivals(), FILTERED);
     let status = installed.status();
     assert_eq!(status["stopped"]["out"]["packets"], 8);
@@ -256,7 +272,11 @@ pub fn roles() {
     ] {
         assert!(text.contains(part), "no {part} in {text}");
     }
-    assert!(installed.site.log().contains("direction=\"out\""), "{}", installed.site.log());
+    assert!(
+        installed.site.log().contains("direction=\"out\""),
+        "{}",
+        installed.site.log()
+    );
     assert!(installed.site.log().contains("hook=\"egress\""));
 
     // The default route moves to the other interface, and then nobody forwards.
@@ -273,7 +293,10 @@ pub fn roles() {
     let status = installed.wait("the mode to follow", |status| status["mode"] == "host");
     assert_eq!(status["mode_reason"], "the kernel does not forward");
     let host = "this host is what is protected";
-    assert_eq!(told(&status), [[LAN, "uplink", host], [WAN, "uplink", host]]);
+    assert_eq!(
+        told(&status),
+        [[LAN, "uplink", host], [WAN, "uplink", host]]
+    );
     drop(daemon);
 
     // Without a daemon the programs still know.
@@ -285,7 +308,10 @@ pub fn roles() {
 pub fn reload() {
     let installed = Installed::new(&both("hook = \"xdp\""));
     let daemon = installed.start();
-    assert_eq!(hooks(&installed.status())[LAN], json!(["xdp", "tcx-egress"]));
+    assert_eq!(
+        hooks(&installed.status())[LAN],
+        json!(["xdp", "tcx-egress"])
+    );
 
     installed.reload(&both("hook = \"tcx\"\nfail_closed = true"));
 
@@ -298,14 +324,19 @@ pub fn reload() {
     let closed = |status: &Value| {
         let counters = status["counters"].as_array().unwrap().iter();
         let closed = counters.filter(|count| count["reason"] == "closed_truncated_ip");
-        closed.map(|count| count["packets"].as_u64().unwrap()).sum::<u64>()
+        closed
+            .map(|count| count["packets"].as_u64().unwrap())
+            .sum::<u64>()
     };
     assert_eq!(closed(&installed.status()), 5);
     installed.reload(&both("hook = \"tcx\""));
     installed.frames(&cut, 5);
     assert_eq!(closed(&installed.status()), 5);
     // In monitor mode everything passes.
-    let monitor = format!("[filter]\naction = \"monitor\"\n{}", both("fail_closed = true"));
+    let monitor = format!(
+        "[filter]\naction = \"monitor\"\n{}",
+        both("fail_closed = true")
+    );
     installed.reload(&monitor);
     installed.frames(&cut, 5);
     assert_eq!(closed(&installed.status()), 5);
@@ -335,7 +366,10 @@ pub fn constants() {
     assert_eq!((drops(&tunnel), drops(&translated)), (5, 5));
     // What `on` attaches are the new programs.
     for verb in ["off", "on"] {
-        let output = installed.site.verb(verb, &[]).within(&installed.road.gateway);
+        let output = installed
+            .site
+            .verb(verb, &[])
+            .within(&installed.road.gateway);
         assert_eq!(output.output().unwrap().code, Some(0));
     }
     assert_eq!((drops(&tunnel), drops(&translated)), (5, 5));

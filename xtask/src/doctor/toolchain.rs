@@ -30,6 +30,14 @@ pub fn checks() -> Vec<Check> {
     checks.push(program("rustfmt", "cargo-fmt", "rustup component add rustfmt").optional());
     checks.push(program("clippy", "cargo-clippy", "rustup component add clippy").optional());
     checks.push(program("cargo-deny", "cargo-deny", "cargo xtask lint installs it").optional());
+    checks.push(
+        program(
+            "QEMU",
+            "qemu-system-x86_64",
+            "cargo xtask matrix installs it",
+        )
+        .optional(),
+    );
     checks.push(corpus());
     checks
 }

@@ -14,11 +14,16 @@ use crate::{
 pub fn install(packages: &[&str]) -> Result<()> {
     ensure!(probe::has_apt(), "this machine has no apt");
     ensure!(probe::is_root(), "installing packages needs root");
-    // A third-party source that is down must not keep Debian's own packages away.
+    update();
+    apt("install", packages).with_context(|| format!("cannot install {}", packages.join(" ")))
+}
+
+/// Reads the lists of packages anew. What goes wrong shows when a package is asked for: a third-party
+/// source that is down must not keep Debian's own packages away.
+pub fn update() {
     if let Err(error) = apt("update", &[]) {
         println!("  ...  apt-get update complained, going on: {error:#}");
     }
-    apt("install", packages).with_context(|| format!("cannot install {}", packages.join(" ")))
 }
 
 /// What to run as root to get these packages.

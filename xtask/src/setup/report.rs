@@ -30,6 +30,11 @@ impl Report {
         }
     }
 
+    /// How much is printed.
+    pub fn detail(&self) -> Detail {
+        self.detail
+    }
+
     /// A step that found everything in place.
     pub fn ok(&self, what: &str, found: &str) {
         if self.detail == Detail::Every {
