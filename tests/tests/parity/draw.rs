@@ -41,6 +41,7 @@ pub fn setup(random: &mut Random) -> Setup {
         never: never.collect(),
         rules,
         monitor: random.percent(10),
+        ..Setup::default()
     }
 }
 
