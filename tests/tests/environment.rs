@@ -8,7 +8,7 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use trickblock::kernel::{Filter, HookChoice, ModeChoice, check_privilege};
+use trickblock::kernel::{Filter, HookChoice, ModeChoice, Program, check_privilege};
 use trickblock_tests::{
     child,
     harness::{self, Need, Test},
@@ -78,7 +78,7 @@ fn judge() -> anyhow::Result<()> {
         .maps
         .swap(&entries(&["drop 203.0.113.7:443"])?, &[0], 1)?;
     let packet = Packet::v4("192.0.2.1", "203.0.113.7").tcp(1, 443).build();
-    let judged = filter.judge(&packet)?;
+    let judged = filter.judge(Program::Xdp, &packet)?;
     anyhow::ensure!(judged.reason.name() == "address_port", "{judged:?}");
     Ok(())
 }

@@ -68,8 +68,18 @@ fn main() -> ExitCode {
 }
 
 const BPF: &[Need] = &[Need::Root, Need::Bpf, Need::BpfFs];
-const MAPS: [&str; 9] = [
-    "TABLE", "HITS", "NEVER_V4", "NEVER_V6", "COUNTER", "SETTINGS", "EVENTS", "LOST", "BUDGET",
+const MAPS: [&str; 11] = [
+    "TABLE",
+    "HITS",
+    "NEVER_V4",
+    "NEVER_V6",
+    "COUNTER",
+    "SETTINGS",
+    "EVENTS",
+    "LOST",
+    "BUDGET",
+    "INTERFACES",
+    "PROBE",
 ];
 const LISTED: &str = "203.0.113.7";
 
