@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod doctor;
+mod fuzz;
 mod lint;
 mod matrix;
 mod probe;
@@ -41,6 +42,8 @@ enum Task {
     Matrix(matrix::Args),
     /// Measures what a packet, a new set and a start cost (needs root)
     Bench(bench::Args),
+    /// Three answers to millions of packets: the program, the host, a model (needs root)
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Demo(args) => demo::run(&args),
         Task::Matrix(args) => matrix::run(&args),
         Task::Bench(args) => bench::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

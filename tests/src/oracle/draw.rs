@@ -18,10 +18,10 @@ const TUNNELS: [&str; 5] = ["ip", "gre", "vxlan", "geneve", "gtpu"];
 
 /// Rounds whose seeds differ in the lowest bits only share what a program is loaded with, since
 /// loading one takes longer than a round.
-const SHARED_BITS: u32 = 5;
+const SHARED_BITS: u32 = 6;
 
 /// Programs of one search, which are all kept.
-const PROGRAMS: u64 = 16;
+const PROGRAMS: u64 = 12;
 
 /// What the constants of a program are drawn from.
 const fn program_of(seed: u64) -> u64 {

@@ -72,7 +72,7 @@ impl Report {
         if let Some(error) = &self.error {
             let _ = writeln!(end, "the search ended early: {error}");
         }
-        if self.found.is_none() {
+        if self.found.is_none() && self.error.is_none() {
             for demand in &self.missing {
                 let _ = writeln!(end, "too little: {demand}");
             }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
+
 use crate::{
     kernel::{Answer, Directed, Setup, Twins, counted_since},
     model::Model,
@@ -93,11 +95,13 @@ impl Witnesses {
         if !can_be_shown(frame, &self.setup.hook) {
             return Ok(None);
         }
-        if counted {
-            self.twins.program_in_full(frame).map(Some)
+        let said = if counted {
+            self.twins.program_in_full(frame)
         } else {
-            self.twins.probe(frame).map(Some)
-        }
+            self.twins.probe(frame)
+        };
+        said.map(Some)
+            .with_context(|| format!("{} shown {frame:02x?}", self.setup.hook))
     }
 
     fn host(&self, frame: &[u8]) -> anyhow::Result<Said> {
@@ -146,14 +150,19 @@ impl Witnesses {
     }
 }
 
-/// The kernel's test runs take frames from the length of an Ethernet header on, and for TC those that
-/// hold something behind it, within a page.
+/// The kernel's test runs take frames from the length of an Ethernet header on. For TC it must hold
+/// something behind it, which is as long as an IP header where the type says that it is one, and a page
+/// is the limit.
 fn can_be_shown(frame: &[u8], hook: &str) -> bool {
-    if hook.starts_with("tc") {
-        (15..=3_000).contains(&frame.len())
-    } else {
-        frame.len() >= 14
+    if !hook.starts_with("tc") {
+        return frame.len() >= 14;
     }
+    let least = match frame.get(12..14) {
+        Some([0x08, 0x00]) => 14 + 20,
+        Some([0x86, 0xdd]) => 14 + 40,
+        _ => 15,
+    };
+    (least..=3_000).contains(&frame.len())
 }
 
 #[cfg(test)]
@@ -182,5 +191,7 @@ mod tests {
         let shown = |length, hook| can_be_shown(&vec![0; length], hook);
         assert!(!shown(13, "xdp") && shown(14, "xdp") && shown(9_000, "xdp"));
         assert!(!shown(14, "tc_egress") && shown(15, "tc_egress") && !shown(9_000, "tc_ingress"));
+        let v6 = [&[0; 12], &[0x86, 0xdd][..], &[0; 40]].concat();
+        assert!(can_be_shown(&v6, "tc_ingress") && !can_be_shown(&v6[..53], "tc_ingress"));
     }
 }

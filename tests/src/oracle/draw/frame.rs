@@ -83,14 +83,26 @@ pub(super) fn packet(random: &mut Random, addresses: &Addresses) -> Packet {
     } else {
         odd_v6(packet, random)
     };
-    if random.percent(5) {
-        let length = random.pick(&[0, 0, 1, 19, 20, 22, 24, 28, 40, 48, 60, 90, 200]);
-        packet = packet.ip_length(length);
+    match random.below(100) {
+        0..12 => spoilt(packet, source.is_ipv4(), random),
+        12..14 => packet.version(random.pick(&[0, 4, 5, 6, 15])),
+        _ => packet,
     }
-    if random.percent(2) {
-        packet = packet.version(random.pick(&[0, 4, 5, 6, 15]));
+}
+
+/// Lengths that contradict each other, or the packet.
+fn spoilt(packet: Packet, v4: bool, random: &mut Random) -> Packet {
+    match (random.below(4), v4) {
+        (0, true) => packet.header_words(random.pick(&[0, 1, 4, 4, 6, 15])),
+        (1, true) => packet.ip_length(random.pick(&[0, 0, 1, 19])),
+        (2, true) => packet.ip_length(random.pick(&[20, 21, 22, 23, 24])),
+        (0 | 1, false) => {
+            let packet = packet.extension(extension(random));
+            packet.ip_length(random.pick(&[0, 0, 1, 2, 7, 8, 9, 11, 12]))
+        }
+        (2, false) => packet.ip_length(random.pick(&[0, 1, 2, 3, 4])),
+        _ => packet.ip_length(random.pick(&[28, 40, 48, 60, 90, 200])),
     }
-    packet
 }
 
 /// Two addresses of one family.
@@ -169,9 +181,6 @@ fn odd_v4(mut packet: Packet, random: &mut Random) -> Packet {
         let offset = random.pick(&[0, 0, 1, 185, 8191]);
         packet = packet.fragment(7, offset, random.percent(70));
     }
-    if random.percent(3) {
-        packet = packet.header_words(random.pick(&[0, 1, 4, 4, 5, 6, 15]));
-    }
     if random.percent(4) {
         // What the transport header holds is then read as an authentication header.
         packet = packet.protocol(51);
@@ -185,7 +194,7 @@ fn odd_v6(mut packet: Packet, random: &mut Random) -> Packet {
         10 => return without_ports(packet, random),
         _ => {}
     }
-    for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 7, 8, 9]) {
+    for _ in 0..random.pick(&[1, 1, 1, 2, 2, 3, 7, 8, 9, 9]) {
         packet = packet.extension(extension(random));
     }
     if random.percent(25) {

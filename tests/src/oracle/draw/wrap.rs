@@ -12,15 +12,20 @@ const TAGS: [usize; 20] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3,
 
 /// Tags, and sometimes labels or a session behind them.
 pub(super) fn link(mut packet: Packet, random: &mut Random) -> Packet {
-    for _ in 0..random.pick(&TAGS) {
+    let tags = random.pick(&TAGS);
+    for _ in 0..tags {
         packet = packet.tag(random.pick(&[0x8100, 0x88a8, 0x9100, 0x9200, 0x9300]), 7);
     }
-    match random.below(100) {
+    packet = match random.below(100) {
         0..12 => labels(packet, random),
         12..22 => session(packet, random),
-        22 => packet.ether_type(random.pick(&[0x0800, 0x86dd, 0x8847, 0x8864, 0x0806])),
-        _ => packet,
+        22 => return packet.ether_type(random.pick(&[0x0800, 0x86dd, 0x8847, 0x8864, 0x0806])),
+        _ => return packet,
+    };
+    if random.percent(8) {
+        packet = packet.cut_to(14 + 4 * tags + random.below(10));
     }
+    packet
 }
 
 fn labels(mut packet: Packet, random: &mut Random) -> Packet {
@@ -48,7 +53,10 @@ fn session(mut packet: Packet, random: &mut Random) -> Packet {
 
 /// A packet in a tunnel: mostly one that is looked into.
 pub(super) fn tunnel(random: &mut Random, addresses: &Addresses, tunnels: &[String]) -> Packet {
-    let inner = packet(random, addresses);
+    let mut inner = packet(random, addresses);
+    if random.percent(5) {
+        inner = inner.cut_to(random.below(40));
+    }
     // Of the two packets, mostly only the inner one is listed.
     let (mut source, mut destination) = pair(random, addresses);
     if random.percent(70) {
