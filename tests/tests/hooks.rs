@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         test("off_and_on_know_every_hook", life::off_and_on),
         test("another_choice_takes_over_without_a_gap", life::change),
         test("a_renamed_interface_keeps_its_hooks", life::renamed),
+        test("an_interface_that_moves_away", life::moved),
         test("a_killed_daemon_leaves_no_gap_at_any_hook", running::killed),
         test("a_new_interface_gets_every_hook", running::comes_back),
         test(

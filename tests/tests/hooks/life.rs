@@ -179,3 +179,22 @@ pub fn renamed() {
         assert_eq!(gate.attached(), expected[..2], "{hook:?}");
     }
 }
+
+/// Links go along into another network namespace, where the filter cannot see the interface; qdiscs
+/// do not.
+pub fn moved() {
+    for (hook, expected) in HOOKS {
+        let gate = Gate::filtering(hook);
+        let there = gate.road.internet.name();
+        let set = ["link", "set", WAN, "netns", there];
+        gate.road.gateway.ip(&set).unwrap();
+        assert_eq!(gate.attached(), expected[..2], "{hook:?}");
+        let hooks = gate.hooks();
+        let elsewhere = gate.inside(|| hooks.elsewhere()).unwrap();
+        let lost = hook == HookChoice::Clsact;
+        assert_eq!(elsewhere, [WAN][usize::from(lost)..], "{hook:?}");
+        // It is left there as well.
+        gate.inside(|| hooks.off()).unwrap();
+        assert_eq!(gate.inside(|| hooks.elsewhere()).unwrap(), [""; 0]);
+    }
+}
