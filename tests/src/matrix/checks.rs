@@ -123,9 +123,16 @@ fn fixtures(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
     let wrong = fixture::wrong(&groups);
     let first: Vec<_> = wrong.lines().take(SHOWN).collect();
     let (count, first) = (wrong.lines().count(), first.join("\n"));
-    ensure!(wrong.is_empty(), "{count} wrong, the first of them:\n{first}");
+    ensure!(
+        wrong.is_empty(),
+        "{count} wrong, the first of them:\n{first}"
+    );
     findings.fixtures = groups.iter().map(|group| group.cases.len()).sum();
-    Ok(format!("{} proved", findings.fixtures))
+    Ok(format!(
+        "{} proved, in {} groups",
+        findings.fixtures,
+        groups.len()
+    ))
 }
 
 /// In the driver of a veth, and by TC on the way out.
