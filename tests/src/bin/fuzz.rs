@@ -46,7 +46,7 @@ Usage: fuzz [--minutes N] [--seed S] [--json FILE] [--plant WHO]
   --minutes N  so long; else until 10 million packets, at most 20 minutes
   --seed S     begins with the round of this seed, to repeat what another run found
   --json FILE  writes the figures there
-  --plant WHO  plants a bug in the model, the host or the program: it must be found. The one
+  --plant WHO  plants a bug in the `model`, the `host` or the `program`: it must be found. The one
                in the program is built in, by the feature `planted`
   --without-program
                asks the host and the model only: faster, and not only for root

@@ -9,10 +9,10 @@ use anyhow::bail;
 pub enum Plant {
     /// Takes IPv4 options for the transport header.
     Model,
-    /// Sees no more than 120 bytes of a frame.
+    /// Does not see the last byte of a frame.
     Host,
-    /// Takes every packet for the first fragment. It is built in, by the feature `planted`, because a
-    /// program cannot be told to be wrong.
+    /// Sees no header that begins beyond the first 100 bytes. It is built in, by the feature `planted`,
+    /// because a program cannot be told to be wrong.
     Program,
 }
 
@@ -29,8 +29,7 @@ impl Plant {
 
     /// What a host with the bug takes for `frame`.
     pub(super) fn seen_by_host(frame: &[u8]) -> &[u8] {
-        const NEARSIGHTED: usize = 120;
-        &frame[..frame.len().min(NEARSIGHTED)]
+        frame.split_last().map_or(frame, |(_, rest)| rest)
     }
 }
 

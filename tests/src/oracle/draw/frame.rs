@@ -93,7 +93,7 @@ pub(super) fn packet(random: &mut Random, addresses: &Addresses) -> Packet {
 /// Lengths that contradict each other, or the packet.
 fn spoilt(packet: Packet, v4: bool, random: &mut Random) -> Packet {
     match (random.below(4), v4) {
-        (0, true) => packet.header_words(random.pick(&[0, 1, 4, 4, 6, 15])),
+        (0, true) => packet.header_words(random.pick(&[0, 1, 2, 4, 4, 4, 6])),
         (1, true) => packet.ip_length(random.pick(&[0, 0, 1, 19])),
         (2, true) => packet.ip_length(random.pick(&[20, 21, 22, 23, 24])),
         (0 | 1, false) => {

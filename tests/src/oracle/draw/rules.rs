@@ -14,7 +14,7 @@ pub(super) const PORTS: [u16; 6] = [53, 443, 447, 8080, 4789, 2152];
 
 /// Up to 40 rules.
 pub(super) fn rules(random: &mut Random, addresses: &Addresses) -> Vec<String> {
-    let count = 1 + random.below(40);
+    let count = 5 + random.below(36);
     // The same indicator twice would be for the policy layer to merge.
     let mut seen = BTreeSet::new();
     let rules = (0..count).filter_map(|_| {
