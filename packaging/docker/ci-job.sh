@@ -57,7 +57,7 @@ docker run --detach --name "$id-guard" --network host \
     --mount type=volume,dst=/sys/fs/bpf,volume-driver=local,volume-opt=type=bpf,volume-opt=device=bpf \
     --volume "$engine:/var/run/docker.sock" \
     ${mounted:+--volume "$feed:/feed:ro"} \
-    "$image" run -i "$id" --feed "$source" >/dev/null
+    "$image" run -i "$id" --hook tcx --mode gateway --feed "$source" >/dev/null
 
 guard() {
     docker exec "$id-guard" /usr/bin/trickblock "$@"
@@ -65,9 +65,13 @@ guard() {
 
 # 0: active. 4: active, but something needs attention, which is shown.
 tries=0
-until state=0 && guard status >/dev/null 2>&1 || state=$? && [ "$state" -eq 4 ]; do
+while :; do
+    state=0
+    guard status >/dev/null 2>&1 || state=$?
+    case $state in 0 | 4) break ;; esac
     tries=$((tries + 1))
-    if [ "$tries" -gt 150 ] || ! docker exec "$id-guard" /usr/bin/trickblock --version >/dev/null 2>&1; then
+    running=$(docker inspect --format '{{.State.Running}}' "$id-guard")
+    if [ "$running" != true ] || [ "$tries" -gt 150 ]; then
         echo "ci-job: trickblock did not start:" >&2
         docker logs "$id-guard" >&2
         exit 1

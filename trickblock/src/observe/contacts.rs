@@ -262,6 +262,8 @@ impl Record {
         if other.last.at >= self.last.at {
             self.last = other.last;
             self.interface = other.interface.or(self.interface.take());
+            // It may have another name by now.
+            self.container = other.container.or(self.container.take());
         }
         self.named = self.named.take().or(other.named);
     }
