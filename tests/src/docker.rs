@@ -8,6 +8,7 @@
 mod echo;
 mod engine;
 mod image;
+pub mod throughput;
 mod world;
 
 pub use echo::Echo;
