@@ -1,6 +1,9 @@
 //! trickblock inside a container, on the container's own interface.
 
+use std::process::Command;
+
 use trickblock_tests::{
+    cli::binary,
     docker::{self, BENIGN, C2, C2_PORT, NET_CAPS, World, talk},
     gateway::wait_for,
 };
@@ -85,6 +88,12 @@ pub fn missing() {
         (&NET_CAPS, "not on a BPF file system"),
     ];
     let docs = std::fs::read_to_string(docker::packaging().join("../../docs/docker.md")).unwrap();
+    let documented = |error: &str| {
+        assert!(
+            docs.contains(error),
+            "docs/docker.md does not show: {error}"
+        );
+    };
     for (arguments, expected) in cases {
         let run = ["run", "--rm", "--network=lan", &list];
         let words = ["trickblock", "run", "-i", "eth0", "--feed", "/c2.txt"];
@@ -99,9 +108,15 @@ pub fn missing() {
             .lines()
             .find(|line| line.starts_with("trickblock: "))
             .unwrap();
-        assert!(
-            docs.contains(error),
-            "docs/docker.md does not show: {error}"
-        );
-    }
+        documented(error);
+    } // What rootless engines start containers in.
+    let mut rootless = Command::new("unshare");
+    rootless.args(["--user", "--map-root-user", "--net"]);
+    rootless.arg(binary().unwrap());
+    let output = rootless
+        .args(["run", "-i", "lo", "--feed", "/c2.txt"])
+        .output();
+    let said = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(said.contains("in a user namespace"), "{said}");
+    documented(said.trim_end());
 }
