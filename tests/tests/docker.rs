@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         test("missing_capabilities_are_named", inside::missing),
         test("ci_job_that_is_infected", ci::infected),
         test("ci_job_that_is_clean", ci::clean),
+        test("a_dead_makers_engine_is_removed", names::leftovers),
         test("compose_file", compose::services),
     ])
 }

@@ -24,17 +24,15 @@ fn world() -> (World, String) {
     (world, mount)
 }
 
+/// The list comes from a server that only the network's own resolver knows.
 pub fn own_interface() {
     let (world, list) = world();
-    let run = [
-        "run",
-        "--detach",
-        "--network=lan",
-        "--name=guarded",
-        BPF_FS,
-        &list,
-    ];
-    let words = ["trickblock", "run", "-i", "eth0", "--feed", "/c2.txt"];
+    let serve = ["busybox", "httpd", "-f", "-p", "80", "-h", "/www"];
+    let mount = list.replace(":/c2.txt", ":/www/c2.txt");
+    world.container("lists", &[&mount], &serve).unwrap();
+    let run = ["run", "--detach", "--network=lan", "--name=guarded", BPF_FS];
+    let feed = "http://lists/c2.txt";
+    let words = ["trickblock", "run", "-i", "eth0", "--feed", feed];
     world
         .engine
         .done(&[&run[..], &NET_CAPS, &words].concat())

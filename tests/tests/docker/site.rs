@@ -15,7 +15,7 @@ pub const LIST: &str = "203.0.113.7:447\n203.0.113.7\n10.77.0.0/24\n10.77.0.3\n"
 
 /// The daemon ends first, then its pins go, and with them the filter.
 pub struct Filter {
-    pub daemon: Daemon,
+    _daemon: Daemon,
     pub site: Site,
 }
 
@@ -33,17 +33,19 @@ impl Filter {
     /// Follows whatever is at `engine`.
     pub fn with_engine(world: &World, engine: &Path, places: &[Place<'_>]) -> Self {
         let site = Site::new().unwrap();
-        let feed = site.dir().join("c2.txt");
-        std::fs::write(&feed, LIST).unwrap();
-        let mut config = format!("[docker]\nsocket = {engine:?}\n");
-        for (name, role, hook) in places {
-            config +=
-                &format!("[[interface]]\nname = {name:?}\nrole = {role:?}\nhook = {hook:?}\n");
-        }
-        config += &format!("[[feed]]\nname = \"own\"\npath = {feed:?}\n");
-        site.configure(&config).unwrap();
+        configure(&site, engine, places);
         let daemon = Daemon::start(&site, Some(&world.engine.host)).unwrap();
-        Self { daemon, site }
+        Self {
+            _daemon: daemon,
+            site,
+        }
+    }
+
+    /// Follows another engine from now on.
+    pub fn change_engine(&self, engine: &Path, places: &[Place<'_>]) {
+        configure(&self.site, engine, places);
+        let reload = self.site.verb("reload", &[]).output();
+        reload.unwrap().succeeded().unwrap();
     }
 
     pub fn wait_for_names(&self) {
@@ -68,4 +70,15 @@ impl Filter {
         assert_eq!(found[0]["address"], C2, "{json:#}");
         found[0].clone()
     }
+}
+
+fn configure(site: &Site, engine: &Path, places: &[Place<'_>]) {
+    let feed = site.dir().join("c2.txt");
+    std::fs::write(&feed, LIST).unwrap();
+    let mut config = format!("[docker]\nsocket = {engine:?}\n");
+    for (name, role, hook) in places {
+        config += &format!("[[interface]]\nname = {name:?}\nrole = {role:?}\nhook = {hook:?}\n");
+    }
+    config += &format!("[[feed]]\nname = \"own\"\npath = {feed:?}\n");
+    site.configure(&config).unwrap();
 }
