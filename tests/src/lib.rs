@@ -10,6 +10,7 @@ pub mod bpf;
 pub mod child;
 pub mod cli;
 pub mod demo;
+pub mod docker;
 pub mod fixture;
 pub mod gateway;
 pub mod harness;

@@ -4,7 +4,13 @@ use std::{env, fs, os::fd::OwnedFd, path::PathBuf, process::Command, sync::OnceL
 
 use anyhow::{Context as _, ensure};
 
-use crate::{bpf, matrix, netns::Lab, sys};
+use crate::{
+    bpf,
+    docker::{self, Engine},
+    matrix,
+    netns::Lab,
+    sys,
+};
 
 /// Something that not every machine or user has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub enum Need {
     BpfFs,
     /// XDP attaches to a veth in native mode.
     Xdp,
+    /// A container engine can be started, and a container in it.
+    Docker,
     /// The directory of feed samples that `TRICKBLOCK_CORPUS` names.
     Corpus,
     /// An emulator and the kernels of the short form of `cargo xtask matrix`, got here if possible.
@@ -28,7 +36,7 @@ pub enum Need {
 impl Need {
     /// Why this need is not met, or `None` if it is. Tried once per process.
     pub fn unmet(self) -> Option<String> {
-        static TRIED: [OnceLock<Option<String>>; 7] = [const { OnceLock::new() }; 7];
+        static TRIED: [OnceLock<Option<String>>; 8] = [const { OnceLock::new() }; 8];
         let (slot, attempt): (usize, fn() -> anyhow::Result<()>) = match self {
             Self::Root => (0, root),
             Self::Netns => (1, network_namespace),
@@ -37,6 +45,7 @@ impl Need {
             }),
             Self::BpfFs => (3, bpf_file_system),
             Self::Xdp => (4, native_xdp),
+            Self::Docker => (7, container),
             Self::Corpus => (5, || corpus_dir().map(drop)),
             Self::Kernels => (6, || matrix::short_form(&["--fetch"]).map(drop)),
         };
@@ -113,4 +122,14 @@ fn native_xdp() -> anyhow::Result<()> {
         bpf::attach_native(&bpf::load_pass()?, index)
     })?
     .map(drop)
+}
+
+/// Starts an engine, and in it a container that ends at once.
+fn container() -> anyhow::Result<()> {
+    let engine = Engine::start(&Lab::new()?).context("no container engine")?;
+    docker::busybox(&engine).context("no image")?;
+    engine
+        .done(&["run", "--rm", "--network=none", "busybox", "true"])
+        .context("no container")
+        .map(drop)
 }

@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod docker_bench;
 mod doctor;
 mod fuzz;
 mod lint;
@@ -44,6 +45,8 @@ enum Task {
     Bench(bench::Args),
     /// Three answers to millions of packets: the program, the host, a model (needs root)
     Fuzz(fuzz::Args),
+    /// Measures a container's TCP throughput with the filter and without it (needs root)
+    DockerBench(docker_bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Matrix(args) => matrix::run(&args),
         Task::Bench(args) => bench::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::DockerBench(args) => docker_bench::run(&args),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! The command line: one verb a file.
 
 pub mod check;
+pub mod contacts;
 mod daemon;
 mod exit;
 pub mod list;
@@ -33,6 +34,7 @@ enum Command {
     Status(status::Args),
     List(list::Args),
     Why(why::Args),
+    Contacts(contacts::Args),
     /// Let everything pass: detach from every interface. Maps and counters stay; needs root.
     Off(switch::Args),
     /// Filter again after `off`; needs root.
@@ -58,6 +60,7 @@ pub fn run(
         Command::Status(args) => status::run(&args, out, err),
         Command::List(args) => list::run(&args, out, err),
         Command::Why(args) => why::run(&args, out, err),
+        Command::Contacts(args) => contacts::run(&args, out, err),
         Command::Off(args) => switch::off(&args, out, err),
         Command::On(args) => switch::on(&args, out, err),
         Command::Reload(args) => switch::reload(&args, out, err),

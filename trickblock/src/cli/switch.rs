@@ -57,7 +57,9 @@ pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<E
 fn not_switched(err: &mut dyn Write, error: &FilterError) -> Exit {
     let exit = failed(err, error);
     match error {
-        FilterError::Privilege { .. } | FilterError::Denied { .. } => Exit::Refused,
+        FilterError::Privilege { .. } | FilterError::UserNamespace | FilterError::Denied { .. } => {
+            Exit::Refused
+        }
         _ => exit,
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    Filter, Guard, Interface, Paths, Problem, Table, value,
+    Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
+    FeedConfig, Filter, Guard, Interface, Paths, Problem, Table, value,
 };
 use crate::{
     feed::source::{HttpSpec, Location},
@@ -20,6 +20,7 @@ pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Conf
         guard: Guard::default(),
         filter: Filter::default(),
         table: Table::default(),
+        docker: Docker::default(),
         interfaces: read_interfaces(interfaces, &mut problems),
         feeds: read_feeds(feeds, &mut problems),
     };

@@ -39,6 +39,7 @@ pub struct Config {
     pub guard: Guard,
     pub filter: Filter,
     pub table: Table,
+    pub docker: Docker,
     /// At least one, names unique.
     pub interfaces: Vec<Interface>,
     /// At least one, names unique.
@@ -100,6 +101,21 @@ impl Default for Filter {
 pub struct Table {
     /// Table entries to make room for; `None` chooses at start, from what the feeds hold then.
     pub capacity: Option<NonZeroU32>,
+}
+
+/// The container engine that knows containers by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Docker {
+    /// Its API; `None` asks none.
+    pub socket: Option<PathBuf>,
+}
+
+impl Default for Docker {
+    fn default() -> Self {
+        Self {
+            socket: Some("/var/run/docker.sock".into()),
+        }
+    }
 }
 
 /// Whom the filter protects: from this the roles of interfaces are taken that have none.

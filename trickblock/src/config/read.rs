@@ -9,7 +9,7 @@ use toml::{
 };
 
 use super::{
-    Config, ConfigError, Filter, Guard, Interface, MAX_NAT64, Paths, Table, feed,
+    Config, ConfigError, Docker, Filter, Guard, Interface, MAX_NAT64, Paths, Table, feed,
     problem::Problems,
     section::{Located, Section, check_keys},
     value,
@@ -21,6 +21,7 @@ pub(super) const ROOT: &[&str] = &[
     "guard",
     "filter",
     "table",
+    "docker",
     "interface",
     "feed",
 ];
@@ -29,6 +30,7 @@ pub(super) const NETWORK: &[&str] = &["own", "nat64"];
 pub(super) const GUARD: &[&str] = &["allow", "allow_files"];
 pub(super) const FILTER: &[&str] = &["action", "mode", "xdp", "events_per_second", "tunnels"];
 pub(super) const TABLE: &[&str] = &["capacity"];
+pub(super) const DOCKER: &[&str] = &["socket"];
 pub(super) const INTERFACE: &[&str] = &["name", "role", "hook", "fail_closed"];
 
 /// Above this the mapped tables would take gigabytes.
@@ -66,6 +68,7 @@ fn config(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         guard: guard(&mut table(root, "guard", "[guard]", GUARD, problems)),
         filter: filter(&mut table(root, "filter", "[filter]", FILTER, problems)),
         table: capacity(&mut table(root, "table", "[table]", TABLE, problems)),
+        docker: docker(&mut table(root, "docker", "[docker]", DOCKER, problems)),
         interfaces: interfaces(root, problems),
         feeds: feed::feeds(root, problems),
     }
@@ -156,6 +159,18 @@ fn capacity(section: &mut Section<'_, '_, '_>) -> Table {
     Table {
         capacity: capacity.try_into().ok(),
     }
+}
+
+/// An empty path asks no engine.
+fn docker(section: &mut Section<'_, '_, '_>) -> Docker {
+    let directory = section.problems().directory().to_owned();
+    let socket = |text: &str| match text {
+        "" => Ok(None),
+        text => value::path(text, &directory).map(Some),
+    };
+    section
+        .parsed("socket", socket)
+        .map_or_else(Docker::default, |(socket, _)| Docker { socket })
 }
 
 fn interfaces(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<Interface> {

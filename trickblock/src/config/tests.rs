@@ -38,6 +38,7 @@ fn minimal_file_gets_every_default() {
     );
     assert_eq!(config.nat64, []);
     assert_eq!(config.table.capacity, None);
+    assert_eq!(config.docker.socket, Some("/var/run/docker.sock".into()));
     assert_eq!(
         config.interfaces,
         [Interface {
@@ -81,6 +82,8 @@ fn every_key_is_read() {
         events_per_second = 0x10
         [table]
         capacity = 1_000
+        [docker]
+        socket = ""
         [[interface]]
         name = "eth0"
         role = "inside"
@@ -138,6 +141,7 @@ fn every_key_is_read() {
     );
     assert_eq!(config.nat64.len(), 2);
     assert_eq!(config.table.capacity, NonZeroU32::new(1_000));
+    assert_eq!(config.docker.socket, None);
     assert_eq!(
         config.interfaces[1],
         Interface {

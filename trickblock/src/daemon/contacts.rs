@@ -1,82 +1,167 @@
-//! Hits as the kernel reports them, for the log.
+//! Hits as the kernel reports them: logged, and kept as contacts.
 
 use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use trickblock_common::{
-    Direction, Reason, Side,
-    abi::{Event, event},
+use jiff::{SignedDuration, Timestamp};
+use trickblock_common::abi::Event;
+
+use super::{
+    engine::Engine,
+    protocol::{Code, Refusal},
+};
+use crate::{
+    kernel::{FilterError, event_clock},
+    observe::{
+        contacts::{self, Named, Recorder, Sighted},
+        containers::Containers,
+        status::EventStatus,
+    },
 };
 
-use crate::indicator::Protocol;
-
-/// Pairs of a host and an indicator that are told apart; then the memory starts anew.
-const MAX_PAIRS: usize = 65_536;
-
-/// Says each contact of a host with an indicator once at INFO, repetitions at DEBUG.
-#[derive(Debug, Default)]
-pub struct Contacts {
-    seen: BTreeSet<(IpAddr, u32)>,
+/// What is known of contacts, shared by those who learn and those who ask.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    records: Arc<Mutex<Recorder>>,
+    containers: Arc<Mutex<Containers>>,
 }
+
+impl Ledger {
+    pub fn new(since: Timestamp) -> Self {
+        Self {
+            records: Arc::new(Mutex::new(Recorder::new(since))),
+            containers: Arc::default(),
+        }
+    }
+
+    /// Holders of addresses; never locked for longer than a look.
+    pub fn containers(&self) -> MutexGuard<'_, Containers> {
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn records(&self) -> MutexGuard<'_, Recorder> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became known since the last time is filled in.
+    fn settle(&self) {
+        let containers = self.containers();
+        self.records().name_containers(&containers);
+    }
+}
+
+/// Takes the events of one filter.
+#[derive(Debug)]
+pub struct Contacts(Ledger);
 
 impl Contacts {
-    pub fn log(&mut self, event: &Event) {
-        let (source, destination) = (
-            address(event, event.source),
-            address(event, event.destination),
+    pub fn new(ledger: Ledger) -> Self {
+        Self(ledger)
+    }
+
+    /// Records a contact, and says it: the first of a client with a server at INFO, repetitions at
+    /// DEBUG.
+    pub fn take(&mut self, event: &Event) {
+        let Some(sighted) = Sighted::of(event, time_of(event)) else {
+            return;
+        };
+        let container = sighted.holder(&self.0.containers(), sighted.at);
+        let name = container.as_ref().map(|container| container.name.clone());
+        let is_new = self.0.records().record(sighted, container);
+        log(&sighted, name, is_new);
+    }
+}
+
+fn log(sighted: &Sighted, container: Option<String>, is_new: bool) {
+    let (reason, direction) = (sighted.reason.name(), sighted.direction.name());
+    let (ifindex, flow) = (sighted.interface, sighted.flow());
+    let hook = if sighted.egress { "egress" } else { "ingress" };
+    if is_new {
+        tracing::info!(
+            reason,
+            direction,
+            hook,
+            ifindex,
+            container,
+            "C2 contact: {flow}"
         );
-        let from_source = event.side == Side::Source as u8;
-        let host = if from_source { destination } else { source };
-        let reason = Reason::from_number(event.reason).unwrap_or(Reason::Miss);
-        let flow = format!(
-            "{} {} -> {} {}",
-            reason.verdict().name(),
-            end(source, event.source_port),
-            end(destination, event.destination_port),
-            Protocol(event.protocol),
+    } else {
+        tracing::debug!(
+            reason,
+            direction,
+            hook,
+            ifindex,
+            container,
+            "C2 contact: {flow}"
         );
-        let (reason, direction, hook) = (reason.name(), direction(event), hook(event));
-        let ifindex = event.interface;
-        if self.is_new(host, event.indicator) {
-            tracing::info!(reason, direction, hook, ifindex, "C2 contact: {flow}");
-        } else {
-            tracing::debug!(reason, direction, hook, ifindex, "C2 contact: {flow}");
+    }
+}
+
+/// The kernel stamps packets with the time since boot.
+fn time_of(event: &Event) -> Timestamp {
+    let now = Timestamp::now();
+    let age = event_clock().map(|clock| clock.saturating_sub(event.time));
+    let age = age.ok().and_then(|age| i64::try_from(age).ok());
+    now.checked_sub(SignedDuration::from_nanos(age.unwrap_or(0)))
+        .unwrap_or(now)
+}
+
+impl Engine {
+    /// Names what was recorded since the last call. Not while a packet is recorded: among a million
+    /// indicators the search takes its time.
+    pub fn settle_contacts(&self) -> Result<(), FilterError> {
+        self.ledger.containers().forget(Timestamp::now());
+        self.ledger.settle();
+        let unnamed = self.ledger.records().unnamed();
+        if unnamed.is_empty() {
+            return Ok(());
         }
+        let named = self.live.iter().filter(|entry| unnamed.contains(&entry.id));
+        let named = named
+            .map(|entry| {
+                let listed = self.listed(entry, 0);
+                let feeds = listed.sources.into_iter().map(|origin| origin.feed);
+                let named = Named {
+                    indicator: listed.indicator,
+                    family: listed.family,
+                    feeds: feeds.collect::<BTreeSet<_>>().into_iter().collect(),
+                };
+                (entry.id, Arc::new(named))
+            })
+            .collect();
+        let interfaces: BTreeMap<_, _> = self
+            .hooks
+            .attached()?
+            .into_iter()
+            .map(|on| (on.ifindex, on.name))
+            .collect();
+        self.ledger.records().name(&named, &interfaces);
+        Ok(())
     }
 
-    fn is_new(&mut self, host: IpAddr, indicator: u32) -> bool {
-        if self.seen.len() >= MAX_PAIRS {
-            self.seen.clear();
-        }
-        self.seen.insert((host, indicator))
+    /// The answer to `contacts`, of the last `seconds` where they are given.
+    pub fn contacts(&self, seconds: Option<u64>) -> Result<contacts::Contacts, Refusal> {
+        let failed = |error: FilterError| {
+            Refusal::new(Code::Failed, error.to_string(), "look at the daemon's log")
+        };
+        self.settle_contacts().map_err(failed)?;
+        let lost = self.filter.maps.lost().map_err(failed)?;
+        let events = EventStatus {
+            read: self.events_read.load(std::sync::atomic::Ordering::Relaxed),
+            limited: lost.limited.saturating_sub(self.lost_before.limited),
+            lost: lost.full.saturating_sub(self.lost_before.full),
+        };
+        let since = seconds.map(|seconds| ago(seconds));
+        let containers = self.ledger.containers();
+        Ok(self.ledger.records().report(since, events, &containers))
     }
 }
 
-fn direction(event: &Event) -> &'static str {
-    let direction = Direction::ALL.get(usize::from(event.direction));
-    direction.copied().unwrap_or(Direction::Unknown).name()
-}
-
-fn hook(event: &Event) -> &'static str {
-    match event.flags & event::EGRESS {
-        0 => "ingress",
-        _ => "egress",
-    }
-}
-
-fn address(event: &Event, bytes: [u8; 16]) -> IpAddr {
-    let [a, b, c, d, ..] = bytes;
-    match event.version {
-        4 => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
-        _ => IpAddr::V6(Ipv6Addr::from(bytes)),
-    }
-}
-
-fn end(address: IpAddr, port: u16) -> String {
-    match (address, port) {
-        (address, 0) => address.to_string(),
-        (address, port) => std::net::SocketAddr::new(address, port).to_string(),
-    }
+fn ago(seconds: u64) -> Timestamp {
+    let span = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    Timestamp::now().checked_sub(span).unwrap_or(Timestamp::MIN)
 }

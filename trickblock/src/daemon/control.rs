@@ -13,7 +13,7 @@ use tokio::{
 };
 
 pub use self::bind::{BindError, ControlSocket};
-use self::line::{Line, Lines};
+pub(super) use self::line::{Line, Lines};
 use super::protocol::{Code, Refusal, Request, Response};
 
 /// Bounds of what callers may take up.

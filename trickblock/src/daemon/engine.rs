@@ -6,8 +6,10 @@ use std::{
 };
 
 use jiff::Timestamp;
+use trickblock_common::abi::Lost;
 
 use super::{
+    contacts::Ledger,
     feeds::{Content, Feed, PartRows},
     roles::Roles,
     terms,
@@ -49,6 +51,9 @@ pub struct Engine {
     pub live: Vec<Entry>,
     pub started: Timestamp,
     pub events_read: Arc<AtomicU64>,
+    pub ledger: Ledger,
+    /// Events that were lost before this daemon started.
+    pub lost_before: Lost,
     guard: Guard,
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
@@ -76,6 +81,7 @@ impl Engine {
         let filter = Filter::load(&pins, wanted)?;
         let live = filter.maps.entries()?;
         let ids = Ids::new(filter.maps.hit_capacity()?, &live);
+        let (started, lost_before) = (Timestamp::now(), filter.maps.lost()?);
         let mut engine = Self {
             feeds: config.feeds.iter().cloned().map(Feed::new).collect(),
             hooks: Hooks::new(pins),
@@ -86,8 +92,10 @@ impl Engine {
                 .map(|entry| (entry.indicator, entry.drop))
                 .collect(),
             live,
-            started: Timestamp::now(),
+            started,
             events_read: Arc::default(),
+            ledger: Ledger::new(started),
+            lost_before,
             guard,
             ids,
             unattached: BTreeMap::new(),
@@ -103,7 +111,9 @@ impl Engine {
 
     /// Brings settings and the never-block list in line with the configuration.
     fn settle_kernel(&mut self) -> Result<(), FilterError> {
-        self.filter.maps.set_settings(&terms::settings(&self.config))?;
+        self.filter
+            .maps
+            .set_settings(&terms::settings(&self.config))?;
         self.filter
             .maps
             .set_never_block(&self.guard.protected_values())
@@ -274,7 +284,8 @@ impl Engine {
             return Ok(());
         };
         self.filter = filter;
-        self.filter.make_current(&self.config_pins(), &terms::constants(&self.config))
+        self.filter
+            .make_current(&self.config_pins(), &terms::constants(&self.config))
     }
 
     fn config_pins(&self) -> Pins {

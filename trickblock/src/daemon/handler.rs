@@ -73,6 +73,7 @@ fn answer(request: &Request, engine: &mut Engine) -> Response {
         Verb::Status => engine.status().map(|status| Response::data(&status)),
         Verb::List => engine.list().map(|list| Response::data(&list)),
         Verb::Why => return why(&request.args, engine),
+        Verb::Contacts => return contacts(&request.args, engine),
         Verb::Off => engine.off().map(|interfaces| {
             Response::data(&Switched {
                 interfaces,
@@ -99,6 +100,14 @@ fn why(args: &Value, engine: &Engine) -> Response {
             Err(error) => failed(&error).into(),
         },
         Err(error) => Refusal::new(Code::BadRequest, format!("{error}"), "give one address").into(),
+    }
+}
+
+fn contacts(args: &Value, engine: &Engine) -> Response {
+    let seconds = args.get("seconds").and_then(Value::as_u64);
+    match engine.contacts(seconds) {
+        Ok(contacts) => Response::data(&contacts),
+        Err(refusal) => refusal.into(),
     }
 }
 

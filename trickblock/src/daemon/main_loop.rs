@@ -23,6 +23,7 @@ use super::{
     DaemonError,
     contacts::Contacts,
     control::{self, ControlSocket, Limits},
+    docker::Follower,
     engine::Engine,
     feeds::Feed,
     handler::{self, Reload, Reloaded, Shared, lock},
@@ -106,7 +107,10 @@ impl Daemon {
         signals: Signals,
         hold: Hold,
     ) -> Result<Self, DaemonError> {
-        let feeds = lock(&engine).feeds.len();
+        let (feeds, ledger) = {
+            let engine = lock(&engine);
+            (engine.feeds.len(), engine.ledger.clone())
+        };
         Ok(Self {
             engine,
             socket,
@@ -114,7 +118,7 @@ impl Daemon {
             sender,
             receiver,
             events: events.watched().map_err(DaemonError::Runtime)?,
-            contacts: Contacts::default(),
+            contacts: Contacts::new(ledger),
             file,
             signals,
             reloads: Reloads {
@@ -138,8 +142,10 @@ impl Daemon {
         let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let events_read = Arc::clone(&lock(&self.engine).events_read);
+        let follower = Follower::start(&lock(&self.engine));
         let mut work = Work {
             events_read,
+            follower,
             engine: self.engine,
             refresher: self.refresher,
             sender: self.sender,
@@ -188,6 +194,7 @@ struct Work {
     receiver: mpsc::Receiver<FeedEvent>,
     contacts: Contacts,
     events_read: Arc<AtomicU64>,
+    follower: Follower,
     file: Option<PathBuf>,
     reloads: Reloads,
 }
@@ -207,8 +214,12 @@ impl Work {
     /// Not on this thread: a request may hold the engine, and a driver takes its time to attach.
     async fn watch_interfaces(&self) {
         let engine = Arc::clone(&self.engine);
-        let looked = spawn_blocking(move || lock(&engine).keep_attached()).await;
-        if let Ok(Err(error)) = looked {
+        let look = move || {
+            let mut engine = lock(&engine);
+            engine.keep_attached()?;
+            engine.settle_contacts()
+        };
+        if let Ok(Err(error)) = spawn_blocking(look).await {
             tracing::error!("looking at the interfaces failed: {error}");
         }
     }
@@ -220,7 +231,7 @@ impl Work {
                 return true;
             };
             self.events_read.fetch_add(1, Ordering::Relaxed);
-            self.contacts.log(&event);
+            self.contacts.take(&event);
         }
         false
     }
@@ -261,6 +272,7 @@ impl Work {
         if let Some(feeds) = feeds {
             self.restart_refresher(feeds);
         }
+        self.follower.keep(&lock(&self.engine));
         Ok(())
     }
 

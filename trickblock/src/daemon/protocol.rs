@@ -20,15 +20,17 @@ pub enum Verb {
     Status,
     List,
     Why,
+    Contacts,
     Off,
     On,
     Reload,
 }
 
-const VERBS: [(&str, Verb); 6] = [
+const VERBS: [(&str, Verb); 7] = [
     ("status", Verb::Status),
     ("list", Verb::List),
     ("why", Verb::Why),
+    ("contacts", Verb::Contacts),
     ("off", Verb::Off),
     ("on", Verb::On),
     ("reload", Verb::Reload),
@@ -38,7 +40,7 @@ impl Verb {
     /// Changing verbs are for root; reading ones for everybody who may open the socket.
     pub fn changes(self) -> bool {
         match self {
-            Self::Status | Self::List | Self::Why => false,
+            Self::Status | Self::List | Self::Why | Self::Contacts => false,
             Self::Off | Self::On | Self::Reload => true,
         }
     }

@@ -144,7 +144,7 @@ impl Engine {
         Ok(why)
     }
 
-    fn listed(&self, entry: &Entry, hits: u64) -> Listed {
+    pub(super) fn listed(&self, entry: &Entry, hits: u64) -> Listed {
         let rule = self.rule(entry);
         let mut listed = Listed::of_entry(entry, hits);
         if let Some(rule) = rule {

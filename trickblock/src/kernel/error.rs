@@ -8,9 +8,13 @@ use crate::table::CompileError;
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
     #[error(
-        "missing privilege: {missing}; run as root or grant {missing} (for a service: AmbientCapabilities={missing})"
+        "missing privilege: {missing}; run as root or grant {missing} (for a service: AmbientCapabilities={missing}; for a container see docs/docker.md)"
     )]
     Privilege { missing: String },
+    #[error(
+        "in a user namespace (a rootless or remapped container) the kernel takes no BPF program, whatever the capabilities; run this on the host, or in a container of an engine that runs as root"
+    )]
+    UserNamespace,
     #[error(
         "{path} is not on a BPF file system, so pins cannot live there; run `mount -t bpf bpf /sys/fs/bpf`, or set `pins` in [paths] (`--pins`) to a directory on one"
     )]

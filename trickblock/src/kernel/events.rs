@@ -9,7 +9,12 @@ use aya::maps::{MapData, RingBuf};
 use tokio::io::unix::AsyncFd;
 use trickblock_common::abi::Event;
 
-use super::{FilterError, Pins};
+use super::{FilterError, Pins, sys};
+
+/// What the clock that stamps events shows now, in nanoseconds.
+pub fn event_clock() -> io::Result<u64> {
+    sys::monotonic()
+}
 
 /// Reads events in the order in which they happened. Only one reader may exist per filter.
 pub struct Events(RingBuf<MapData>);

@@ -28,7 +28,7 @@ mod sys;
 pub use ask::Judged;
 pub use attach::Hooks;
 pub use error::FilterError;
-pub use events::Events;
+pub use events::{Events, event_clock};
 pub use filter::{Capacity, Filter, Load, random_seed};
 pub use hook::{Attached, Hook, HookChoice, ModeChoice, Way};
 pub use interfaces::{Described, Interfaces, Role};

@@ -25,12 +25,23 @@ pub fn check_privilege() -> Result<(), FilterError> {
         .filter(|(_, bit, covered)| !(has(*bit) || *covered && has(CAP_SYS_ADMIN)))
         .map(|(name, ..)| name)
         .collect();
+    if missing.is_empty() && in_user_namespace() {
+        return Err(FilterError::UserNamespace);
+    }
     if missing.is_empty() {
         return Ok(());
     }
     Err(FilterError::Privilege {
         missing: missing.join(" "),
     })
+}
+
+/// There capabilities look as if they were held, and count for nothing that is asked here.
+fn in_user_namespace() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let everybody = u32::MAX.to_string();
+    let whole = ["0", "0", everybody.as_str()];
+    !map.is_empty() && !map.split_ascii_whitespace().eq(whole)
 }
 
 /// The effective set of this thread as a bit mask; empty where it cannot be read.

@@ -269,6 +269,23 @@ impl Drop for Mapping {
     }
 }
 
+/// Nanoseconds since boot, without suspend: the clock of `bpf_ktime_get_ns`.
+pub(super) fn monotonic() -> io::Result<u64> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` outlives the call.
+    if unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let seconds = u64::try_from(time.tv_sec).map_err(io::Error::other)?;
+    let nanoseconds = u64::try_from(time.tv_nsec).map_err(io::Error::other)?;
+    Ok(seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(nanoseconds))
+}
+
 /// Whether `path` lies on a BPF file system.
 pub(super) fn is_bpffs(path: &Path) -> io::Result<bool> {
     let path = c_path(path)?;

@@ -1,9 +1,12 @@
 //! What the filter did, for people and programs.
 
+pub mod contacts;
+pub mod containers;
 mod count;
 mod interface;
 pub mod status;
 pub mod why;
 
+pub use contacts::Contacts;
 pub use status::Status;
 pub use why::Why;

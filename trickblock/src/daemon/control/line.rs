@@ -6,7 +6,7 @@ use tokio::io::{self, AsyncBufReadExt as _, AsyncRead, BufReader};
 const PATIENCE: usize = 16;
 
 /// What came next.
-pub(super) enum Line {
+pub(in crate::daemon) enum Line {
     /// Without its newline, blank lines left out.
     Request(Vec<u8>),
     /// It was discarded up to its end; the next one can be read.
@@ -15,7 +15,7 @@ pub(super) enum Line {
 }
 
 /// Safe to drop at any `await`: what was read stays in `self`.
-pub(super) struct Lines<R> {
+pub(in crate::daemon) struct Lines<R> {
     reader: BufReader<R>,
     cap: usize,
     line: Vec<u8>,
@@ -23,7 +23,7 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub(super) fn new(reader: R, cap: usize) -> Self {
+    pub(in crate::daemon) fn new(reader: R, cap: usize) -> Self {
         Self {
             reader: BufReader::new(reader),
             cap,
@@ -32,7 +32,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    pub(super) async fn next(&mut self) -> io::Result<Line> {
+    pub(in crate::daemon) async fn next(&mut self) -> io::Result<Line> {
         loop {
             let buffer = self.reader.fill_buf().await?;
             if buffer.is_empty() {
