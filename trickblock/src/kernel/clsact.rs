@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd},
 };
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST};
 use netlink_packet_route::{
     RouteNetlinkMessage as Message,
     tc::{
@@ -87,19 +87,45 @@ pub(super) fn remove(index: u32, hook: Hook) -> io::Result<()> {
 }
 
 fn add_qdisc(index: u32) -> io::Result<()> {
+    let mut message = qdisc(index)?;
+    message.attributes = vec![TcAttribute::Kind(QDISC.to_owned())];
+    let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
+    match request(Message::NewQueueDiscipline(message), flags) {
+        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => check_qdisc(index),
+        done => done.map(drop),
+    }
+}
+
+/// Somebody's clsact is as good as one of ours. The older `ingress` takes its place, and would take a
+/// filter of what leaves for one of what arrives.
+fn check_qdisc(index: u32) -> io::Result<()> {
+    let asked = Message::GetQueueDiscipline(qdisc(index)?);
+    // The kernel sends the qdisc only to those who want an echo.
+    let flags = NLM_F_REQUEST | NLM_F_ECHO | NLM_F_ACK;
+    let Some(Message::NewQueueDiscipline(found)) = request(asked, flags)? else {
+        return Ok(());
+    };
+    let kind = found.attributes.iter().find_map(|attribute| match attribute {
+        TcAttribute::Kind(kind) => Some(kind.as_str()),
+        _ => None,
+    });
+    match kind {
+        Some(other) if other != QDISC => Err(io::Error::other(format!(
+            "the qdisc {other} is in the place of {QDISC}; if it is not needed, remove it with `tc qdisc del`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What names the place of the qdisc.
+fn qdisc(index: u32) -> io::Result<TcMessage> {
     let mut message = TcMessage::with_index(signed(index)?);
     message.header.handle = TcHandle {
         major: u16::MAX,
         minor: 0,
     };
     message.header.parent = TcHandle::CLSACT;
-    message.attributes = vec![TcAttribute::Kind(QDISC.to_owned())];
-    let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-    match request(Message::NewQueueDiscipline(message), flags) {
-        // Somebody's, and as good as one of ours.
-        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-        done => done.map(drop),
-    }
+    Ok(message)
 }
 
 fn message(index: u32, hook: Hook) -> io::Result<TcMessage> {
