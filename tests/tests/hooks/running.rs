@@ -416,7 +416,9 @@ pub fn flags() {
     let list = installed.site.dir().join("own.txt");
     let list = list.to_str().unwrap();
     let run = |hook: &str, mode: &str| {
-        let all = ["run", "-i", LAN, WAN, "--feed", list, "--hook", hook, "--mode", mode];
+        let all = [
+            "run", "-i", LAN, WAN, "--feed", list, "--hook", hook, "--mode", mode,
+        ];
         trickblock_tests::cli::Run::new(all)
     };
     for (hook, mode, said) in [

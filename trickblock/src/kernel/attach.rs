@@ -3,7 +3,8 @@
 use std::{fs, io, os::fd::AsFd as _, path::Path};
 
 use super::{
-    Attached, FilterError, Hook, HookChoice, Interfaces, ModeChoice, Pins, Program, Way, clsact, link,
+    Attached, FilterError, Hook, HookChoice, Interfaces, ModeChoice, Pins, Program, Way, clsact,
+    link,
     netlink::{self, Frame, Interface},
     place::{Anchor, Place, unpin},
     programs::Programs,

@@ -11,10 +11,7 @@ use std::{
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST};
 use netlink_packet_route::{
     RouteNetlinkMessage as Message,
-    tc::{
-        TcAttribute, TcBpfFlags, TcFilterBpf, TcFilterBpfOption, TcHandle, TcMessage,
-        TcOption,
-    },
+    tc::{TcAttribute, TcBpfFlags, TcFilterBpf, TcFilterBpfOption, TcHandle, TcMessage, TcOption},
 };
 
 use super::{Hook, netlink::request};
@@ -36,12 +33,7 @@ pub(super) struct Filter {
 
 /// Puts `program` on the hook, in the place of the one that is there under the same name. True where
 /// there was one.
-pub(super) fn put(
-    index: u32,
-    hook: Hook,
-    program: BorrowedFd<'_>,
-    name: &str,
-) -> io::Result<bool> {
+pub(super) fn put(index: u32, hook: Hook, program: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     let before = find(index, hook)?;
     if let Some(other) = before.as_ref().filter(|filter| filter.name != name) {
         return Err(io::Error::other(format!(
@@ -105,10 +97,13 @@ fn check_qdisc(index: u32) -> io::Result<()> {
     let Some(Message::NewQueueDiscipline(found)) = request(asked, flags)? else {
         return Ok(());
     };
-    let kind = found.attributes.iter().find_map(|attribute| match attribute {
-        TcAttribute::Kind(kind) => Some(kind.as_str()),
-        _ => None,
-    });
+    let kind = found
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            TcAttribute::Kind(kind) => Some(kind.as_str()),
+            _ => None,
+        });
     match kind {
         Some(other) if other != QDISC => Err(io::Error::other(format!(
             "the qdisc {other} is in the place of {QDISC}; if it is not needed, remove it with `tc qdisc del`"
@@ -149,10 +144,13 @@ fn signed(index: u32) -> io::Result<i32> {
 }
 
 fn name(filter: &TcMessage) -> String {
-    let options = filter.attributes.iter().filter_map(|attribute| match attribute {
-        TcAttribute::Options(options) => Some(options),
-        _ => None,
-    });
+    let options = filter
+        .attributes
+        .iter()
+        .filter_map(|attribute| match attribute {
+            TcAttribute::Options(options) => Some(options),
+            _ => None,
+        });
     let name = options.flatten().find_map(|option| match option {
         TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.clone()),
         _ => None,
