@@ -105,7 +105,10 @@ fn attach(path: &Path) -> anyhow::Result<()> {
     // And what it does on older kernels.
     Filter::load(&pins, SMALL)?.attach("eth0", HookChoice::Clsact)?;
     let clsact = hooks.attached()?;
-    anyhow::ensure!(clsact.len() == 2 && clsact.iter().all(|on| on.mode.is_none()), "{clsact:?}");
+    anyhow::ensure!(
+        clsact.len() == 2 && clsact.iter().all(|on| on.mode.is_none()),
+        "{clsact:?}"
+    );
     anyhow::ensure!(hooks.off()? == ["eth0"], "off from clsact");
     anyhow::ensure!(hooks.on(ModeChoice::Native)?.len() == 2, "on at clsact");
     Ok(())

@@ -187,7 +187,10 @@ pub fn interfaces() {
     );
     let cases: [(&str, &[&str]); 4] = [
         ("eht0", &["interface eht0: no such interface", "`ip link`"]),
-        ("tun0", &["interface tun0: frames of link type", "choose an Ethernet"]),
+        (
+            "tun0",
+            &["interface tun0: frames of link type", "choose an Ethernet"],
+        ),
         (
             "lo",
             &[

@@ -98,3 +98,25 @@ pub fn clsact() {
         ["wan0 clsact-ingress", "wan0 clsact-egress"]
     );
 }
+
+/// The qdisc `ingress` has no egress side, and takes clsact's place.
+pub fn ingress_qdisc() {
+    let mut gate = Gate::new();
+    let mut tc = gate.road.gateway.command("tc").unwrap();
+    let done = tc.args(["qdisc", "add", "dev", WAN, "ingress"]).status();
+    assert!(done.unwrap().success());
+    let filter = &mut gate.filter;
+    let tried = gate
+        .road
+        .gateway
+        .run(|| filter.attach(WAN, HookChoice::Clsact));
+    let error = tried.unwrap().unwrap_err().to_string();
+    assert!(
+        error.contains("qdisc ingress") && error.contains("tc qdisc del"),
+        "{error}"
+    );
+    assert_eq!(gate.attached(), [""; 0]);
+    // TCX does not need a qdisc.
+    gate.attach(WAN, way(HookChoice::Tcx, Role::Uplink));
+    assert_eq!(arrivals(&gate), [0, 10]);
+}

@@ -378,3 +378,56 @@ pub fn constants() {
     assert_eq!(installed.arrivals(), FILTERED);
     drop(daemon);
 }
+
+/// What leaves cannot be filtered, but what arrives can: that is done, and the rest is said.
+pub fn half() {
+    let installed = Installed::new(&both("hook = \"clsact\""));
+    // A filter of somebody else, where ours would be.
+    let gateway = &installed.road.gateway;
+    let other = Installed::new(&interface(WAN, "hook = \"clsact\""));
+    let daemon = Daemon::start(&other.site, Some(gateway)).unwrap();
+    drop(daemon);
+    gateway
+        .command("tc")
+        .and_then(|mut tc| {
+            tc.args(["filter", "del", "dev", WAN, "ingress"]);
+            Ok(tc.status()?)
+        })
+        .unwrap();
+
+    let daemon = installed.start();
+
+    let status = installed.status();
+    assert_eq!(status["state"], "degraded");
+    let problems = status["problems"].to_string();
+    for part in [
+        "interface wan0: what leaves is not filtered",
+        "interface wan0: attaching to clsact-egress failed",
+    ] {
+        assert!(problems.contains(part), "{problems}");
+    }
+    assert_eq!(hooks(&status)[WAN], json!(["clsact-ingress"]));
+    assert_eq!(installed.arrivals()[1], 0);
+    drop(daemon);
+}
+
+pub fn flags() {
+    let installed = Installed::new(&both(""));
+    let list = installed.site.dir().join("own.txt");
+    let list = list.to_str().unwrap();
+    let run = |hook: &str, mode: &str| {
+        let all = [
+            "run", "-i", LAN, WAN, "--feed", list, "--hook", hook, "--mode", mode,
+        ];
+        trickblock_tests::cli::Run::new(all)
+    };
+    for (hook, mode, said) in [
+        ("tcp", "host", "did you mean `tcx`?"),
+        ("tcx", "router", "`gateway`, `host` and `auto`"),
+        ("tcx", "drop", "write `action = \"drop\"`"),
+    ] {
+        let output = run(hook, mode).output().unwrap();
+        assert_eq!(output.code, Some(2));
+        assert!(output.stderr.contains(said), "{output:?}");
+    }
+}

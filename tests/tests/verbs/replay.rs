@@ -65,7 +65,10 @@ fn lines(output: &Output) -> Vec<Value> {
             .keys()
             .map(String::as_str)
             .collect();
-        assert_eq!(keys, ["indicator", "inner", "n", "reason", "side", "verdict"]);
+        assert_eq!(
+            keys,
+            ["indicator", "inner", "n", "reason", "side", "verdict"]
+        );
         assert_eq!(line["n"], n);
     }
     lines

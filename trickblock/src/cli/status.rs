@@ -62,7 +62,11 @@ fn write_text(out: &mut dyn Write, status: &Status) -> io::Result<()> {
             )
         },
     );
-    writeln!(out, "trickblock  {state}, action {}, {daemon}", status.action)?;
+    writeln!(
+        out,
+        "trickblock  {state}, action {}, {daemon}",
+        status.action
+    )?;
     if let (Some(mode), Some(reason)) = (&status.mode, &status.mode_reason) {
         writeln!(out, "mode        {mode} ({reason})")?;
     }
@@ -76,12 +80,20 @@ fn write_text(out: &mut dyn Write, status: &Status) -> io::Result<()> {
 }
 
 fn write_interfaces(out: &mut dyn Write, status: &Status) -> io::Result<()> {
-    writeln!(out, "\n{:<16} {:<26} {:<8} note", "interface", "hooks", "role")?;
+    writeln!(
+        out,
+        "\n{:<16} {:<26} {:<8} note",
+        "interface", "hooks", "role"
+    )?;
     for interface in &status.interfaces {
         let (name, hooks) = (&interface.name, hooks(interface));
         let role = interface.role.as_deref().unwrap_or("-");
         let closed = interface.fail_closed.then_some("fail-closed");
-        let notes = [interface.role_reason.as_deref(), closed, interface.note.as_deref()];
+        let notes = [
+            interface.role_reason.as_deref(),
+            closed,
+            interface.note.as_deref(),
+        ];
         let notes: Vec<&str> = notes.into_iter().flatten().collect();
         let line = format!("{name:<16} {hooks:<26} {role:<8} {}", notes.join("; "));
         writeln!(out, "{}", line.trim_end())?;

@@ -51,7 +51,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Nothing where that fails.
+    /// What is on the interface afterwards: nothing where that failed, or one direction of two.
     fn attach(&mut self, name: &str) -> Vec<Attached> {
         match self.filter.attach(name, self.way(name)) {
             Ok(attached) => {
@@ -62,7 +62,9 @@ impl Engine {
             }
             Err(error) => {
                 self.note_failure(name, error.to_string());
-                Vec::new()
+                let mut left = self.hooks.attached().unwrap_or_default();
+                left.retain(|on| on.name == name);
+                left
             }
         }
     }

@@ -45,23 +45,56 @@ fn every_combination() {
         (Gateway, both, true, &["b"], "gateway: a inside, b uplink"),
         (Gateway, both, false, &["b"], "gateway: a inside, b uplink"),
         (Gateway, both, true, &[], "gateway: a inside, b inside"),
-        (Gateway, both, true, &["a", "b"], "gateway: a uplink, b uplink"),
+        (
+            Gateway,
+            both,
+            true,
+            &["a", "b"],
+            "gateway: a uplink, b uplink",
+        ),
         (Gateway, "a:auto", false, &["a"], "gateway: a uplink"),
         (Host, both, true, &["b"], "host: a uplink, b uplink"),
-        (Host, "a:inside b:auto", true, &["b"], "host: a inside, b uplink"),
-        (Gateway, "a:uplink b:inside", true, &["b"], "gateway: a uplink, b inside"),
+        (
+            Host,
+            "a:inside b:auto",
+            true,
+            &["b"],
+            "host: a inside, b uplink",
+        ),
+        (
+            Gateway,
+            "a:uplink b:inside",
+            true,
+            &["b"],
+            "gateway: a uplink, b inside",
+        ),
         // An inside makes a gateway, forwarding or not.
-        (Auto, "a:inside b:auto", false, &["b"], "gateway: a inside, b uplink"),
+        (
+            Auto,
+            "a:inside b:auto",
+            false,
+            &["b"],
+            "gateway: a inside, b uplink",
+        ),
         (Auto, "a:inside", false, &[], "gateway: a inside"),
         // Two interfaces do where the kernel forwards.
         (Auto, both, true, &["a"], "gateway: a uplink, b inside"),
         (Auto, both, false, &["a"], "host: a uplink, b uplink"),
         (Auto, "a:auto", true, &["a"], "host: a uplink"),
-        (Auto, "a:uplink b:auto", true, &[], "gateway: a uplink, b inside"),
+        (
+            Auto,
+            "a:uplink b:auto",
+            true,
+            &[],
+            "gateway: a uplink, b inside",
+        ),
     ];
     for (mode, configured, forwards, routes, expected) in cases {
         let found = resolved(mode, configured, forwards, routes);
-        assert_eq!(found, expected, "{mode:?} {configured} {forwards} {routes:?}");
+        assert_eq!(
+            found, expected,
+            "{mode:?} {configured} {forwards} {routes:?}"
+        );
     }
 }
 

@@ -2,7 +2,9 @@
 //! compared with this table first.
 
 use aya::maps::{MapInfo, MapType};
-use trickblock_common::abi::{COUNTERS, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, PROBE_WORDS};
+use trickblock_common::abi::{
+    COUNTERS, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, PROBE_WORDS,
+};
 
 /// Prefixes per family in the never-block maps.
 pub(super) const NEVER_ENTRIES: u32 = 65_536;

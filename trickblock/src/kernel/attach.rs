@@ -3,7 +3,8 @@
 use std::{fs, io, os::fd::AsFd as _, path::Path};
 
 use super::{
-    Attached, FilterError, Hook, HookChoice, Interfaces, ModeChoice, Pins, Program, Way, clsact, link,
+    Attached, FilterError, Hook, HookChoice, Interfaces, ModeChoice, Pins, Program, Way, clsact,
+    link,
     netlink::{self, Frame, Interface},
     place::{Anchor, Place, unpin},
     programs::Programs,
@@ -13,11 +14,11 @@ use super::{
 /// Everything of a filter that is attached.
 #[derive(Clone, Debug)]
 pub struct Hooks {
-    pins: Pins,
+    pub(super) pins: Pins,
 }
 
 /// An interface and what its frames begin with.
-struct Target {
+pub(super) struct Target {
     interface: Interface,
     frame: Frame,
 }
@@ -35,7 +36,7 @@ impl Hooks {
     }
 
     /// Every pinned link and every filter, also those of interfaces that are gone.
-    fn places(&self) -> Result<Vec<Place>, FilterError> {
+    pub(super) fn places(&self) -> Result<Vec<Place>, FilterError> {
         let links = self.pins.pinned_links().into_iter();
         let mut places = links
             .map(|(path, pinned_as)| Place::of_link(&path, pinned_as))
@@ -99,7 +100,7 @@ impl Hooks {
         Ok(vec![ingress, egress])
     }
 
-    fn attach_hook(
+    pub(super) fn attach_hook(
         &self,
         programs: &Programs,
         target: &Target,
@@ -245,83 +246,6 @@ impl Hooks {
             .try_for_each(|place| place.detach())
     }
 
-    /// Detaches from all interfaces but `keep`, and removes pins of interfaces that are gone. Returns
-    /// the names.
-    pub fn detach_others(&self, keep: &[String]) -> Result<Vec<String>, FilterError> {
-        let mut others = self.places()?;
-        others.retain(|place| !keep.contains(&place.name));
-        // Until the last program is gone, each must judge for itself.
-        for place in others.iter().filter(|place| place.here) {
-            self.judges_arrivals(place.ifindex, false)?;
-        }
-        others.iter().try_for_each(Place::detach)?;
-        Ok(unique(others.into_iter().map(|place| place.name)))
-    }
-
-    /// `trickblock off`: detaches everywhere and remembers where. Returns the names.
-    pub fn off(&self) -> Result<Vec<String>, FilterError> {
-        // Marked first: whatever interrupts this, `on` undoes it.
-        for place in self.places()?.iter().filter(|place| place.is_live()) {
-            make_dir(&self.pins.switched_off_mark(&place.name, place.hook))?;
-        }
-        self.detach_others(&[])
-    }
-
-    /// Names of interfaces that are filtered, but are not in this network namespace.
-    pub fn elsewhere(&self) -> Result<Vec<String>, FilterError> {
-        let places = self.places()?;
-        let here = |name: &String| places.iter().any(|place| place.here && place.name == *name);
-        let live = places.iter().filter(|place| place.is_live());
-        let names = unique(live.map(|place| place.name.clone()));
-        Ok(names.into_iter().filter(|name| !here(name)).collect())
-    }
-
-    /// Interfaces that `off` detached.
-    pub fn switched_off(&self) -> Vec<String> {
-        unique(self.pins.switched_off().into_iter().map(|(name, _)| name))
-    }
-
-    /// Removes what a filter of another ABI version left, once its links were taken over.
-    pub fn forget_other_versions(&self) -> Result<(), FilterError> {
-        let failed = FilterError::io("remove old pins below", self.pins.root().display());
-        self.pins.remove_other_versions().map_err(failed)
-    }
-
-    /// Makes `off` undone without attaching anywhere.
-    pub fn forget_switched_off(&self) -> Result<(), FilterError> {
-        let marks = self.pins.switched_off();
-        marks.into_iter().try_for_each(|(name, hook)| {
-            let mark = self.pins.switched_off_mark(&name, hook);
-            fs::remove_dir(&mark).map_err(FilterError::io("remove", mark.display()))
-        })
-    }
-
-    /// `trickblock on`: attaches the pinned programs where `off` detached them; an error is returned
-    /// after all of them were tried.
-    pub fn on(&self, choice: ModeChoice) -> Result<Vec<Attached>, FilterError> {
-        let programs = Programs::pinned(&self.pins)?;
-        // One that fails must not keep the others off.
-        let tried: Vec<_> = self
-            .pins
-            .switched_off()
-            .into_iter()
-            .map(|(name, hook)| self.attach_again(&programs, &name, hook, choice))
-            .collect();
-        tried.into_iter().collect()
-    }
-
-    fn attach_again(
-        &self,
-        programs: &Programs,
-        name: &str,
-        hook: Hook,
-        choice: ModeChoice,
-    ) -> Result<Attached, FilterError> {
-        let attached = self.attach_hook(programs, &target(name)?, hook, choice)?;
-        let _ = fs::remove_dir(self.pins.switched_off_mark(name, hook));
-        Ok(attached)
-    }
-
     /// Tells the programs what is behind the interface and how strict to be there. Whether arrivals
     /// are judged stays as it is while a program of ours does.
     pub fn describe(&self, index: u32, way: &Way) -> Result<(), FilterError> {
@@ -335,7 +259,7 @@ impl Hooks {
         })
     }
 
-    fn judges_arrivals(&self, index: u32, ingress: bool) -> Result<(), FilterError> {
+    pub(super) fn judges_arrivals(&self, index: u32, ingress: bool) -> Result<(), FilterError> {
         match Interfaces::open(&self.pins) {
             Ok(mut interfaces) => interfaces.change(index, |known| known.ingress = ingress),
             // Nothing was ever loaded here but links of an older version.
@@ -359,7 +283,7 @@ impl Hooks {
     }
 }
 
-fn target(name: &str) -> Result<Target, FilterError> {
+pub(super) fn target(name: &str) -> Result<Target, FilterError> {
     let interface = netlink::interface(name)
         .map_err(FilterError::io("query interface", name))?
         .ok_or_else(|| FilterError::NoInterface {
@@ -384,17 +308,11 @@ fn ingress_hook(target: &Target, choice: HookChoice) -> Result<Hook, FilterError
     }
 }
 
-fn make_dir(path: &Path) -> Result<(), FilterError> {
+pub(super) fn make_dir(path: &Path) -> Result<(), FilterError> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(FilterError::io("create directory", path.display())(error))
         }
         _ => Ok(()),
     }
-}
-
-/// Sorted names, each once.
-fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
-    let names: std::collections::BTreeSet<String> = names.collect();
-    names.into_iter().collect()
 }

@@ -8,13 +8,10 @@ use std::{
     os::fd::{AsRawFd as _, BorrowedFd},
 };
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_ECHO, NLM_F_EXCL, NLM_F_REQUEST};
 use netlink_packet_route::{
     RouteNetlinkMessage as Message,
-    tc::{
-        TcAttribute, TcBpfFlags, TcFilterBpf, TcFilterBpfOption, TcHandle, TcMessage,
-        TcOption,
-    },
+    tc::{TcAttribute, TcBpfFlags, TcFilterBpf, TcFilterBpfOption, TcHandle, TcMessage, TcOption},
 };
 
 use super::{Hook, netlink::request};
@@ -36,12 +33,7 @@ pub(super) struct Filter {
 
 /// Puts `program` on the hook, in the place of the one that is there under the same name. True where
 /// there was one.
-pub(super) fn put(
-    index: u32,
-    hook: Hook,
-    program: BorrowedFd<'_>,
-    name: &str,
-) -> io::Result<bool> {
+pub(super) fn put(index: u32, hook: Hook, program: BorrowedFd<'_>, name: &str) -> io::Result<bool> {
     let before = find(index, hook)?;
     if let Some(other) = before.as_ref().filter(|filter| filter.name != name) {
         return Err(io::Error::other(format!(
@@ -87,19 +79,48 @@ pub(super) fn remove(index: u32, hook: Hook) -> io::Result<()> {
 }
 
 fn add_qdisc(index: u32) -> io::Result<()> {
+    let mut message = qdisc(index)?;
+    message.attributes = vec![TcAttribute::Kind(QDISC.to_owned())];
+    let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
+    match request(Message::NewQueueDiscipline(message), flags) {
+        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => check_qdisc(index),
+        done => done.map(drop),
+    }
+}
+
+/// Somebody's clsact is as good as one of ours. The older `ingress` takes its place, and would take a
+/// filter of what leaves for one of what arrives.
+fn check_qdisc(index: u32) -> io::Result<()> {
+    let asked = Message::GetQueueDiscipline(qdisc(index)?);
+    // The kernel sends the qdisc only to those who want an echo.
+    let flags = NLM_F_REQUEST | NLM_F_ECHO | NLM_F_ACK;
+    let Some(Message::NewQueueDiscipline(found)) = request(asked, flags)? else {
+        return Ok(());
+    };
+    let kind = found
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            TcAttribute::Kind(kind) => Some(kind.as_str()),
+            _ => None,
+        });
+    match kind {
+        Some(other) if other != QDISC => Err(io::Error::other(format!(
+            "the qdisc {other} is in the place of {QDISC}; if it is not needed, remove it with `tc qdisc del`"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What names the place of the qdisc.
+fn qdisc(index: u32) -> io::Result<TcMessage> {
     let mut message = TcMessage::with_index(signed(index)?);
     message.header.handle = TcHandle {
         major: u16::MAX,
         minor: 0,
     };
     message.header.parent = TcHandle::CLSACT;
-    message.attributes = vec![TcAttribute::Kind(QDISC.to_owned())];
-    let flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-    match request(Message::NewQueueDiscipline(message), flags) {
-        // Somebody's, and as good as one of ours.
-        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-        done => done.map(drop),
-    }
+    Ok(message)
 }
 
 fn message(index: u32, hook: Hook) -> io::Result<TcMessage> {
@@ -123,10 +144,13 @@ fn signed(index: u32) -> io::Result<i32> {
 }
 
 fn name(filter: &TcMessage) -> String {
-    let options = filter.attributes.iter().filter_map(|attribute| match attribute {
-        TcAttribute::Options(options) => Some(options),
-        _ => None,
-    });
+    let options = filter
+        .attributes
+        .iter()
+        .filter_map(|attribute| match attribute {
+            TcAttribute::Options(options) => Some(options),
+            _ => None,
+        });
     let name = options.flatten().find_map(|option| match option {
         TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.clone()),
         _ => None,

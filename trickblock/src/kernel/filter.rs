@@ -149,7 +149,11 @@ impl Filter {
 
     /// Filters an interface in both directions, taking over what an earlier daemon left there in
     /// place. The result begins with the hook that sees what arrives.
-    pub fn attach(&mut self, name: &str, way: impl Into<Way>) -> Result<Vec<Attached>, FilterError> {
+    pub fn attach(
+        &mut self,
+        name: &str,
+        way: impl Into<Way>,
+    ) -> Result<Vec<Attached>, FilterError> {
         let hooks = self.hooks.clone().ok_or_else(|| FilterError::Private {
             name: name.to_owned(),
         })?;

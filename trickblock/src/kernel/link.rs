@@ -3,11 +3,8 @@
 use std::{io, os::fd::OwnedFd};
 
 use super::{
-    FilterError, Hook, Mode, ModeChoice, Program,
-    netlink::Interface,
-    programs::Programs,
-    refusal::refused,
-    sys,
+    FilterError, Hook, Mode, ModeChoice, Program, netlink::Interface, programs::Programs,
+    refusal::refused, sys,
 };
 
 /// A new XDP link, its mode, and a note where native was tried in vain.

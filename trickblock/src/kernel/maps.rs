@@ -4,9 +4,8 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use aya::{
     Ebpf,
-    maps::{Array, LpmTrie, Map, MapData, PerCpuArray, lpm_trie::Key},
+    maps::{Array, LpmTrie, Map, MapData, PerCpuArray},
 };
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Serialize;
 use trickblock_common::{
     Direction, Outcome, Reason, Side,
@@ -28,8 +27,8 @@ pub struct Maps {
     table: MapData,
     geometry: Geometry,
     hits: MapData,
-    never_v4: LpmTrie<MapData, [u8; 4], u32>,
-    never_v6: LpmTrie<MapData, [u8; 16], u32>,
+    pub(super) never_v4: LpmTrie<MapData, [u8; 4], u32>,
+    pub(super) never_v6: LpmTrie<MapData, [u8; 16], u32>,
     counter: PerCpuArray<MapData, [u64; 2]>,
     settings: Array<MapData, [u8; 16]>,
     probe: Probes,
@@ -300,69 +299,6 @@ impl Maps {
     pub fn set_interface(&mut self, index: u32, is: Interface) -> Result<(), FilterError> {
         self.interfaces.set(index, is)
     }
-
-    /// The never-block list in force.
-    pub fn never_block(&self) -> Result<Vec<(IpNet, u32)>, FilterError> {
-        let mut list = Vec::new();
-        for entry in self.never_v4.iter() {
-            let (key, value) = entry.map_err(FilterError::map("NEVER_V4"))?;
-            list.extend(net(
-                Ipv4Net::new(key.data().into(), length(key.prefix_len())).map(IpNet::V4),
-                value,
-            ));
-        }
-        for entry in self.never_v6.iter() {
-            let (key, value) = entry.map_err(FilterError::map("NEVER_V6"))?;
-            list.extend(net(
-                Ipv6Net::new(key.data().into(), length(key.prefix_len())).map(IpNet::V6),
-                value,
-            ));
-        }
-        list.sort_unstable();
-        Ok(list)
-    }
-
-    /// Makes `wanted` the never-block list; additions come first, so that nothing is unprotected
-    /// meanwhile. Host bits are cleared, and of a prefix told twice the stronger class counts.
-    pub fn set_never_block(&mut self, wanted: &[(IpNet, u32)]) -> Result<(), FilterError> {
-        let mut keep = std::collections::BTreeMap::new();
-        for (prefix, value) in wanted {
-            let class = keep.entry(prefix.trunc()).or_insert(*value);
-            *class = (*class).max(*value);
-        }
-        for (prefix, value) in &keep {
-            self.protect(prefix, *value)?;
-        }
-        for (prefix, _) in self
-            .never_block()?
-            .iter()
-            .filter(|(prefix, _)| !keep.contains_key(prefix))
-        {
-            match prefix {
-                IpNet::V4(net) => self
-                    .never_v4
-                    .remove(&key_v4(net))
-                    .map_err(FilterError::map("NEVER_V4"))?,
-                IpNet::V6(net) => self
-                    .never_v6
-                    .remove(&key_v6(net))
-                    .map_err(FilterError::map("NEVER_V6"))?,
-            }
-        }
-        Ok(())
-    }
-
-    fn protect(&mut self, prefix: &IpNet, value: u32) -> Result<(), FilterError> {
-        let added = match prefix {
-            IpNet::V4(net) => self.never_v4.insert(&key_v4(net), value, 0),
-            IpNet::V6(net) => self.never_v6.insert(&key_v6(net), value, 0),
-        };
-        added.map_err(|error| FilterError::NeverBlock {
-            prefix: *prefix,
-            reason: super::error::chain(&error),
-            capacity: abi::NEVER_ENTRIES,
-        })
-    }
 }
 
 /// Answers to probes. Mapped for as long as the filter is open: they come by the million.
@@ -438,20 +374,4 @@ fn sum(
 ) -> Result<[u64; 2], FilterError> {
     let values = map.get(&index, 0).map_err(FilterError::map(name))?;
     Ok(values.iter().fold([0; 2], |[a, b], [c, d]| [a + c, b + d]))
-}
-
-fn length(prefix_len: u32) -> u8 {
-    u8::try_from(prefix_len).unwrap_or(u8::MAX)
-}
-
-fn net(net: Result<IpNet, ipnet::PrefixLenError>, value: u32) -> Option<(IpNet, u32)> {
-    net.ok().map(|net| (net, value))
-}
-
-fn key_v4(net: &Ipv4Net) -> Key<[u8; 4]> {
-    Key::new(u32::from(net.prefix_len()), net.network().octets())
-}
-
-fn key_v6(net: &Ipv6Net) -> Key<[u8; 16]> {
-    Key::new(u32::from(net.prefix_len()), net.network().octets())
 }

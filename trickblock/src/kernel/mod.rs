@@ -15,6 +15,7 @@ mod link;
 mod maps;
 pub mod memory;
 pub mod netlink;
+mod never;
 mod outgrown;
 mod pins;
 mod place;
@@ -23,6 +24,7 @@ mod program;
 mod programs;
 mod refusal;
 pub mod routes;
+mod switch;
 mod sys;
 
 pub use ask::Judged;

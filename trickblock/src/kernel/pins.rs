@@ -122,7 +122,10 @@ impl Pins {
             Err(error) => return Err(FilterError::io("stat", existing.display())(error)),
         }
         let dirs = [self.dir.join("maps"), self.programs()];
-        for dir in dirs.into_iter().chain([self.links(), self.clsact(), self.off()]) {
+        for dir in dirs
+            .into_iter()
+            .chain([self.links(), self.clsact(), self.off()])
+        {
             fs::create_dir_all(&dir).map_err(FilterError::io("create directory", dir.display()))?;
         }
         Ok(())
@@ -290,7 +293,15 @@ mod tests {
 
     #[test]
     fn interface_names_survive_bpffs() {
-        let names = ["eth0", "eth0.100", "a%2eb", "%25.%", "wlan.%2e", "%xdp", "%tcx-egress"];
+        let names = [
+            "eth0",
+            "eth0.100",
+            "a%2eb",
+            "%25.%",
+            "wlan.%2e",
+            "%xdp",
+            "%tcx-egress",
+        ];
         let mut seen = std::collections::BTreeSet::new();
         for name in names {
             for hook in Hook::ALL {

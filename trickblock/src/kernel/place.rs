@@ -73,11 +73,7 @@ impl Place {
     }
 
     /// Replaces the program: no packet passes unjudged.
-    pub(super) fn update(
-        &self,
-        program: BorrowedFd<'_>,
-        owner: &str,
-    ) -> Result<(), FilterError> {
+    pub(super) fn update(&self, program: BorrowedFd<'_>, owner: &str) -> Result<(), FilterError> {
         let done = match &self.anchor {
             Anchor::Link(path) => sys::update_link(open(path)?.as_fd(), program),
             Anchor::Clsact => clsact::put(self.ifindex, self.hook, program, owner).map(drop),
@@ -133,8 +129,12 @@ fn seen(info: &sys::LinkInfo) -> Result<Option<(Interface, Option<Mode>)>, Filte
     };
     if info.kind == sys::LINK_TCX {
         let failed = FilterError::io("query the programs of interface", info.interface);
-        return Ok(sys::is_on(info).map_err(failed)?.then_some((interface, None)));
+        return Ok(sys::is_on(info)
+            .map_err(failed)?
+            .then_some((interface, None)));
     }
-    let mode = interface.xdp.filter(|(program, _)| *program == info.program);
+    let mode = interface
+        .xdp
+        .filter(|(program, _)| *program == info.program);
     Ok(mode.map(|(_, mode)| (interface, Some(mode))))
 }

@@ -163,7 +163,10 @@ impl Status {
             .iter()
             .any(|interface| interface.note.as_deref() == Some(SWITCHED_OFF));
         let attached = self.interfaces.iter().any(|interface| interface.attached);
-        let half_seen = self.interfaces.iter().filter_map(InterfaceStatus::half_seen);
+        let half_seen = self
+            .interfaces
+            .iter()
+            .filter_map(InterfaceStatus::half_seen);
         self.problems.extend(half_seen);
         if switched_off && !attached {
             self.state = State::Off;
