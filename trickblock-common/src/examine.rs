@@ -76,7 +76,8 @@ pub fn examine_outer<F: Frame + ?Sized, L: Lookup>(
     if place.is_arp() {
         return neighbour::arp(frame, lookup, place);
     }
-    packet(frame, lookup, place)
+    let (outcome, flow) = packet(frame, lookup, place);
+    (confirmed(frame, place, outcome), flow)
 }
 
 /// What is inside of the packet, unless that cannot matter any more.
@@ -102,12 +103,14 @@ pub fn examine_inner<F: Frame + ?Sized, L: Lookup>(
     inside: Place,
     outer: (Outcome, Flow),
 ) -> (Outcome, Flow) {
-    let (said, of) = if inside.is_stopped() {
+    let (said, of, about) = if inside.is_stopped() {
         let said = Outcome::stopped(inside.reason());
-        (confirmed(frame, outer.1.place, said), outer.1)
+        (said, outer.1, outer.1.place)
     } else {
-        packet(frame, lookup, inside)
+        let (said, of) = packet(frame, lookup, inside);
+        (said, of, inside)
     };
+    let said = confirmed(frame, about, said);
     // The outer one does not drop, or nobody would have looked inside.
     if said.drops() || outer.0 == Outcome::MISS {
         (said.inner(), of)
@@ -116,15 +119,20 @@ pub fn examine_inner<F: Frame + ?Sized, L: Lookup>(
     }
 }
 
-/// One packet, whatever is inside of it.
+/// One packet, whatever is inside of it, and as if it were no guess. The walk to the transport header comes first
+/// and in one place: the verifier follows it once for both versions.
 #[inline(always)]
 fn packet<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
-    let (outcome, flow) = if place.is_v6() {
-        packet_v6(frame, lookup, place)
-    } else {
-        packet_v4(frame, lookup, place)
+    let flow = Flow {
+        place,
+        transport: frame.transport(place),
     };
-    (confirmed(frame, place, outcome), flow)
+    let outcome = if place.is_v6() {
+        packet_v6(frame, lookup, flow)
+    } else {
+        packet_v4(frame, lookup, flow)
+    };
+    (outcome, flow)
 }
 
 /// A guess counts only if it holds: what it says of a sound packet, and what passes anyway.
@@ -140,38 +148,31 @@ fn confirmed<F: Frame + ?Sized>(frame: &F, place: Place, outcome: Outcome) -> Ou
 }
 
 #[inline(always)]
-fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
-    let ip = place.offset();
-    let Some((source, destination)) = pair_v4(frame, ip) else {
-        let flow = Flow::without_transport(place);
-        return (Outcome::without_side(cut(place)), flow);
+fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, flow: Flow) -> Outcome {
+    let Flow { place, transport } = flow;
+    let Some((source, destination)) = pair_v4(frame, place.offset()) else {
+        return Outcome::without_side(cut(place));
     };
-    let transport = frame.transport(place);
-    let flow = Flow { place, transport };
     if !lookup.near_v4(source, destination) {
-        return (Outcome::MISS, flow);
+        return Outcome::MISS;
     }
     let to = lookup.side_v4(destination, Endpoint::destination(transport));
     let from = lookup.side_v4(source, Endpoint::source(transport));
-    (lookup.decide(to, from, 32, transport), flow)
+    lookup.decide(to, from, 32, transport)
 }
 
 #[inline(always)]
-fn packet_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
-    let ip = place.offset();
-    let Some((source, destination)) = pair_v6(frame, ip) else {
-        let flow = Flow::without_transport(place);
-        return (Outcome::without_side(cut(place)), flow);
+fn packet_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, flow: Flow) -> Outcome {
+    let Flow { place, transport } = flow;
+    let Some((source, destination)) = pair_v6(frame, place.offset()) else {
+        return Outcome::without_side(cut(place));
     };
-    let transport = frame.transport(place);
-    let flow = Flow { place, transport };
     let to = lookup.side_v6(destination, Endpoint::destination(transport));
     let from = lookup.side_v6(source, Endpoint::source(transport));
-    let outcome = lookup.decide(to, from, 128, transport);
-    if outcome == Outcome::MISS {
-        return (neighbour::discovery(frame, lookup, ip, destination), flow);
+    match lookup.decide(to, from, 128, transport) {
+        Outcome::MISS => neighbour::discovery(frame, lookup, place.offset(), destination),
+        outcome => outcome,
     }
-    (outcome, flow)
 }
 
 /// (source, destination) of the IPv4 header at `ip`.
