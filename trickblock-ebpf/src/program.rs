@@ -7,7 +7,7 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use trickblock_common::{
-    Flow, Link, Outcome, Place, Transport, abi::interface, examine_inner, examine_outer, glance,
+    Flow, Link, Lookup as _, Outcome, Place, Transport, abi::interface, examine_inner, examine_outer, glance,
     tunnelled,
 };
 
@@ -106,23 +106,29 @@ fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool 
         return false;
     };
     let (outcome, flow) = examine_outer(&frame, &live, Place(place));
-    match tunnelled(&frame, &live, outcome, flow) {
-        Place::NOWHERE => end::<H>(context, outcome, flow),
-        inside => look_inside::<H>(
-            context,
-            generation,
-            forget(inside.0 | flow.place.0 << INNER_PLACE_BITS),
-            forget(outcome.0),
-            forget(flow.transport.0),
-        ),
+    if live.tunnels() == 0 {
+        return end::<H>(context, outcome, flow);
     }
+    // From here on the verifier goes on once, whatever was found so far.
+    let outcome = Outcome(forget(outcome.0));
+    let flow = Flow {
+        place: Place(place),
+        transport: Transport(forget(flow.transport.0)),
+    };
+    let inside = tunnelled(&frame, &live, outcome, flow);
+    look_inside::<H>(
+        context,
+        generation,
+        inside.0 | place << INNER_PLACE_BITS,
+        outcome.0,
+        flow.transport.0,
+    )
 }
 
 /// Enough for an inner place; the outer one stands above.
 const INNER_PLACE_BITS: u64 = 32;
 
-/// The same for the packet in a tunnel. What is known of the outer one comes as numbers: the verifier has
-/// forgotten the many ways that led to them.
+/// The same for the packet in a tunnel, if there is one.
 #[inline(never)]
 fn look_inside<H: Hook>(
     context: *mut H::Context,
@@ -140,7 +146,11 @@ fn look_inside<H: Hook>(
         transport: Transport(transport),
     };
     let inside = Place(places & ((1 << INNER_PLACE_BITS) - 1));
-    let (outcome, flow) = examine_inner(&frame, &live, inside, (Outcome(outcome), outer));
+    let outer = (Outcome(outcome), outer);
+    let (outcome, flow) = match inside {
+        Place::NOWHERE => outer,
+        inside => examine_inner(&frame, &live, inside, outer),
+    };
     end::<H>(context, outcome, flow)
 }
 
