@@ -17,7 +17,7 @@ pub fn apart() {
     for hook in [HookChoice::Auto, HookChoice::Tcx, HookChoice::Clsact] {
         let gate = Gate::filtering(hook);
         let road = &gate.road;
-        let from_c2 = |packet: Packet, count| send(road, packet, count);
+        let from_c2 = |packet: Packet, count| send(road, &packet, count);
         // Calls, one of them by the gateway itself.
         gate.send(gate.client(CLIENT, 4000), gate.internet(C2, 443), 11);
         gate.send(
@@ -63,7 +63,7 @@ pub fn without_roles() {
         gate.attach(name, way(HookChoice::Auto, Role::Unknown));
     }
     gate.send(gate.client(CLIENT, 4000), gate.internet(C2, 443), 8);
-    send(&gate.road, Packet::v4(C2, CLIENT).udp(443, 4000), 9);
+    send(&gate.road, &Packet::v4(C2, CLIENT).udp(443, 4000), 9);
     let expected = [
         (("address", "destination", "unknown"), 8),
         (("address", "source", "unknown"), 9),
@@ -84,7 +84,7 @@ fn icmp(kind: u8) -> Transport {
 }
 
 /// Lets frames arrive at the gateway's uplink.
-fn send(road: &Road, packet: Packet, count: usize) {
+fn send(road: &Road, packet: &Packet, count: usize) {
     let socket = road.internet.run(|| {
         let index = sys::interface_index("i0")?;
         sys::frame_socket(index)

@@ -7,7 +7,7 @@ use super::{
     roles::{Facts, Roles},
     terms,
 };
-use crate::kernel::{Attached, FilterError, Way};
+use crate::kernel::{Attached, FilterError, Mode, Way};
 
 impl Engine {
     /// Attaches to every configured interface, and then leaves all others: not before, since a
@@ -61,7 +61,7 @@ impl Engine {
                 attached
             }
             Err(error) => {
-                self.note_failure(name, error.to_string());
+                self.note_failure(name, &error.to_string());
                 let mut left = self.hooks.attached().unwrap_or_default();
                 left.retain(|on| on.name == name);
                 left
@@ -73,7 +73,7 @@ impl Engine {
         tracing::info!(
             interface = attached.name,
             hook = attached.hook.name(),
-            mode = attached.mode.map(|mode| mode.name()),
+            mode = attached.mode.map(Mode::name),
             role = self.roles.of(&attached.name).0.name(),
             adopted = attached.adopted,
             note = attached.note,
@@ -88,9 +88,9 @@ impl Engine {
         }
     }
 
-    fn note_failure(&mut self, name: &str, reason: String) {
-        let before = self.unattached.insert(name.to_owned(), reason.clone());
-        if before.as_ref() != Some(&reason) {
+    fn note_failure(&mut self, name: &str, reason: &str) {
+        let before = self.unattached.insert(name.to_owned(), reason.to_owned());
+        if before.as_deref() != Some(reason) {
             tracing::error!(interface = name, "{reason}");
         }
     }
