@@ -4,6 +4,8 @@
 mod captures;
 #[path = "verbs/checks.rs"]
 mod checks;
+#[path = "verbs/contacts.rs"]
+mod contacts;
 #[path = "verbs/life.rs"]
 mod life;
 #[path = "verbs/questions.rs"]
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         wire("every_verb_speaks_json", questions::json),
         wire("list_names_sources_and_hits", questions::list),
         wire("why_explains_each_verdict", questions::why),
+        wire("contacts_and_their_exit_codes", contacts::exit_codes),
+        wire("no_contact_is_no_all_clear", contacts::unheard),
         wire("off_and_on_with_a_daemon", life::off_and_on),
         wire("off_and_on_without_a_daemon", life::off_and_on_alone),
         wire("a_kill_leaves_no_gap", life::kill),

@@ -20,31 +20,29 @@ pub use report::Detail;
 use report::Report;
 
 /// Debian packages that the tests and the demo run, with the program that shows they are there.
-const TOOLS: [Tool; 4] = [
-    Tool {
-        program: "ip",
-        package: "iproute2",
-        reason: "namespaces and veth pairs of the test lab",
-        needed: true,
-    },
+const TOOLS: [Tool; 1] = [Tool {
+    program: "ip",
+    package: "iproute2",
+    reason: "namespaces and veth pairs of the test lab",
+}];
+
+/// What the container tests run: without it they are skipped, and say why.
+const CONTAINERS: [Tool; 3] = [
     Tool {
         program: "dockerd",
         package: "docker.io",
         reason: "the container tests start an engine of their own",
-        needed: false,
     },
     // Part of docker.io up to Debian 12.
     Tool {
         program: "docker",
         package: "docker-cli",
         reason: "the container tests start containers",
-        needed: false,
     },
     Tool {
         program: "busybox",
         package: "busybox-static",
         reason: "images of the container tests",
-        needed: false,
     },
 ];
 
@@ -52,8 +50,6 @@ struct Tool {
     program: &'static str,
     package: &'static str,
     reason: &'static str,
-    /// Without the others some tests are skipped, which then say why.
-    needed: bool,
 }
 
 /// Looks for everything, installs what is missing, says what it found and did.
@@ -148,23 +144,24 @@ fn host(report: &mut Report) {
 }
 
 fn tools(report: &mut Report) {
-    for tool in &TOOLS {
+    let needed = TOOLS.iter().map(|tool| (tool, true));
+    let others = CONTAINERS.iter().map(|tool| (tool, false));
+    for (tool, needed) in needed.chain(others) {
         if let Some(file) = find(tool.program) {
             report.ok(tool.program, &file.display().to_string());
             continue;
         }
         let start = Instant::now();
-        match apt::install(&[tool.package]) {
-            Ok(()) => report.did(tool.program, &format!("installed {}", tool.package), start),
-            Err(error) => {
-                let why = format!("missing ({}): {error:#}", tool.reason);
-                let fix = apt::by_hand(&[tool.package]);
-                if tool.needed {
-                    report.failed(tool.program, &why, &fix);
-                } else {
-                    report.note(tool.program, &why, &fix);
-                }
-            }
+        let Err(error) = apt::install(&[tool.package]) else {
+            report.did(tool.program, &format!("installed {}", tool.package), start);
+            continue;
+        };
+        let why = format!("missing ({}): {error:#}", tool.reason);
+        let fix = apt::by_hand(&[tool.package]);
+        if needed {
+            report.failed(tool.program, &why, &fix);
+        } else {
+            report.note(tool.program, &why, &fix);
         }
     }
 }

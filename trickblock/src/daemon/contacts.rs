@@ -70,13 +70,13 @@ impl Contacts {
             return;
         };
         let container = sighted.holder(&self.0.containers(), sighted.at);
-        let name = container.as_ref().map(|container| container.name.clone());
-        let is_new = self.0.records().record(sighted, container);
+        let is_new = self.0.records().record(sighted, container.clone());
+        let name = container.as_ref().map(|container| container.name.as_str());
         log(&sighted, name, is_new);
     }
 }
 
-fn log(sighted: &Sighted, container: Option<String>, is_new: bool) {
+fn log(sighted: &Sighted, container: Option<&str>, is_new: bool) {
     let (reason, direction) = (sighted.reason.name(), sighted.direction.name());
     let (ifindex, flow) = (sighted.interface, sighted.flow());
     let hook = if sighted.egress { "egress" } else { "ingress" };
@@ -155,7 +155,7 @@ impl Engine {
             limited: lost.limited.saturating_sub(self.lost_before.limited),
             lost: lost.full.saturating_sub(self.lost_before.full),
         };
-        let since = seconds.map(|seconds| ago(seconds));
+        let since = seconds.map(ago);
         let containers = self.ledger.containers();
         Ok(self.ledger.records().report(since, events, &containers))
     }
