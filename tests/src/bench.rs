@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 pub mod corpus;
+pub mod host;
 pub mod lane;
 pub mod lookup;
 pub mod machine;
@@ -32,6 +33,8 @@ pub struct Plan {
     pub effort: Effort,
     /// Times that each update and each start is repeated.
     pub repetitions: usize,
+    /// Nothing but the shared code on the host.
+    pub host_only: bool,
 }
 
 impl Plan {
@@ -43,6 +46,7 @@ impl Plan {
             limit: Duration::from_secs(120),
         },
         repetitions: 5,
+        host_only: false,
     };
     pub const FULL: Self = Self {
         effort: Effort {
@@ -51,6 +55,7 @@ impl Plan {
             limit: Duration::from_secs(900),
         },
         repetitions: 9,
+        host_only: false,
     };
 }
 
@@ -77,13 +82,19 @@ fn measure(plan: &Plan, say: &mut dyn FnMut(&str), report: &mut Report) -> anyho
     say("making addresses and packets");
     let largest = SIZES.into_iter().max().unwrap_or(GOAL_SIZE);
     let pools = Family::ALL.map(|family| Pool::new(family, largest));
-    startup::measure(plan.repetitions, &pools[0], say, report)?;
+    if !plan.host_only {
+        startup::measure(plan.repetitions, &pools[0], say, report)?;
+    }
     say("loading a filter of each size");
     let mut filters = Vec::new();
     for pool in &pools {
         for size in SIZES {
             filters.push(Loaded::new(pool, size)?);
         }
+    }
+    report.host = host::measure(plan.effort.rounds, &pools, &filters, say)?;
+    if plan.host_only {
+        return Ok(());
     }
     updates::measure(plan.repetitions, &filters, say, report)?;
     report.rows = lookup::measure(&plan.effort, &pools, &filters, say)?;

@@ -65,6 +65,53 @@ pub fn write_words(map: impl AsFd, value: &[u64]) -> anyhow::Result<()> {
     write_first(map, value)
 }
 
+/// The value of `key`, of so many bytes.
+pub fn lookup(map: impl AsFd, key: &[u8], bytes: usize) -> anyhow::Result<Vec<u8>> {
+    let mut value = vec![0; bytes];
+    let attributes = Element {
+        map: map.as_fd().as_raw_fd(),
+        key: key.as_ptr().addr() as u64,
+        value: value.as_mut_ptr().addr() as u64,
+        flags: 0,
+    };
+    call(MAP_LOOKUP_ELEM, &attributes).context("BPF_MAP_LOOKUP_ELEM")?;
+    Ok(value)
+}
+
+/// Writes the value of `key`.
+pub fn update(map: impl AsFd, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
+    let attributes = Element {
+        map: map.as_fd().as_raw_fd(),
+        key: key.as_ptr().addr() as u64,
+        value: value.as_ptr().addr() as u64,
+        flags: 0,
+    };
+    call(MAP_UPDATE_ELEM, &attributes)
+        .map(drop)
+        .context("BPF_MAP_UPDATE_ELEM")
+}
+
+/// Removes `key`.
+pub fn delete(map: impl AsFd, key: &[u8]) -> anyhow::Result<()> {
+    let attributes = Element {
+        map: map.as_fd().as_raw_fd(),
+        key: key.as_ptr().addr() as u64,
+        value: 0,
+        flags: 0,
+    };
+    call(MAP_DELETE_ELEM, &attributes)
+        .map(drop)
+        .context("BPF_MAP_DELETE_ELEM")
+}
+
+/// Puts another program behind a link.
+pub fn update_link(link: impl AsFd, program: impl AsFd) -> anyhow::Result<()> {
+    let attributes = [link.as_fd().as_raw_fd(), program.as_fd().as_raw_fd(), 0, 0];
+    call(LINK_UPDATE, &attributes)
+        .map(drop)
+        .context("BPF_LINK_UPDATE")
+}
+
 /// Makes a tail call to key 0 of a program array reach `program`.
 pub fn write_program(map: impl AsFd, program: impl AsFd) -> anyhow::Result<()> {
     write_first(map, &[program.as_fd().as_raw_fd()])
@@ -207,13 +254,16 @@ fn attach_as(attach_type: u32, program: &OwnedFd, index: u32, flags: u32) -> io:
 }
 
 const MAP_CREATE: libc::c_int = 0;
+const MAP_LOOKUP_ELEM: libc::c_int = 1;
 const MAP_UPDATE_ELEM: libc::c_int = 2;
+const MAP_DELETE_ELEM: libc::c_int = 3;
 const PROG_LOAD: libc::c_int = 5;
 const OBJ_PIN: libc::c_int = 6;
 const OBJ_GET: libc::c_int = 7;
 const PROG_TEST_RUN: libc::c_int = 10;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const LINK_CREATE: libc::c_int = 28;
+const LINK_UPDATE: libc::c_int = 29;
 const SCHED_CLS: u32 = 3;
 const XDP: u32 = 6;
 const ATTACH_XDP: u32 = 37;

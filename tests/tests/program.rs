@@ -93,7 +93,10 @@ fn every_capacity_loads_within_the_budget() {
             for program in Program::ALL {
                 let verified = filter.verified_instructions(program).unwrap();
                 let tunnels = constants.tunnels;
-                println!("{v4} + {v6}, tunnels {tunnels}: {} {verified:?}", program.name());
+                println!(
+                    "{v4} + {v6}, tunnels {tunnels}: {} {verified:?}",
+                    program.name()
+                );
                 assert!(
                     verified.is_none_or(|count| count <= BUDGET),
                     "{v4} + {v6}: {verified:?}"

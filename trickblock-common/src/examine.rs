@@ -153,7 +153,7 @@ fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, flow: Flow) ->
     let Some((source, destination)) = pair_v4(frame, place.offset()) else {
         return Outcome::without_side(cut(place));
     };
-    if !lookup.near_v4(source, destination) {
+    if !lookup.close_v4(source, destination) {
         return Outcome::MISS;
     }
     let to = lookup.side_v4(destination, Endpoint::destination(transport));

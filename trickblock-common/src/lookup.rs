@@ -12,6 +12,12 @@ pub trait Lookup: Nat64Prefixes {
     /// The prefilter: false only when neither address is listed.
     fn near_v4(&self, source: V4, destination: V4) -> bool;
     fn near_v6(&self, source: V6, destination: V6) -> bool;
+    /// As [`Self::near_v4`], off the pass path.
+    #[inline(always)]
+    fn close_v4(&self, source: V4, destination: V4) -> bool {
+        self.near_v4(source, destination)
+    }
+
     /// As [`Self::near_v4`], for the IPv4 address inside of an IPv6 one.
     #[inline(always)]
     fn near_embedded(&self, address: V6) -> bool {

@@ -7,8 +7,8 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use trickblock_common::{
-    Flow, Link, Lookup as _, Outcome, Place, Transport, abi::interface, examine_inner, examine_outer, glance,
-    tunnelled,
+    Flow, Link, Lookup as _, Outcome, Place, Transport, abi::interface, examine_inner,
+    examine_outer, glance, tunnelled,
 };
 
 use crate::{

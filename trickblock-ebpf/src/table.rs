@@ -130,6 +130,11 @@ impl Lookup for Live {
     }
 
     #[inline(always)]
+    fn close_v4(&self, source: V4, destination: V4) -> bool {
+        close(source.0, destination.0, self.generation) != 0
+    }
+
+    #[inline(always)]
     fn near_embedded(&self, address: V6) -> bool {
         near_inside(address.high, address.low, self.generation) != 0
     }
@@ -166,15 +171,22 @@ impl Lookup for Live {
     }
 }
 
+/// The prefilter where its code need not be inline.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn close(source: u32, destination: u32, generation: u64) -> u64 {
+    let live = Live::of(generation);
+    live.map_or(0, |live| {
+        u64::from(live.near_v4(V4(source), V4(destination)))
+    })
+}
+
 /// The prefilter for the IPv4 address inside of an IPv6 one.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
     let inside = embedded(&Exact(generation), V6 { high, low });
-    match (inside, Live::of(generation)) {
-        (Some(inside), Some(live)) => u64::from(live.near_v4(inside, inside)),
-        _ => 0,
-    }
+    inside.map_or(0, |inside| close(inside.0, inside.0, generation))
 }
 
 /// The verdict from both ends' matches.

@@ -3,7 +3,7 @@
 //! Data flows one way, and a module uses only what stands to its left:
 //!
 //! ```text
-//! feed bytes → indicator → policy → table → kernel → observe → daemon → cli
+//! feed bytes → indicator → policy → table → kernel → observe → verify → daemon → cli
 //! ```
 
 pub mod cli;
@@ -15,3 +15,4 @@ pub mod kernel;
 pub mod observe;
 pub mod policy;
 pub mod table;
+pub mod verify;

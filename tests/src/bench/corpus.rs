@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::host::Flows;
 use trickblock::{
     indicator::{Indicator, Protocol},
     policy::Guard,
@@ -121,6 +122,17 @@ impl Pool {
             id,
         };
         (0..).zip(indicators).map(entry).collect()
+    }
+
+    /// The ends of a packet of these flows, the destination being number `listed` of the list for hits.
+    pub fn flow(&self, listed: usize, flows: Flows, random: &mut Random) -> (IpAddr, IpAddr) {
+        let source = self.benign(random);
+        let destination = match flows {
+            Flows::Hit => self.addresses[listed],
+            Flows::Hot => far(self, random),
+            Flows::Zipf | Flows::Uniform => self.benign(random),
+        };
+        (self.family.ip(source), self.family.ip(destination))
     }
 
     fn lists(&self, address: u128) -> bool {

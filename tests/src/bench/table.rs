@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
+    host::Rate,
     lookup::Row,
     report::{Goal, Report},
     stats::Summary,
@@ -19,6 +20,7 @@ pub fn table(report: &Report) -> String {
         machine.kernel, machine.cpus, machine.cpu, machine.load
     );
     rows(&mut text, &report.rows);
+    host(&mut text, &report.host);
     updates(&mut text, report);
     for goal in report.goals() {
         let _ = writeln!(text, "{}", line(&goal));
@@ -59,6 +61,33 @@ fn rows(text: &mut String, rows: &[Row]) {
         text,
         "medians of {} rounds; net: minus bare_pass; × parse: gross, to parse_pass of the same round",
         rows.iter().map(|row| row.rounds).max().unwrap_or(0)
+    );
+}
+
+fn host(text: &mut String, rates: &[Rate]) {
+    if rates.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "\n{:<11} {:<11} {:>10} {:>13} {:>15}",
+        "host", "corpus", "indicators", "M packets/s", "min – max"
+    );
+    for rate in rates {
+        let Summary { median, min, max } = rate.packets_per_second;
+        let _ = writeln!(
+            text,
+            "{:<11} {:<11} {:>10} {:>13.1} {:>15}",
+            format!("{:?}", rate.family),
+            rate.flows.name(),
+            rate.indicators,
+            median / 1e6,
+            format!("{:.1} – {:.1}", min / 1e6, max / 1e6),
+        );
+    }
+    let _ = writeln!(
+        text,
+        "the shared code on a copy of the table, one core, CPU time"
     );
 }
 
@@ -107,7 +136,8 @@ fn line(goal: &Goal) -> String {
         Some(false) => "NOT met",
         None => "NOT measured",
     };
-    format!("{verdict:<12} {what}: {measured}, goal ≤ {limit} {unit}")
+    let bound = if goal.at_least { "≥" } else { "≤" };
+    format!("{verdict:<12} {what}: {measured}, goal {bound} {limit} {unit}")
 }
 
 #[cfg(test)]

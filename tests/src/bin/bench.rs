@@ -27,9 +27,10 @@ fn main() -> ExitCode {
 const HELP: &str = "\
 Measures what a packet, a new set and a start cost. Needs root.
 
-Usage: bench [--quick] [--json FILE]
+Usage: bench [--quick] [--host] [--json FILE]
 
   --quick      fewer rounds of fewer packets, within three minutes
+  --host       only the shared code on the host
   --json FILE  write the figures there, also those of a run that fails
   --help       show this
 
@@ -43,6 +44,7 @@ signal n.
 #[derive(Debug, Default)]
 struct Arguments {
     quick: bool,
+    host: bool,
     json: Option<PathBuf>,
     help: bool,
 }
@@ -53,6 +55,7 @@ impl Arguments {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--quick" => arguments.quick = true,
+                "--host" => arguments.host = true,
                 "--json" => {
                     arguments.json = Some(words.next().context("--json needs a FILE")?.into());
                 }
@@ -65,10 +68,13 @@ impl Arguments {
 }
 
 fn show(arguments: &Arguments) -> ExitCode {
-    let plan = if arguments.quick {
-        Plan::QUICK
-    } else {
-        Plan::FULL
+    let plan = Plan {
+        host_only: arguments.host,
+        ..if arguments.quick {
+            Plan::QUICK
+        } else {
+            Plan::FULL
+        }
     };
     let report = prepare().map_or_else(
         |error| Report {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use ipnet::Ipv6Net;
 use trickblock::{
     kernel::{Judged, Program},
-    table::{Constants, Entry, Snapshot, compile},
+    table::{Constants, Entry, Never, Snapshot, compile},
 };
 use trickblock_common::{
     Frame, Skb, V6,
@@ -39,7 +39,7 @@ impl Host {
             geometry,
             constants: constants(setup)?,
             half,
-            never: never(&setup.never)?,
+            never: Never::new(never(&setup.never)?),
         };
         Self::of(snapshot, &entries, setup)
     }

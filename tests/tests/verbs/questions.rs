@@ -7,7 +7,7 @@ use trickblock_tests::gateway::{C2, Gateway, INTERFACE};
 
 use crate::{END, verb};
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "schema",
     "state",
     "problems",
@@ -21,6 +21,7 @@ const KEYS: [&str; 16] = [
     "fingerprint",
     "feeds",
     "never_block",
+    "never_block_fingerprint",
     "stopped",
     "counters",
     "events",

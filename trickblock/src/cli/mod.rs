@@ -10,6 +10,7 @@ pub mod replay;
 pub mod run;
 pub mod status;
 pub mod switch;
+pub mod verify;
 pub mod why;
 
 use std::{ffi::OsString, fmt::Display, io::Write};
@@ -35,6 +36,7 @@ enum Command {
     List(list::Args),
     Why(why::Args),
     Contacts(contacts::Args),
+    Verify(verify::Args),
     /// Let everything pass: detach from every interface. Maps and counters stay; needs root.
     Off(switch::Args),
     /// Filter again after `off`; needs root.
@@ -61,6 +63,7 @@ pub fn run(
         Command::List(args) => list::run(&args, out, err),
         Command::Why(args) => why::run(&args, out, err),
         Command::Contacts(args) => contacts::run(&args, out, err),
+        Command::Verify(args) => verify::run(&args, out, err),
         Command::Off(args) => switch::off(&args, out, err),
         Command::On(args) => switch::on(&args, out, err),
         Command::Reload(args) => switch::reload(&args, out, err),

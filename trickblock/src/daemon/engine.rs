@@ -109,6 +109,11 @@ impl Engine {
         Ok(engine)
     }
 
+    /// What no indicator acts on, as the never-block list is to hold it.
+    pub(super) fn protected(&self) -> Vec<(ipnet::IpNet, u32)> {
+        self.guard.protected_values()
+    }
+
     /// Brings settings and the never-block list in line with the configuration.
     fn settle_kernel(&mut self) -> Result<(), FilterError> {
         self.filter

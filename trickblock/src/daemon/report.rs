@@ -14,7 +14,7 @@ use crate::{
         why::{self, Listed, Origin, RefusedRow, Target},
     },
     policy::{Rule, RuleSet, Source},
-    table::Entry,
+    table::{Entry, never_block_fingerprint},
 };
 
 /// The answer to `list`.
@@ -30,8 +30,10 @@ impl Engine {
         status.daemon = Some(Daemon {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            pins: self.config.paths.pins.display().to_string(),
             started_at: self.started.to_string(),
         });
+        status.never_block_fingerprint = never_block_fingerprint(&self.protected());
         status.events.read = self.events_read.load(Ordering::Relaxed);
         self.add_interfaces(&mut status);
         self.add_feeds(&mut status);

@@ -1,21 +1,20 @@
 //! Packets shown to the loaded program without being sent: by `BPF_PROG_TEST_RUN`.
 
+use std::os::fd::AsFd as _;
+
 use aya::{
     Ebpf,
     programs::{ProgramError, SchedClassifier, TestRun as _, TestRunOptions, TestRunResult, Xdp},
 };
 use trickblock_common::{
     Direction, Outcome, Reason, Side, Verdict,
-    abi::{Event, NO_INDICATOR, PROBE_DIRECTION, PROBE_INTERFACE, PROBE_MAGIC, event},
+    abi::{Event, NO_INDICATOR, event},
 };
 
-use super::{Filter, FilterError, Program, filter::load_error};
+use super::{Filter, FilterError, Program, filter::load_error, probe::probe};
 
 /// Of a frame, so much can be shown.
 const MAX_FRAME: usize = 65_536;
-/// Bytes of `struct xdp_md`, and of `struct __sk_buff` up to and with `ingress_ifindex`.
-const XDP_CONTEXT: usize = 24;
-const SKB_CONTEXT: usize = 40;
 
 /// The program's verdict on one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub struct Judged {
 }
 
 impl Judged {
-    const MISS: Self = Self {
+    pub(super) const MISS: Self = Self {
         reason: Reason::Miss,
         side: Side::None,
         indicator: None,
@@ -72,43 +71,19 @@ impl Filter {
         let result = self.run(program, options)?;
         let judged = self.events.pop();
         let judged = judged.map_or(Judged::MISS, |event| Judged::from_event(&event));
-        agreed(program, &result, judged)
+        agreed(program, result.return_value, judged)
     }
 
     /// As [`Self::judge`], but nothing is counted and nothing reported. Only one probe may be under way.
     pub fn probe(&mut self, program: Program, frame: &[u8]) -> Result<Judged, FilterError> {
-        let before = self.maps.probed().0;
-        let result = match program {
-            Program::Xdp => self.probe_xdp(frame),
-            _ => self.probe_tc(program, frame),
-        }?;
-        let (count, outcome) = self.maps.probed();
-        // A miss leaves no answer.
-        let judged = if count == before {
-            Judged::MISS
-        } else {
-            Judged::from_outcome(outcome, (outcome.0 >> PROBE_DIRECTION) as u8)
+        let fd = match program {
+            Program::Xdp => self.xdp()?.fd(),
+            _ => self.classifier(program)?.fd(),
         };
-        agreed(program, &result, judged)
-    }
-
-    fn probe_xdp(&mut self, frame: &[u8]) -> Result<TestRunResult, FilterError> {
-        let shown = &frame[..frame.len().min(MAX_FRAME)];
-        let data = [&PROBE_MAGIC.to_ne_bytes()[..], shown].concat();
-        let context = xdp_context(size_of::<u64>(), data.len());
-        let mut options = TestRunOptions::new();
-        options.data_in = Some(&data);
-        options.ctx_in = Some(&context);
-        self.run(Program::Xdp, options)
-    }
-
-    fn probe_tc(&mut self, program: Program, frame: &[u8]) -> Result<TestRunResult, FilterError> {
-        let mut context = [0; SKB_CONTEXT];
-        context[SKB_CONTEXT - 4..].copy_from_slice(&PROBE_INTERFACE.to_ne_bytes());
-        let mut options = TestRunOptions::new();
-        options.data_in = Some(frame);
-        options.ctx_in = Some(&context);
-        self.run(program, options)
+        let fd = fd.and_then(|fd| Ok(fd.try_clone()?));
+        let fd = fd.map_err(|error| load_error(&error))?;
+        let (returned, judged) = probe(fd.as_fd(), program, &self.maps, 0, frame)?;
+        agreed(program, returned, judged)
     }
 
     fn run(
@@ -124,26 +99,16 @@ impl Filter {
     }
 }
 
-/// Offsets `data`, `data_end` and `data_meta` of `struct xdp_md`; its other fields stay zero.
-fn xdp_context(meta: usize, length: usize) -> [u8; XDP_CONTEXT] {
-    let mut context = [0; XDP_CONTEXT];
-    for (at, value) in [(0, meta), (4, length)] {
-        let value = u32::try_from(value).unwrap_or(u32::MAX);
-        context[at..at + 4].copy_from_slice(&value.to_ne_bytes());
-    }
-    context
-}
-
 /// What a program returns and what it says of it must fit.
-fn agreed(program: Program, result: &TestRunResult, judged: Judged) -> Result<Judged, FilterError> {
-    let dropped = result.return_value == program.drop_code();
+fn agreed(program: Program, returned: u32, judged: Judged) -> Result<Judged, FilterError> {
+    let dropped = returned == program.drop_code();
     if dropped == (judged.reason.verdict() == Verdict::Drop) {
         return Ok(judged);
     }
     let reason = format!(
         "{} returned {}, but says {}",
         program.name(),
-        result.return_value,
+        returned,
         judged.reason.name()
     );
     Err(FilterError::Load { reason, hint: "" })

@@ -56,15 +56,8 @@ impl Hooks {
             };
             for hook in [Hook::ClsactIngress, Hook::ClsactEgress] {
                 let found = clsact::find(index, hook).map_err(failed())?;
-                if found.is_some_and(|filter| filter.name == self.owner()) {
-                    places.push(Place {
-                        anchor: Anchor::Clsact,
-                        hook,
-                        name: interface.name.clone(),
-                        ifindex: index,
-                        here: true,
-                        mode: None,
-                    });
+                if let Some(filter) = found.filter(|filter| filter.name == self.owner()) {
+                    places.push(Place::of_filter(hook, &interface, filter.program));
                 }
             }
         }

@@ -25,10 +25,12 @@ const HANDLE: TcHandle = TcHandle {
 const PRIORITY: u32 = 1;
 
 /// The filter on a hook of an interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filter {
     /// Says whose it is.
     pub name: String,
+    /// Id of its program.
+    pub program: Option<u32>,
 }
 
 /// Puts `program` on the hook, in the place of the one that is there under the same name. True where
@@ -62,7 +64,7 @@ pub(super) fn put(index: u32, hook: Hook, program: BorrowedFd<'_>, name: &str) -
 pub(super) fn find(index: u32, hook: Hook) -> io::Result<Option<Filter>> {
     let asked = Message::GetTrafficFilter(message(index, hook)?);
     match request(asked, NLM_F_REQUEST) {
-        Ok(Some(Message::NewTrafficFilter(found))) => Ok(Some(Filter { name: name(&found) })),
+        Ok(Some(Message::NewTrafficFilter(found))) => Ok(Some(described(&found))),
         Ok(_) => Ok(None),
         Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(error),
@@ -143,7 +145,7 @@ fn signed(index: u32) -> io::Result<i32> {
     i32::try_from(index).map_err(io::Error::other)
 }
 
-fn name(filter: &TcMessage) -> String {
+fn described(filter: &TcMessage) -> Filter {
     let options = filter
         .attributes
         .iter()
@@ -151,11 +153,15 @@ fn name(filter: &TcMessage) -> String {
             TcAttribute::Options(options) => Some(options),
             _ => None,
         });
-    let name = options.flatten().find_map(|option| match option {
-        TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => Some(name.clone()),
-        _ => None,
-    });
-    name.unwrap_or_default()
+    let mut described = Filter::default();
+    for option in options.flatten() {
+        match option {
+            TcOption::Bpf(TcFilterBpfOption::ProgName(name)) => described.name.clone_from(name),
+            TcOption::Bpf(TcFilterBpfOption::ProgId(id)) => described.program = Some(*id),
+            _ => {}
+        }
+    }
+    described
 }
 
 /// No such filter, no such priority or qdisc, or no such interface.

@@ -27,6 +27,10 @@ pub enum FilterError {
         "{path}: another trickblock daemon runs on these pins; stop it first, or set `pins` in [paths] (`--pins`) to another directory"
     )]
     Held { path: PathBuf },
+    #[error(
+        "{path}: another `trickblock verify` of these pins has not ended for {seconds} s; wait for it, or end it"
+    )]
+    Probing { path: PathBuf, seconds: u64 },
     #[error("{path}: permission denied; run this as root")]
     Denied { path: PathBuf },
     #[error(

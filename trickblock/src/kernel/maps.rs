@@ -20,7 +20,7 @@ use super::{
     FilterError, Interfaces, Pins, abi,
     sys::{self, Mapping},
 };
-use crate::table::{Constants, Entry, Snapshot, compile, dump};
+use crate::table::{Constants, Entry, Never, Snapshot, compile, dump};
 
 /// Typed maps and the table's geometry.
 pub struct Maps {
@@ -183,7 +183,7 @@ impl Maps {
             geometry: self.geometry,
             constants: self.constants()?,
             half,
-            never: self.never_block()?,
+            never: Never::new(self.never_block()?),
         })
     }
 

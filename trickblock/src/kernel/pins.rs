@@ -15,6 +15,7 @@ use std::{
     io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use aya::maps::{MapError, MapInfo};
@@ -25,6 +26,10 @@ use super::{
     abi::{SHAPES, Shape},
     sys,
 };
+
+/// How long to wait for others who probe, and how often to look.
+const TURN: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The right to run a daemon on some pins; it ends with its process however that ends.
 #[derive(Debug)]
@@ -145,6 +150,25 @@ impl Pins {
                 Err(FilterError::io("lock", self.root.display())(error))
             }
         }
+    }
+
+    /// The right to probe the filter of these pins, until the result is dropped.
+    pub(super) fn take_turn(&self) -> Result<File, FilterError> {
+        let dir = self.dir.join("maps");
+        let file = File::open(&dir).map_err(FilterError::io("open", dir.display()))?;
+        for _ in 0..TURN.as_millis() / PAUSE.as_millis() {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => {
+                    return Err(FilterError::io("lock", dir.display())(error));
+                }
+            }
+        }
+        Err(FilterError::Probing {
+            path: self.root.clone(),
+            seconds: TURN.as_secs(),
+        })
     }
 
     /// Whether any filter is pinned here.

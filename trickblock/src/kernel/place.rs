@@ -23,6 +23,8 @@ pub(super) enum Anchor {
 pub(super) struct Place {
     pub anchor: Anchor,
     pub hook: Hook,
+    /// Id of the program that sits there, where the kernel tells.
+    pub program: Option<u32>,
     /// What the interface is called now, else what it was called when the link was pinned.
     pub name: String,
     /// 0 once the interface is gone.
@@ -41,6 +43,7 @@ impl Place {
         let mut place = Self {
             anchor: Anchor::Link(path.to_owned()),
             hook: hook(&info),
+            program: Some(info.program),
             name: pinned_as,
             ifindex: info.interface,
             here: false,
@@ -50,6 +53,19 @@ impl Place {
             (place.name, place.mode, place.here) = (interface.name, mode, true);
         }
         Ok(place)
+    }
+
+    /// The place of a clsact filter.
+    pub(super) fn of_filter(hook: Hook, interface: &Interface, program: Option<u32>) -> Self {
+        Self {
+            anchor: Anchor::Clsact,
+            hook,
+            program,
+            name: interface.name.clone(),
+            ifindex: interface.index,
+            here: true,
+            mode: None,
+        }
     }
 
     pub(super) fn is_live(&self) -> bool {

@@ -2,6 +2,7 @@
 //! chosen at run time, mapping it, waiting for a grace period, and links.
 
 mod links;
+mod programs;
 
 use std::{
     ffi::CString,
@@ -15,6 +16,7 @@ use std::{
 };
 
 pub(super) use links::*;
+pub(super) use programs::*;
 
 const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;

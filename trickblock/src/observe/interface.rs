@@ -89,7 +89,7 @@ impl InterfaceStatus {
     }
 
     /// A sentence where only one direction is seen.
-    pub(super) fn half_seen(&self) -> Option<String> {
+    pub fn half_seen(&self) -> Option<String> {
         let egress = self.hooks.iter().filter(|hook| hook.ends_with("egress"));
         let missing = match (egress.count(), self.hooks.len()) {
             (_, 0) => return None,

@@ -10,7 +10,7 @@ pub use super::{
 };
 use crate::{
     kernel::{FilterError, Hooks, Maps, Pins},
-    table::{Entry, fingerprint},
+    table::{Entry, fingerprint, never_block_fingerprint},
 };
 
 /// Version of the JSON.
@@ -50,6 +50,8 @@ pub struct Status {
     pub feeds: Vec<FeedStatus>,
     /// Prefixes on the never-block list.
     pub never_block: usize,
+    /// SHA-256 over that list.
+    pub never_block_fingerprint: String,
     /// Dropped packets by what that stopped.
     pub stopped: Stopped,
     pub counters: Vec<Count>,
@@ -60,6 +62,8 @@ pub struct Status {
 pub struct Daemon {
     pub pid: u32,
     pub version: String,
+    /// The directory of its filter's pins.
+    pub pins: String,
     pub started_at: String,
 }
 
@@ -133,6 +137,7 @@ impl Status {
                 .iter()
                 .filter(|(_, value)| *value != protection::NONE)
                 .count(),
+            never_block_fingerprint: never_block_fingerprint(&never),
             stopped: Stopped::of(&tallies),
             counters: tallies.iter().map(Count::from).collect(),
             events: EventStatus {

@@ -5,9 +5,12 @@ mod constants;
 mod cuckoo;
 pub mod dump;
 pub mod ids;
+mod never;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
+
+use std::fmt::Display;
 
 use ipnet::IpNet;
 use trickblock_common::{V4, V6};
@@ -16,6 +19,7 @@ pub use compile::{CompileError, compile, needed_entries};
 pub use constants::Constants;
 pub use dump::dump;
 pub use ids::{Ids, Plan};
+pub use never::Never;
 pub use snapshot::Snapshot;
 
 use crate::indicator::Indicator;
@@ -32,15 +36,29 @@ pub struct Entry {
 
 /// SHA-256 over the indicators and their actions: equal for equal rule sets, whatever ids and seeds.
 pub fn fingerprint(entries: &[Entry]) -> String {
+    let action = |entry: &Entry| if entry.drop { "drop" } else { "monitor" };
+    hashed(
+        entries
+            .iter()
+            .map(|entry| (&entry.indicator, action(entry))),
+    )
+}
+
+/// The same over a never-block list with its values.
+pub fn never_block_fingerprint(list: &[(IpNet, u32)]) -> String {
+    hashed(list.iter().map(|(prefix, value)| (prefix, value)))
+}
+
+/// Of a line of two words for each pair.
+fn hashed<A: Display, B: Display>(pairs: impl Iterator<Item = (A, B)>) -> String {
     use sha2::{Digest as _, Sha256};
     use std::fmt::Write as _;
     let mut hash = Sha256::new();
     let mut line = String::new();
-    for entry in entries {
+    for (one, other) in pairs {
         line.clear();
-        let action = if entry.drop { "drop" } else { "monitor" };
         // Writing to a string cannot fail.
-        let _ = writeln!(line, "{} {action}", entry.indicator);
+        let _ = writeln!(line, "{one} {other}");
         hash.update(line.as_bytes());
     }
     hash.finalize()

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::Constants;
+use super::{Constants, Never};
 use ipnet::IpNet;
 use trickblock_common::{
     Lookup, Outcome, Transport, V4, V6,
-    abi::protection,
     embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
@@ -24,8 +23,7 @@ pub struct Snapshot {
     pub constants: Constants,
     /// `geometry.half` words.
     pub half: Vec<u64>,
-    /// Prefix and its value of [`protection`].
-    pub never: Vec<(IpNet, u32)>,
+    pub never: Never,
 }
 
 impl Snapshot {
@@ -68,18 +66,7 @@ impl Snapshot {
 
     /// The longest never-block prefix that holds `address`, and its protection.
     pub fn protection(&self, address: IpAddr) -> Option<(IpNet, u32)> {
-        let holding = self
-            .never
-            .iter()
-            .filter(|(prefix, _)| prefix.contains(&address));
-        holding
-            .max_by_key(|(prefix, _)| prefix.prefix_len())
-            .copied()
-    }
-
-    fn protection_value(&self, address: IpAddr) -> u32 {
-        self.protection(address)
-            .map_or(protection::NONE, |(_, value)| value)
+        self.never.holding(address)
     }
 }
 
@@ -139,11 +126,11 @@ impl Table for Snapshot {
     }
 
     fn protection_v4(&self, address: V4) -> u32 {
-        self.protection_value(IpAddr::V4(address.0.into()))
+        self.never.value_v4(address.0)
     }
 
     fn protection_v6(&self, address: V6) -> u32 {
         let bits = (u128::from(address.high) << 64) | u128::from(address.low);
-        self.protection_value(IpAddr::V6(bits.into()))
+        self.never.value_v6(bits)
     }
 }

@@ -101,7 +101,7 @@ fn snapshot(
             constants: Constants::default(),
             geometry,
             half,
-            never: never.to_vec(),
+            never: Never::new(never.to_vec()),
         },
         plan.entries,
     )

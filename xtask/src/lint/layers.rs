@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The modules of crate trickblock, from left to right. The first two are vocabulary for all.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 11] = [
     "error",
     "indicator",
     "feed",
@@ -18,6 +18,7 @@ const LAYERS: [&str; 10] = [
     "table",
     "kernel",
     "observe",
+    "verify",
     "config",
     "daemon",
     "cli",

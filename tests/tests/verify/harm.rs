@@ -1,0 +1,182 @@
+//! Each harm is done, found, and undone.
+
+use trickblock::kernel::{Filter, Maps, Pins};
+use trickblock_common::table::{
+    Geometry,
+    layout::{GENERATION, LENGTHS_V4},
+};
+use trickblock_tests::{
+    bpf,
+    kernel::{PinDir, SMALL},
+    road::{LAN, WAN},
+    sys,
+};
+
+use crate::place::{Place, differing};
+
+/// One word of the table in force, as it is and as it shall be.
+fn word(place: &Place, at: u64, change: impl Fn(u64) -> u64) {
+    let pins = Pins::new(place.site.pins());
+    let geometry: Geometry = *Maps::open(&pins).unwrap().geometry();
+    let map = bpf::open_pin(&place.pin("maps/TABLE")).unwrap();
+    let key = 0_u32.to_ne_bytes();
+    let bytes = usize::try_from(geometry.words() * 8).unwrap();
+    let mut value = bpf::lookup(&map, &key, bytes).unwrap();
+    let read = |value: &[u8], at: u64| {
+        let at = usize::try_from(at * 8).unwrap();
+        u64::from_ne_bytes(value[at..at + 8].try_into().unwrap())
+    };
+    let at = geometry.half_at(read(&value, GENERATION)) + at;
+    let changed = change(read(&value, at));
+    let bytes = usize::try_from(at * 8).unwrap();
+    value[bytes..bytes + 8].copy_from_slice(&changed.to_ne_bytes());
+    bpf::update(&map, &key, &value).unwrap();
+}
+
+/// The places of the words that hold an IPv4 slot's record, and the words.
+fn records(place: &Place) -> Vec<(u64, u64)> {
+    let pins = Pins::new(place.site.pins());
+    let maps = Maps::open(&pins).unwrap();
+    let snapshot = maps.snapshot().unwrap();
+    let (from, to) = (snapshot.geometry.at_v4, snapshot.geometry.at_v6);
+    let slots = (from..to).step_by(2);
+    let read = |at: u64| snapshot.half[usize::try_from(at).unwrap()];
+    let taken = slots.filter(|at| read(*at) != 0 && read(at + 1) & (3 << 32) != 0);
+    taken.map(|at| (at + 1, read(at + 1))).collect()
+}
+
+pub fn table() {
+    let place = Place::hooked("auto");
+    let daemon = place.daemon();
+    place.verify(0, &[]);
+
+    // A prefix length that nobody asks for any more.
+    let only_host = 1 << 32;
+    word(&place, LENGTHS_V4, |lengths| lengths & only_host);
+    let report = place.verify(1, &[]);
+    assert_eq!(report["result"], "different");
+    let classes = differing(&report);
+    assert!(
+        classes.contains(&"exact_addresses_and_prefixes_v4"),
+        "{classes:?}"
+    );
+    let first = &report["differences"][0];
+    assert_eq!(first["indicator"], "203.0.113.192/26", "{first}");
+    assert!(
+        first["expected"]
+            .as_str()
+            .unwrap()
+            .starts_with("drop (prefix"),
+        "{first}"
+    );
+    assert!(
+        first["got"].as_str().unwrap().starts_with("pass (miss"),
+        "{first}"
+    );
+    assert!(
+        first["packet"].as_str().unwrap().starts_with("0200"),
+        "{first}"
+    );
+    assert!(
+        first["fix"].as_str().unwrap().contains("trickblock reload"),
+        "{first}"
+    );
+    let text = place.verb("verify", &[]);
+    assert!(
+        text.stdout.contains("DIFFERENT: the kernel does not do"),
+        "{}",
+        text.stdout
+    );
+    word(&place, LENGTHS_V4, |lengths| lengths | 1 << 26 | only_host);
+    place.verify(0, &[]);
+
+    // Drop becomes monitor, or two indicators share a number (of nine).
+    for (at, record) in records(&place) {
+        for flipped in [3 << 32, 1] {
+            if flipped == 1 && record & 0xffff_ffff >= 8 {
+                continue;
+            }
+            word(&place, at, |now| {
+                assert_eq!(now, record);
+                now ^ flipped
+            });
+            let report = place.verify(1, &[]);
+            assert!(differing(&report).contains(&"table"), "{report}");
+            word(&place, at, |now| now ^ flipped);
+        }
+    }
+    place.verify(0, &[]);
+    drop(daemon);
+}
+
+pub fn never_block() {
+    let place = Place::hooked("tcx");
+    let daemon = place.daemon();
+    let map = bpf::open_pin(&place.pin("maps/NEVER_V4")).unwrap();
+    // 10.0.0.0/8, which is compiled in, and what the configuration allows.
+    for (key, said) in [
+        ([8, 0, 0, 0, 10, 0, 0, 0], "10.0.0.0/8"),
+        ([32, 0, 0, 0, 203, 0, 113, 200], "never-block list in force"),
+    ] {
+        let value = bpf::lookup(&map, &key, 4).unwrap();
+        bpf::delete(&map, &key).unwrap();
+        let report = place.verify(1, &[]);
+        assert_eq!(differing(&report), ["never_block_list"], "{report}");
+        assert!(report["differences"].to_string().contains(said), "{report}");
+        bpf::update(&map, &key, &value).unwrap();
+        place.verify(0, &[]);
+    }
+    drop(daemon);
+}
+
+pub fn interfaces() {
+    let place = Place::hooked("auto");
+    let daemon = place.daemon();
+    let map = bpf::open_pin(&place.pin("maps/INTERFACES")).unwrap();
+    let index = place
+        .road
+        .gateway
+        .run(|| sys::interface_index(WAN))
+        .unwrap()
+        .unwrap();
+    let key = index.to_ne_bytes();
+    let right = bpf::lookup(&map, &key, 8).unwrap();
+    // Another role, fail-closed, and arrivals that somebody else is said to judge.
+    for (at, bits) in [(0, 3), (4, 1), (4, 2)] {
+        let mut wrong = right.clone();
+        wrong[at] ^= bits;
+        bpf::update(&map, &key, &wrong).unwrap();
+        let report = place.verify(1, &[]);
+        assert_eq!(differing(&report), ["interfaces"], "{report}");
+        assert_eq!(report["differences"][0]["interface"], WAN, "{report}");
+        bpf::update(&map, &key, &right).unwrap();
+        place.verify(0, &[]);
+    }
+    drop(daemon);
+}
+
+/// The same programs, but loaded once more, with maps of their own.
+pub fn program() {
+    let place = Place::hooked("auto");
+    let daemon = place.daemon();
+    let pins = PinDir::new();
+    let _other = Filter::load(&pins.pins(), SMALL).unwrap();
+    for (link, program) in [
+        ("links/lan0", "program"),
+        ("links/lan0%tcx-egress", "programs/tc_egress"),
+    ] {
+        let link = bpf::open_pin(&place.pin(link)).unwrap();
+        let foreign = bpf::open_pin(&pins.version().join(program)).unwrap();
+        bpf::update_link(&link, &foreign).unwrap();
+        let report = place.verify(1, &[]);
+        assert_eq!(differing(&report), ["attachment"], "{report}");
+        let difference = &report["differences"][0];
+        assert_eq!(difference["interface"], LAN, "{report}");
+        let id = bpf::program_id(&foreign).unwrap();
+        assert_eq!(difference["got"], format!("program {id}"), "{report}");
+        let own = bpf::open_pin(&place.pin(program)).unwrap();
+        bpf::update_link(&link, &own).unwrap();
+        place.verify(0, &[]);
+    }
+    drop(daemon);
+}
