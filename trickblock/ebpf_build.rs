@@ -14,8 +14,9 @@ use aya_build::{Package, Toolchain, build_ebpf};
 
 /// The rustup name that `cargo xtask setup` gives to Debian's compiler and its std source.
 const DEBIAN_TOOLCHAIN: &str = "trickblock-bpf";
-/// Clippy sets it for everything it starts.
-const CLIPPY: &str = "CLIPPY_ARGS";
+/// Where one of these is set nobody runs the program: clippy sets the first for everything it starts,
+/// `cargo xtask fuzz --asan` the second.
+const WITHOUT: [&str; 2] = ["CLIPPY_ARGS", "TRICKBLOCK_WITHOUT_PROGRAM"];
 
 /// Puts every program that these features allow into `OUT_DIR`; `programs` are those that the
 /// caller includes.
@@ -30,8 +31,13 @@ pub fn build(features: &[&str], programs: &[&str]) -> anyhow::Result<()> {
         features,
         ..Default::default()
     };
-    println!("cargo:rerun-if-env-changed={CLIPPY}");
-    if env::var_os(CLIPPY).is_some() {
+    for variable in WITHOUT {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
+    if WITHOUT
+        .iter()
+        .any(|variable| env::var_os(variable).is_some())
+    {
         return programs.iter().try_for_each(|name| placeholder(name));
     }
     set("PATH", search_path()?);
@@ -40,8 +46,8 @@ pub fn build(features: &[&str], programs: &[&str]) -> anyhow::Result<()> {
     )
 }
 
-/// Clippy keeps build scripts of its own and runs nothing, so it need not wait for a program
-/// that it only sees as bytes.
+/// Clippy keeps build scripts of its own and runs nothing, and the sanitizer is for the host: neither need
+/// wait for a program that it only sees as bytes.
 fn placeholder(program: &str) -> anyhow::Result<()> {
     let file = Path::new(&env::var_os("OUT_DIR").context("OUT_DIR is not set")?).join(program);
     fs::write(&file, b"").with_context(|| format!("cannot write {}", file.display()))

@@ -6,6 +6,7 @@
 mod addresses;
 mod directions;
 mod embedded;
+mod found;
 mod fragments_v4;
 mod fragments_v6;
 mod hooks;
@@ -82,6 +83,7 @@ topics! {
     malformed: malformed::groups;
     directions: directions::groups;
     every_hook: hooks::groups;
+    found_by_fuzzing: found::groups;
 }
 
 /// Every group of every topic.
@@ -134,6 +136,18 @@ impl Group {
     /// NAT64 prefixes besides the well-known one.
     pub fn nat64(mut self, prefixes: &[&str]) -> Self {
         self.setup.nat64 = prefixes.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// `ip` where frames begin at the IP header.
+    pub fn link(mut self, link: &str) -> Self {
+        self.setup.link = link.to_owned();
+        self
+    }
+
+    /// Malformed packets are dropped.
+    pub fn closed(mut self) -> Self {
+        self.setup.closed = true;
         self
     }
 

@@ -82,6 +82,7 @@ fn sanitized(args: &[String]) -> Result<bool> {
         let mut command = cargo();
         command
             .env("RUSTC_BOOTSTRAP", "1")
+            .env("TRICKBLOCK_WITHOUT_PROGRAM", "1")
             .env(
                 "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
                 "-Zsanitizer=address",
