@@ -91,14 +91,22 @@ fn filter<H: Hook>(frame: &H, link: Link) -> bool {
         // An array of one element always has element 0.
         return false;
     };
-    match glance(frame, &live, link) {
-        None => false,
-        Some(place) => look::<H>(frame.context(), place.0, live.generation()),
+    let Some(place) = glance(frame, &live, link) else {
+        return false;
+    };
+    let (context, generation) = (frame.context(), live.generation());
+    if live.tunnels() == 0 {
+        return look::<H>(context, place.0, generation);
     }
+    let mut outer = [0; 2];
+    look_outside::<H>(context, place.0, generation, &mut outer);
+    // The verifier goes on once, whatever was found so far.
+    let (outcome, transport) = (forget(outer[0]), forget(outer[1]));
+    look_inside::<H>(context, place.0, generation, outcome, transport)
 }
 
-/// Everything behind the pass path. Not inline: what it needs of stack and registers would be taken from
-/// packets that pass.
+/// Everything behind the pass path. Not inline, like the next two: what it needs of stack and registers would be
+/// taken from packets that pass.
 #[inline(never)]
 fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool {
     let frame = H::new(context);
@@ -106,34 +114,31 @@ fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool 
         return false;
     };
     let (outcome, flow) = examine_outer(&frame, &live, Place(place));
-    if live.tunnels() == 0 {
-        return end::<H>(context, outcome, flow);
-    }
-    // From here on the verifier goes on once, whatever was found so far.
-    let outcome = Outcome(forget(outcome.0));
-    let flow = Flow {
-        place: Place(place),
-        transport: Transport(forget(flow.transport.0)),
-    };
-    let inside = tunnelled(&frame, &live, outcome, flow);
-    look_inside::<H>(
-        context,
-        generation,
-        inside.0 | place << INNER_PLACE_BITS,
-        outcome.0,
-        flow.transport.0,
-    )
+    end::<H>(context, outcome, flow)
 }
 
-/// Enough for an inner place; the outer one stands above.
-const INNER_PLACE_BITS: u64 = 32;
+/// Outcome and transport of a packet that may have another one inside. In turn with [`look_inside`], not on top of
+/// it: the stack has 512 bytes.
+#[inline(never)]
+fn look_outside<H: Hook>(
+    context: *mut H::Context,
+    place: u64,
+    generation: u64,
+    found: &mut [u64; 2],
+) {
+    let frame = H::new(context);
+    if let Some(live) = Live::of(generation) {
+        let (outcome, flow) = examine_outer(&frame, &live, Place(place));
+        *found = [outcome.0, flow.transport.0];
+    }
+}
 
-/// The same for the packet in a tunnel, if there is one.
+/// The rest, for what was found outside.
 #[inline(never)]
 fn look_inside<H: Hook>(
     context: *mut H::Context,
+    place: u64,
     generation: u64,
-    places: u64,
     outcome: u64,
     transport: u64,
 ) -> bool {
@@ -141,13 +146,12 @@ fn look_inside<H: Hook>(
     let Some(live) = Live::of(generation) else {
         return false;
     };
-    let outer = Flow {
-        place: Place(places >> INNER_PLACE_BITS),
+    let flow = Flow {
+        place: Place(place),
         transport: Transport(transport),
     };
-    let inside = Place(places & ((1 << INNER_PLACE_BITS) - 1));
-    let outer = (Outcome(outcome), outer);
-    let (outcome, flow) = match inside {
+    let outer = (Outcome(outcome), flow);
+    let (outcome, flow) = match tunnelled(&frame, &live, outer.0, flow) {
         Place::NOWHERE => outer,
         inside => examine_inner(&frame, &live, inside, outer),
     };

@@ -165,6 +165,7 @@ pub fn an_event_tells_the_packet() {
             ..blank
         },
         Event {
+            protocol: 6,
             reason: number("truncated_ip"),
             ..blank
         },
