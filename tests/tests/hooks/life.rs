@@ -5,7 +5,7 @@ use std::fs;
 use trickblock::kernel::{HookChoice, ModeChoice, Role};
 use trickblock_tests::{
     bpf,
-    road::{BENIGN, C2, CLIENT, GATEWAY, LAN, WAN},
+    road::{BENIGN, C2, CLIENT, End, GATEWAY, LAN, WAN},
 };
 
 use crate::gate::{Gate, way};
@@ -126,12 +126,8 @@ pub fn change() {
         std::sync::atomic::AtomicBool::new(false),
         std::sync::atomic::AtomicU64::new(0),
     );
-    let receiver = road
-        .client
-        .run(|| std::net::UdpSocket::bind((CLIENT, 4000)));
-    let receiver = receiver.unwrap().unwrap();
-    let sender = road.internet.run(|| std::net::UdpSocket::bind((C2, 443)));
-    let sender = sender.unwrap().unwrap();
+    let receiver = End::new(&road.client, CLIENT, 4000).socket().unwrap();
+    let sender = End::new(&road.internet, C2, 443).socket().unwrap();
     std::thread::scope(|scope| {
         use std::sync::atomic::Ordering::Relaxed;
         scope.spawn(|| {
