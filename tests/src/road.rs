@@ -137,7 +137,10 @@ impl<'a> End<'a> {
     pub fn socket(&self) -> anyhow::Result<UdpSocket> {
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {
-            match self.host.run(|| UdpSocket::bind((self.address, self.port)))? {
+            match self
+                .host
+                .run(|| UdpSocket::bind((self.address, self.port)))?
+            {
                 Err(error)
                     if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline =>
                 {

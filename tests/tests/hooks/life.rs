@@ -59,7 +59,7 @@ pub fn survives() {
         let mut gate = Gate::filtering(hook);
         assert_eq!(gate.attached(), expected);
         let before = links(&gate);
-        for _ in 0..3 {
+        for _ in 0..2 {
             gate.restart();
             assert_eq!(arrivals(&gate), FILTERED, "{hook:?}: before it attaches");
             for (name, role) in [(LAN, Role::Inside), (WAN, Role::Uplink)] {
@@ -71,8 +71,8 @@ pub fn survives() {
             assert_eq!(links(&gate), before, "{hook:?}: the links are the same");
         }
         let counted = gate.counted();
-        assert_eq!(counted[&("address", "destination", "out")], 2 * 4 * 6);
-        assert_eq!(counted[&("address", "source", "reply")], 4 * 6);
+        assert_eq!(counted[&("address", "destination", "out")], 2 * 4 * 4);
+        assert_eq!(counted[&("address", "source", "reply")], 4 * 4);
     }
 }
 
