@@ -2,7 +2,9 @@
 //! sockets at the ends.
 
 use std::{
+    io,
     net::{IpAddr, UdpSocket},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -130,9 +132,25 @@ impl<'a> End<'a> {
         }
     }
 
-    fn socket(&self) -> anyhow::Result<UdpSocket> {
-        let bound = self.host.run(|| UdpSocket::bind((self.address, self.port)));
-        bound?.with_context(|| format!("{} port {}", self.address, self.port))
+    /// A socket of this end. A process that another thread is just starting may hold the last one for
+    /// a moment longer.
+    pub fn socket(&self) -> anyhow::Result<UdpSocket> {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            match self
+                .host
+                .run(|| UdpSocket::bind((self.address, self.port)))?
+            {
+                Err(error)
+                    if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline =>
+                {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                bound => {
+                    return bound.with_context(|| format!("{} port {}", self.address, self.port));
+                }
+            }
+        }
     }
 }
 

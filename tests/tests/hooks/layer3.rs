@@ -65,8 +65,7 @@ fn here(server: &str) -> &'static str {
 }
 
 fn arriving(gate: &Gate, tun: &Tun, server: &str) -> usize {
-    let bind = || std::net::UdpSocket::bind((here(server), PORT));
-    let receiver = gate.inside(bind).unwrap();
+    let receiver = gate.gateway(here(server), PORT).socket().unwrap();
     let (source, destination) = (server.parse().unwrap(), here(server).parse().unwrap());
     let packet = Packet::ip(source, destination).udp(443, PORT);
     let frame = packet.payload(b"counted").build();
@@ -78,8 +77,7 @@ fn arriving(gate: &Gate, tun: &Tun, server: &str) -> usize {
 }
 
 fn leaving(gate: &Gate, tun: &Tun, server: &str) -> usize {
-    let bind = || std::net::UdpSocket::bind((here(server), PORT));
-    let sender = gate.inside(bind).unwrap();
+    let sender = gate.gateway(here(server), PORT).socket().unwrap();
     for _ in 0..10 {
         // A packet that is dropped on its way out may be an error here.
         let _refused = sender.send_to(b"counted", (server, 443));

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::UdpSocket,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
@@ -128,10 +127,7 @@ fn dropped(status: &Value) -> u64 {
 
 /// Two streams to and from C2 while `work` runs; how many were sent, and how many arrived.
 fn under_streams(road: &Road, work: impl FnOnce()) -> (u64, usize) {
-    let bind = |end: End<'_>| {
-        let bound = end.host.run(|| UdpSocket::bind((end.address, end.port)));
-        bound.unwrap().unwrap()
-    };
+    let bind = |end: End<'_>| end.socket().unwrap();
     let client = bind(End::new(&road.client, CLIENT, 4000));
     let own = bind(End::new(&road.gateway, GATEWAY, 4000));
     let c2 = bind(End::new(&road.internet, C2, 443));
