@@ -142,16 +142,13 @@ fn frames(pool: &Pool, listed: usize, flows: Flows) -> Frames {
         };
         let (source, destination) = pairs[at];
         let packet = Packet::ip(source, destination);
-        let frame = match index % 2 {
-            0 => packet
-                .tcp(49_152, super::corpus::PORT)
-                .payload(&[0; 20])
-                .build(),
-            _ => packet
-                .udp(49_152, super::corpus::PORT)
-                .payload(&[0; 32])
-                .build(),
+        // One in ten indicators is about TCP only.
+        let frame = if index % 2 == 0 || flows == Flows::Hit {
+            packet.tcp(49_152, super::corpus::PORT).payload(&[0; 20])
+        } else {
+            packet.udp(49_152, super::corpus::PORT).payload(&[0; 32])
         };
+        let frame = frame.build();
         length = frame.length();
         bytes.extend(&frame);
         bytes.resize((index + 1) * STRIDE, 0);
