@@ -293,9 +293,13 @@ fn prove_group(twins: &mut Twins, group: &Group, wrong: &mut String) {
 fn prove_case(twins: &mut Twins, case: &Case) -> Result<(), String> {
     let expected = (case.expected.clone(), case.direction);
     let said = twins.program_in_full(&case.frame);
-    expect("the program", &expected, &said.map_err(told)?)?;
+    expect(
+        "the program",
+        &expected,
+        &said.map_err(|error| told(&error))?,
+    )?;
     let said = twins.host_in_full(&case.frame);
-    expect("the host", &expected, &said.map_err(told)?)
+    expect("the host", &expected, &said.map_err(|error| told(&error))?)
 }
 
 fn hit_by(mut hits: BTreeMap<String, u64>, case: &Case) -> BTreeMap<String, u64> {
@@ -306,7 +310,7 @@ fn hit_by(mut hits: BTreeMap<String, u64>, case: &Case) -> BTreeMap<String, u64>
     hits
 }
 
-fn told(error: anyhow::Error) -> String {
+fn told(error: &anyhow::Error) -> String {
     format!("{error:#}")
 }
 

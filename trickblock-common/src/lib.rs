@@ -2,7 +2,6 @@
 //!
 //! Everything here is pure and generic over where its bytes and words come from: the kernel reads
 //! packets and maps, the host reads slices, and both get the same verdict.
-#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 #![no_std]
 
 #[cfg(test)]

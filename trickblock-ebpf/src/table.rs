@@ -49,6 +49,17 @@ impl Words for Half {
         // against the size of the map. Volatile: user space writes the other half meanwhile.
         unsafe { self.0.wrapping_add(index as usize).read_volatile() }
     }
+
+    /// Before Linux 6.10 the verifier follows a product only if what is multiplied *with* is the constant,
+    /// and the compiler is free to swap both.
+    #[inline(always)]
+    fn times(&self, mut hash: u64, size: u64) -> u64 {
+        // SAFETY: one instruction on two registers.
+        unsafe {
+            asm!("{0} *= {1}", inout(reg) hash, in(reg) size, options(pure, nomem, nostack));
+        }
+        hash
+    }
 }
 
 /// `number & 1`, but the compiler does not know that: it would turn a choice by 0 or 1 into a

@@ -18,26 +18,40 @@ const fn multiplier(seed: u64) -> u64 {
 
 /// The Bloom spot of `key` among `words` words (below 2³²).
 #[inline(always)]
-pub fn spot(key: u64, seed: u64, words: u64) -> Spot {
+pub fn spot(key: u64, seed: u64, words: u64, times: impl Fn(u64, u64) -> u64) -> Spot {
     // Only high product bits are well mixed: fold them down before the second multiplication.
     let first = key.wrapping_mul(multiplier(seed));
     let second = (first ^ (first >> 32)).wrapping_mul(ODD_2);
     Spot {
-        word: reduce(first >> 32, words),
+        word: reduce(first >> 32, words, times),
         mask: 1 << (second >> 58) | 1 << ((second >> 52) & 63) | 1 << ((second >> 46) & 63),
     }
 }
 
 /// The two buckets of an IPv4 key among `buckets` (below 2³²).
 #[inline(always)]
-pub fn buckets_v4(key: u64, seed: u64, buckets: u64) -> (u64, u64) {
-    two(mix(key ^ (seed | 1)), buckets)
+pub fn buckets_v4(
+    key: u64,
+    seed: u64,
+    buckets: u64,
+    times: impl Fn(u64, u64) -> u64,
+) -> (u64, u64) {
+    two(mix(key ^ (seed | 1)), buckets, times)
 }
 
 /// The two buckets of an IPv6 key among `buckets` (below 2³²).
 #[inline(always)]
-pub fn buckets_v6(high: u64, low: u64, scope: u64, seed: u64, buckets: u64) -> (u64, u64) {
-    two(mix(mix(mix(high ^ (seed | 1)) ^ low) ^ scope), buckets)
+pub fn buckets_v6(
+    [high, low, scope]: [u64; 3],
+    seed: u64,
+    buckets: u64,
+    times: impl Fn(u64, u64) -> u64,
+) -> (u64, u64) {
+    two(
+        mix(mix(mix(high ^ (seed | 1)) ^ low) ^ scope),
+        buckets,
+        times,
+    )
 }
 
 /// A 64-bit number for a part of an IPv6 address, tagged so that parts do not collide.
@@ -54,34 +68,22 @@ const fn mix(value: u64) -> u64 {
 }
 
 #[inline(always)]
-fn two(hash: u64, buckets: u64) -> (u64, u64) {
+fn two(hash: u64, buckets: u64, times: impl Fn(u64, u64) -> u64) -> (u64, u64) {
     (
-        reduce(hash >> 32, buckets),
-        reduce(hash & 0xffff_ffff, buckets),
+        reduce(hash >> 32, buckets, &times),
+        reduce(hash & 0xffff_ffff, buckets, &times),
     )
 }
 
 /// Maps 32 bits onto `0..size` without a division: sizes need not be powers of two, and the
 /// verifier can follow the bound.
 #[inline(always)]
-fn reduce(hash: u64, size: u64) -> u64 {
+fn reduce(hash: u64, size: u64, times: impl Fn(u64, u64) -> u64) -> u64 {
     times(hash, size) >> 32
 }
 
-#[cfg(not(target_arch = "bpf"))]
+/// How user space multiplies; for the kernel see [`super::Words::times`].
 #[inline(always)]
-fn times(hash: u64, size: u64) -> u64 {
+pub fn product(hash: u64, size: u64) -> u64 {
     hash * size
-}
-
-/// Before Linux 6.10 the verifier follows a product only if what is multiplied *with* is the constant,
-/// and the compiler is free to swap both.
-#[cfg(target_arch = "bpf")]
-#[inline(always)]
-fn times(mut hash: u64, size: u64) -> u64 {
-    // SAFETY: one instruction on two registers.
-    unsafe {
-        core::arch::asm!("{0} *= {1}", inout(reg) hash, in(reg) size, options(pure, nomem, nostack));
-    }
-    hash
 }

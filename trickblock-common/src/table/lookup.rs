@@ -243,7 +243,9 @@ const fn lowest(bits: u64) -> u64 {
 #[inline(always)]
 pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) -> Record {
     let buckets = sizes.v4();
-    let (first, second) = hash::buckets_v4(key.0, words.word(SEED), buckets.count);
+    let (first, second) = hash::buckets_v4(key.0, words.word(SEED), buckets.count, |hash, size| {
+        words.times(hash, size)
+    });
     for bucket in [first, second] {
         let at = buckets.at + bucket * (SLOTS * SLOT_V4);
         for slot in 0..SLOTS {
@@ -259,8 +261,12 @@ pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) ->
 #[inline(always)]
 pub fn find_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV6) -> Record {
     let buckets = sizes.v6();
-    let (first, second) =
-        hash::buckets_v6(key.high, key.low, key.bits, words.word(SEED), buckets.count);
+    let (first, second) = hash::buckets_v6(
+        [key.high, key.low, key.bits],
+        words.word(SEED),
+        buckets.count,
+        |hash, size| words.times(hash, size),
+    );
     for bucket in [first, second] {
         let at = buckets.at + bucket * (SLOTS * SLOT_V6);
         for slot in 0..SLOTS {

@@ -22,6 +22,12 @@ pub use scalar::{Endpoint, Match, Query, Record};
 /// Where table words come from: `index` counts 64-bit words from the start of a half.
 pub trait Words {
     fn word(&self, index: u64) -> u64;
+
+    /// `hash * size`. The kernel's verifier has a say in which of both is multiplied.
+    #[inline(always)]
+    fn times(&self, hash: u64, size: u64) -> u64 {
+        hash::product(hash, size)
+    }
 }
 
 impl Words for [u64] {

@@ -115,6 +115,6 @@ fn close_v6<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, address: V6) ->
 
 #[inline(always)]
 fn marked<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> bool {
-    let Spot { word, mask } = spot(key, seed, bloom);
+    let Spot { word, mask } = spot(key, seed, bloom, |hash, size| words.times(hash, size));
     words.word(BLOOM + word) & mask == mask
 }

@@ -4,7 +4,7 @@ use trickblock_common::{
     V4, V6,
     table::{
         Geometry, KeyV4, KeyV6, Record, Scope,
-        hash::spot,
+        hash::{product, spot},
         layout::{
             ANY_24, BLOOM, ENTRIES_V4, ENTRIES_V6, LENGTHS_V4, LENGTHS_V6, SEED, WHOLE_24, WIDE_V6,
         },
@@ -231,7 +231,7 @@ impl<'a> Image<'a> {
     }
 
     fn mark(&mut self, key: u64) {
-        let spot = spot(key, self.seed, self.geometry.bloom);
+        let spot = spot(key, self.seed, self.geometry.bloom, product);
         self.half[(BLOOM + spot.word) as usize] |= spot.mask;
     }
 }

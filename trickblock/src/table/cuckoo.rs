@@ -34,7 +34,7 @@ impl Slot for SlotV4 {
     const WORDS: usize = SLOT_V4 as usize;
 
     fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
-        hash::buckets_v4(self.key.0, seed, count)
+        hash::buckets_v4(self.key.0, seed, count, hash::product)
     }
 
     fn write(&self, words: &mut [u64]) {
@@ -54,7 +54,12 @@ impl Slot for SlotV6 {
     const WORDS: usize = SLOT_V6 as usize;
 
     fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
-        hash::buckets_v6(self.key.high, self.key.low, self.key.bits, seed, count)
+        hash::buckets_v6(
+            [self.key.high, self.key.low, self.key.bits],
+            seed,
+            count,
+            hash::product,
+        )
     }
 
     fn write(&self, words: &mut [u64]) {
