@@ -18,13 +18,17 @@ pub struct Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A packet that was judged in more than one way, as small as it could be made.
-    Packet { frame: Vec<u8>, answers: Answers },
+    Packet {
+        frame: Vec<u8>,
+        answers: Box<Answers>,
+    },
     /// All judged alike, but something else was counted.
     Counters(String),
 }
 
 impl Found {
     pub fn packet(seed: u64, setup: Setup, frame: Vec<u8>, answers: Answers) -> Self {
+        let answers = Box::new(answers);
         let what = What::Packet { frame, answers };
         Self { seed, setup, what }
     }

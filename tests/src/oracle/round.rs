@@ -26,7 +26,7 @@ pub fn run(
         let frame = round.frame();
         let answers = witnesses.ask(&frame, counted)?;
         if !answers.agree() {
-            return minimised(witnesses, seed, round.setup, frame).map(Some);
+            return minimised(witnesses, seed, round.setup, &frame).map(Some);
         }
         shares.counted += u64::from(counted && answers.program.is_some());
         shares.not_shown += u64::from(answers.program.is_none());
@@ -62,7 +62,7 @@ pub fn run_without_program(
         }
         let asked =
             |setup: &Setup, frame: &[u8]| ask(&Host::new(setup)?, &Model::new(setup)?, frame);
-        let (setup, frame) = shrink::smallest(round.setup, frame, |setup, frame| {
+        let (setup, frame) = shrink::smallest(round.setup, &frame, |setup, frame| {
             asked(setup, frame).is_ok_and(|answers| !answers.agree())
         });
         let answers = asked(&setup, &frame)?;
@@ -84,7 +84,7 @@ fn minimised(
     witnesses: &mut Witnesses,
     seed: u64,
     setup: Setup,
-    frame: Vec<u8>,
+    frame: &[u8],
 ) -> anyhow::Result<Found> {
     let (setup, frame) = shrink::smallest(setup, frame, |setup, frame| {
         let asked = witnesses

@@ -6,7 +6,7 @@ use crate::kernel::Setup;
 /// ones. What it calls is slow enough that a thousand calls are noticed.
 pub fn smallest(
     mut setup: Setup,
-    frame: Vec<u8>,
+    frame: &[u8],
     mut differs: impl FnMut(&Setup, &[u8]) -> bool,
 ) -> (Setup, Vec<u8>) {
     setup.rules = fewest(&setup.rules, |rules| {
@@ -16,7 +16,7 @@ pub fn smallest(
                 rules,
                 ..setup.clone()
             },
-            &frame,
+            frame,
         )
     });
     setup.never = fewest(&setup.never, |never| {
@@ -26,7 +26,7 @@ pub fn smallest(
                 never,
                 ..setup.clone()
             },
-            &frame,
+            frame,
         )
     });
     setup.tunnels = fewest(&setup.tunnels, |tunnels| {
@@ -36,7 +36,7 @@ pub fn smallest(
                 tunnels,
                 ..setup.clone()
             },
-            &frame,
+            frame,
         )
     });
     setup.nat64 = fewest(&setup.nat64, |nat64| {
@@ -46,11 +46,11 @@ pub fn smallest(
                 nat64,
                 ..setup.clone()
             },
-            &frame,
+            frame,
         )
     });
-    let setup = plainest(setup, |setup| differs(setup, &frame));
-    let frame = fewest(&frame, |frame| differs(&setup, frame));
+    let setup = plainest(setup, |setup| differs(setup, frame));
+    let frame = fewest(frame, |frame| differs(&setup, frame));
     let frame = quietest(frame, |frame| differs(&setup, frame));
     (setup, frame)
 }
@@ -144,7 +144,7 @@ mod tests {
             ..Setup::default()
         };
         let frame: Vec<u8> = (1..=100).collect();
-        let (setup, frame) = smallest(setup, frame, |setup, frame| {
+        let (setup, frame) = smallest(setup, &frame, |setup, frame| {
             let seven = setup.rules.iter().any(|rule| rule == "rule 7");
             seven && setup.closed && frame.contains(&40) && frame.len() >= 3
         });
@@ -166,7 +166,7 @@ mod tests {
             ..Setup::default()
         };
         let frame = vec![1, 2, 3];
-        let (same, bytes) = smallest(setup.clone(), frame.clone(), |now, bytes| {
+        let (same, bytes) = smallest(setup.clone(), &frame, |now, bytes| {
             now.rules.len() == 2 && bytes == [1, 2, 3]
         });
         assert_eq!((same, bytes), (setup, frame));
