@@ -3,33 +3,31 @@
 
 use core::arch::asm;
 
-use aya_ebpf::maps::lpm_trie::Key;
 use trickblock_common::{
     Lookup, Outcome, Transport, V4, V6,
-    abi::protection,
     embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
-        Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Table, Words,
+        Endpoint, KeyV4, KeyV6, Match, Query, Sizes, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
-        lookup::{
-            find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6, step_v4, step_v6, walk_v4,
-            walk_v6,
-        },
+        lookup::{find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
         prefilter::{near_v4, near_v6},
     },
 };
 
-use crate::maps;
+use crate::{
+    exact::{Exact, nat64},
+    maps,
+};
 
 /// One half of the table value.
 #[derive(Clone, Copy)]
-struct Half(*const u64);
+pub(crate) struct Half(*const u64);
 
 impl Half {
     /// The half of `generation`, or `None` never: the map has one element.
     #[inline(always)]
-    fn of(generation: u64) -> Option<Self> {
+    pub(crate) fn of(generation: u64) -> Option<Self> {
         Some(Self::behind(maps::TABLE.get_ptr(0)?.cast(), generation))
     }
 
@@ -250,7 +248,7 @@ pub extern "C" fn lengths_of_v6(high: u64, low: u64, end: u64, generation: u64) 
 }
 
 /// First bit of the protection beside an endpoint's 25 bits.
-const PROTECTION: u64 = 32;
+pub(crate) const PROTECTION: u64 = 32;
 
 /// `step_v4`: one prefix length.
 #[unsafe(no_mangle)]
@@ -288,115 +286,9 @@ pub extern "C" fn record_v6(high: u64, low: u64, bits: u64, generation: u64) -> 
     Half::of(generation).map_or(0, |half| find_v6(&half, &Chosen, key).0)
 }
 
-/// The exact tables of a generation.
-struct Exact(u64);
-
-/// Load-time constants: what is not configured the verifier leaves out.
-#[inline(always)]
-fn nat64(index: usize) -> Nat64 {
-    let at = 3 * index;
-    Nat64 {
-        length: maps::NAT64[at].load(),
-        prefix: V6 {
-            high: maps::NAT64[at + 1].load(),
-            low: maps::NAT64[at + 2].load(),
-        },
-    }
-}
-
-impl Nat64Prefixes for Exact {
-    #[inline(always)]
-    fn nat64(&self, index: usize) -> Nat64 {
-        nat64(index)
-    }
-}
-
 impl Nat64Prefixes for Live {
     #[inline(always)]
     fn nat64(&self, index: usize) -> Nat64 {
         nat64(index)
     }
-}
-
-impl Table for Exact {
-    #[inline(always)]
-    fn lengths_v4(&self) -> u64 {
-        Half::of(self.0).map_or(0, |half| lengths_v4(&half))
-    }
-
-    #[inline(always)]
-    fn lengths_v6(&self, word: u64) -> u64 {
-        Half::of(self.0).map_or(0, |half| lengths_v6(&half, word))
-    }
-
-    #[inline(always)]
-    fn record_v4(&self, key: KeyV4) -> Record {
-        Record(record_v4(key.0, self.0))
-    }
-
-    #[inline(always)]
-    fn record_v6(&self, key: KeyV6) -> Record {
-        Record(record_v6(key.high, key.low, key.bits, self.0))
-    }
-
-    #[inline(always)]
-    fn walk_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
-        let end = end.pack() | u64::from(protection) << PROTECTION;
-        Match(lengths_of_v4(address.0, end, self.0))
-    }
-
-    #[inline(always)]
-    fn walk_v6(&self, address: V6, end: Endpoint, protection: u32) -> Match {
-        let end = end.pack() | u64::from(protection) << PROTECTION;
-        Match(lengths_of_v6(address.high, address.low, end, self.0))
-    }
-
-    #[inline(always)]
-    fn step_v4(&self, address: V4, query: Query) -> Match {
-        Match(length_v4(address.0, query.pack(), self.0))
-    }
-
-    #[inline(always)]
-    fn step_v6(&self, address: V6, query: Query) -> Match {
-        Match(length_v6(address.high, address.low, query.pack(), self.0))
-    }
-
-    #[inline(always)]
-    fn join(&self, one: Match, other: Match) -> Match {
-        Match(join(one.0, other.0))
-    }
-
-    #[inline(always)]
-    fn protection_v4(&self, address: V4) -> u32 {
-        let key = Key::new(32, address.0.to_be_bytes());
-        maps::NEVER_V4.get(key).copied().unwrap_or(protection::NONE)
-    }
-
-    #[inline(always)]
-    fn protection_v6(&self, address: V6) -> u32 {
-        protection_v6(address.high, address.low)
-    }
-}
-
-/// The protection of an IPv6 address; a function of its own so that its key has a stack frame to itself.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn protection_v6(high: u64, low: u64) -> u32 {
-    let key = AlignedKey {
-        _unused: 0,
-        length: 128,
-        data: [high.to_be(), low.to_be()],
-    };
-    // SAFETY: `length` and `data` lie behind each other like the fields of a packed key.
-    let key = unsafe { &*(&raw const key.length).cast::<Key<[u8; 16]>>() };
-    maps::NEVER_V6.get(key).copied().unwrap_or(protection::NONE)
-}
-
-/// A key whose address is aligned: the compiler stores eight bytes at once, and on the stack the
-/// verifier wants them aligned.
-#[repr(C)]
-struct AlignedKey {
-    _unused: u32,
-    length: u32,
-    data: [u64; 2],
 }
