@@ -71,6 +71,48 @@ fn copied<const N: usize>(
     Some(unsafe { bytes.assume_init() })
 }
 
+/// What both kinds of frames have in common, but for the types of their contexts.
+macro_rules! with_steps {
+    () => {
+        #[inline(always)]
+        fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+            self.linear.read(offset)
+        }
+
+        #[inline(always)]
+        fn transport(&self, place: Place) -> Transport {
+            Transport(forget(steps::transport::<Self>(self.context, place.0)))
+        }
+
+        #[inline(always)]
+        fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
+            Place(forget(steps::inner::<Self>(
+                self.context,
+                kinds,
+                outer.0,
+                guess,
+            )))
+        }
+
+        #[inline(always)]
+        fn is_sound(&self, place: Place) -> bool {
+            forget(steps::is_sound::<Self>(self.context, place.0)) != 0
+        }
+
+        #[inline(always)]
+        fn refresh(&self) {
+            // SAFETY: the context of a running program; both fields are always readable. Volatile, or the
+            // compiler would keep the old pointers.
+            unsafe {
+                let start = (&raw const (*self.context).data).read_volatile();
+                let end = (&raw const (*self.context).data_end).read_volatile();
+                self.linear.start.set(start as usize);
+                self.linear.end.set(end as usize);
+            }
+        }
+    };
+}
+
 /// What XDP sees.
 pub struct XdpFrame {
     context: *mut xdp_md,
@@ -112,11 +154,6 @@ impl Hook for XdpFrame {
 
 impl Frame for XdpFrame {
     #[inline(always)]
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        self.linear.read(offset)
-    }
-
-    #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         copied(offset, |offset, buffer, length| {
             // SAFETY: a live context, and a buffer of that length.
@@ -130,37 +167,7 @@ impl Frame for XdpFrame {
         unsafe { bpf_xdp_get_buff_len(self.context) as usize }
     }
 
-    #[inline(always)]
-    fn transport(&self, place: Place) -> Transport {
-        Transport(forget(steps::transport::<Self>(self.context, place.0)))
-    }
-
-    #[inline(always)]
-    fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
-        Place(forget(steps::inner::<Self>(
-            self.context,
-            kinds,
-            outer.0,
-            guess,
-        )))
-    }
-
-    #[inline(always)]
-    fn is_sound(&self, place: Place) -> bool {
-        forget(steps::is_sound::<Self>(self.context, place.0)) != 0
-    }
-
-    #[inline(always)]
-    fn refresh(&self) {
-        // SAFETY: the context of a running XDP program; both fields are always readable. Volatile, or
-        // the compiler would keep the old pointers.
-        unsafe {
-            let start = (&raw const (*self.context).data).read_volatile();
-            let end = (&raw const (*self.context).data_end).read_volatile();
-            self.linear.start.set(start as usize);
-            self.linear.end.set(end as usize);
-        }
-    }
+    with_steps!();
 }
 
 /// What TC sees, on the way in or out.
@@ -209,11 +216,6 @@ impl<const EGRESS: bool> Frame for SkbFrame<EGRESS> {
     const ZERO_IS_WHOLE: bool = true;
 
     #[inline(always)]
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        self.linear.read(offset)
-    }
-
-    #[inline(always)]
     fn load<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         copied(offset, |offset, buffer, length| {
             // SAFETY: a live context, and a buffer of that length.
@@ -227,37 +229,7 @@ impl<const EGRESS: bool> Frame for SkbFrame<EGRESS> {
         unsafe { ptr::addr_of!((*self.context).len).read_volatile() as usize }
     }
 
-    #[inline(always)]
-    fn transport(&self, place: Place) -> Transport {
-        Transport(forget(steps::transport::<Self>(self.context, place.0)))
-    }
-
-    #[inline(always)]
-    fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
-        Place(forget(steps::inner::<Self>(
-            self.context,
-            kinds,
-            outer.0,
-            guess,
-        )))
-    }
-
-    #[inline(always)]
-    fn is_sound(&self, place: Place) -> bool {
-        forget(steps::is_sound::<Self>(self.context, place.0)) != 0
-    }
-
-    #[inline(always)]
-    fn refresh(&self) {
-        // SAFETY: the context of a running TC program; both fields are always readable. Volatile, or
-        // the compiler would keep the old pointers.
-        unsafe {
-            let start = (&raw const (*self.context).data).read_volatile();
-            let end = (&raw const (*self.context).data_end).read_volatile();
-            self.linear.start.set(start as usize);
-            self.linear.end.set(end as usize);
-        }
-    }
+    with_steps!();
 }
 
 /// Gives its argument back as a number that the verifier knows nothing of: what comes after a walk over
