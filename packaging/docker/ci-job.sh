@@ -44,6 +44,10 @@ docker network create --opt "com.docker.network.bridge.name=$id" \
 case $feed in
     *://*) source=$feed ;;
     *)
+        if [ ! -e "$feed" ]; then
+            echo "ci-job: $feed: no such feed" >&2
+            exit 1
+        fi
         source=/feed
         feed=$(cd "$(dirname "$feed")" && pwd)/$(basename "$feed")
         mounted=1
@@ -63,24 +67,19 @@ guard() {
     docker exec "$id-guard" /usr/bin/trickblock "$@"
 }
 
-# 0: active. 4: active, but something needs attention, which is shown.
+# Only a filter that is on and has read its feed is worth a job: without a list every job is clean.
 tries=0
-while :; do
-    state=0
-    guard status >/dev/null 2>&1 || state=$?
-    case $state in 0 | 4) break ;; esac
+until guard status >/dev/null 2>&1; do
     tries=$((tries + 1))
     running=$(docker inspect --format '{{.State.Running}}' "$id-guard")
     if [ "$running" != true ] || [ "$tries" -gt 150 ]; then
-        echo "ci-job: trickblock did not start:" >&2
+        echo "ci-job: trickblock did not start, or has no list:" >&2
+        guard status >&2 || true
         docker logs "$id-guard" >&2
         exit 1
     fi
     sleep 0.2
 done
-if [ "$state" -eq 4 ]; then
-    guard status >&2 || true
-fi
 
 job=0
 docker run --rm --name "$id-job" --network "$id" "$@" || job=$?

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         test("unknown_link_types_are_refused", layer3::refused),
         test("large_frames_are_judged_whole", jumbo::whole),
         test("headers_behind_the_linear_part", jumbo::behind),
+        test("wrapped_frames_beyond_the_linear_part", jumbo::wrapped),
         test("beside_a_foreign_xdp_program", beside::xdp),
         test("foreign_tcx_programs_keep_running", beside::tcx),
         test("a_foreign_clsact_filter_is_left_alone", beside::clsact),

@@ -86,8 +86,6 @@ struct Packet {
     /// Offset of the first byte behind the IP packet: Ethernet padding is not data.
     end: usize,
     first_fragment: bool,
-    /// A first fragment that ends too early is no accident (RFC 7112), but only IPv6 has headers to hide in.
-    v6: bool,
 }
 
 /// The transport of the IP packet at `place`, whose addresses are in the frame.
@@ -124,7 +122,6 @@ fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
     let packet = Packet {
         end: if whole { usize::MAX } else { ip + total },
         first_fragment: f0 & 0x20 != 0,
-        v6: false,
     };
     behind_authentication(frame, protocol, ip + header, packet)
 }
@@ -142,7 +139,7 @@ fn behind_authentication<F: Frame + ?Sized>(
     }
     match extension(frame, offset, packet) {
         Some([next, length]) => ports(frame, next, offset + authentication_length(length), packet),
-        None => Transport::unknown(protocol, Reason::TruncatedExtension),
+        None => truncated(packet, protocol, Reason::TruncatedExtension),
     }
 }
 
@@ -159,14 +156,13 @@ fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
     let mut packet = Packet {
         end: payload_end::<F>(offset, u16::from_be_bytes([l0, l1]), next),
         first_fragment: false,
-        v6: true,
     };
     for _ in 0..MAX_EXTENSIONS {
         if !is_extension(next) {
             break;
         }
         let Some([following, length]) = extension(frame, offset, packet) else {
-            return truncated(packet, Reason::TruncatedExtension);
+            return truncated(packet, 0, Reason::TruncatedExtension);
         };
         let mut size = (usize::from(length) + 1) * 8;
         if next == IpProto::Ah as u8 {
@@ -174,7 +170,7 @@ fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
         } else if next == IpProto::Ipv6Frag as u8 {
             size = 8;
             match fragment(frame, offset, packet) {
-                Fragment::Truncated => return truncated(packet, Reason::TruncatedExtension),
+                Fragment::Truncated => return truncated(packet, 0, Reason::TruncatedExtension),
                 Fragment::Later => return later_fragment(following),
                 Fragment::First => packet.first_fragment = true,
                 Fragment::Whole => {}
@@ -231,14 +227,15 @@ fn later_fragment(next: u8) -> Transport {
     Transport::unknown(protocol, Reason::LaterFragment)
 }
 
+/// A first fragment that ends before its ports is no accident: a later one would bring them (RFC 7112, RFC 1858).
 #[inline(always)]
-fn truncated(packet: Packet, reason: Reason) -> Transport {
+fn truncated(packet: Packet, protocol: u8, reason: Reason) -> Transport {
     let reason = if packet.first_fragment {
         Reason::IncompleteFirstFragment
     } else {
         reason
     };
-    Transport::unknown(0, reason)
+    Transport::unknown(protocol, reason)
 }
 
 /// (next header, length field) of the extension header at `offset`.
@@ -296,10 +293,7 @@ fn ports<F: Frame + ?Sized>(frame: &F, protocol: u8, offset: usize, packet: Pack
                 u16::from_be_bytes([s0, s1]),
                 u16::from_be_bytes([d0, d1]),
             ),
-            _ if packet.first_fragment && packet.v6 => {
-                return Transport::unknown(protocol, Reason::IncompleteFirstFragment);
-            }
-            _ => return Transport::unknown(protocol, Reason::TruncatedTransport),
+            _ => return truncated(packet, protocol, Reason::TruncatedTransport),
         }
     };
     found.at(offset, packet.first_fragment)

@@ -4,7 +4,7 @@ use core::{cell::Cell, mem::MaybeUninit, ptr};
 
 use aya_ebpf::{
     bindings::{__sk_buff, xdp_md},
-    helpers::{bpf_skb_load_bytes, bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    helpers::{bpf_skb_load_bytes, bpf_skb_pull_data, bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
 };
 use trickblock_common::{
     Frame, Place, Transport,
@@ -23,6 +23,17 @@ pub trait Hook: Frame {
     fn interface(&self) -> u32;
     /// Whether this asks for a verdict and is no packet.
     fn is_probe(&self) -> bool;
+
+    /// Index of the interface that a packet came in through which now leaves, 0 for any other.
+    #[inline(always)]
+    fn arrived_through(&self) -> u32 {
+        0
+    }
+
+    /// Makes sure that the pass path sees its headers, where a frame may hold as little as its first bytes in
+    /// one piece.
+    #[inline(always)]
+    fn gather(&self) {}
 }
 
 /// The linear part of a frame, as two addresses.
@@ -170,6 +181,9 @@ impl Frame for XdpFrame {
     with_steps!();
 }
 
+/// Bytes that the pass path may read: up to 54 in front of an IPv6 header, and that.
+const HEAD: u32 = 54 + 40;
+
 /// What TC sees, on the way in or out.
 pub struct SkbFrame<const EGRESS: bool> {
     context: *mut __sk_buff,
@@ -209,6 +223,27 @@ impl<const EGRESS: bool> Hook for SkbFrame<EGRESS> {
     #[inline(always)]
     fn is_probe(&self) -> bool {
         self.came_through() == PROBE_INTERFACE
+    }
+
+    #[inline(always)]
+    fn arrived_through(&self) -> u32 {
+        if EGRESS { self.came_through() } else { 0 }
+    }
+
+    /// Drivers that hand over pages leave 14 bytes in front, and whoever writes to a tun device as few as one.
+    /// Where there is no memory for it the frame passes as truncated.
+    #[inline(always)]
+    fn gather(&self) {
+        // SAFETY: the context of a running program; the fields are always readable. The helper changes the
+        // pointers to the packet, which are taken after this.
+        unsafe {
+            let start = (&raw const (*self.context).data).read_volatile();
+            let end = (&raw const (*self.context).data_end).read_volatile();
+            let length = (&raw const (*self.context).len).read_volatile();
+            if end - start < HEAD && end - start < length {
+                bpf_skb_pull_data(self.context, if length < HEAD { length } else { HEAD });
+            }
+        }
     }
 }
 

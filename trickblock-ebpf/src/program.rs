@@ -7,13 +7,13 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use trickblock_common::{
-    Flow, Link, Lookup as _, Outcome, Place, Transport, abi::interface, examine_inner,
-    examine_outer, glance, tunnelled,
+    Flow, Link, Lookup as _, Outcome, Place, Transport, examine_inner, examine_outer, glance,
+    tunnelled,
 };
 
 use crate::{
     frame::{Hook, SkbFrame, XdpFrame, forget},
-    maps, record,
+    record,
     table::Live,
 };
 
@@ -39,19 +39,18 @@ pub fn tc_ingress_ip(context: TcContext) -> i32 {
     verdict(filter(&ingress(&context), Link::Ip))
 }
 
-/// What leaves: packets that the host itself sends, which XDP never sees, and those that came through an
-/// interface that is not filtered.
+/// What leaves: packets that the host itself sends, which XDP never sees, and those that pass through it. The latter
+/// may have been judged when they arrived, but then perhaps with another address (DNAT), or wrapped up (IPsec):
+/// they are judged again, and counted only if that drops them.
 #[classifier]
 pub fn tc_egress(context: TcContext) -> i32 {
-    let frame = egress(&context);
-    verdict(!is_judged(&frame) && filter(&frame, Link::Ethernet))
+    verdict(filter(&egress(&context), Link::Ethernet))
 }
 
 /// As [`tc_egress`], on interfaces whose frames begin with the IP header.
 #[classifier]
 pub fn tc_egress_ip(context: TcContext) -> i32 {
-    let frame = egress(&context);
-    verdict(!is_judged(&frame) && filter(&frame, Link::Ip))
+    verdict(filter(&egress(&context), Link::Ip))
 }
 
 #[inline(always)]
@@ -74,18 +73,10 @@ fn verdict(drop: bool) -> i32 {
     }
 }
 
-/// Whether the packet was judged and counted when it arrived.
-#[inline(always)]
-fn is_judged(frame: &SkbFrame<true>) -> bool {
-    match frame.came_through() {
-        0 => false,
-        from => maps::interface(from).flags & interface::INGRESS != 0,
-    }
-}
-
 /// Whether the frame is to be dropped.
 #[inline(always)]
 fn filter<H: Hook>(frame: &H, link: Link) -> bool {
+    frame.gather();
     frame.refresh();
     let Some(live) = Live::now() else {
         // An array of one element always has element 0.

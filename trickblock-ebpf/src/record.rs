@@ -29,6 +29,9 @@ pub fn record<H: Hook>(context: *mut H::Context, outcome: u64, place: u64, trans
         answer(outcome.0 | u64::from(direction) << PROBE_DIRECTION);
         return outcome.drops();
     }
+    if !outcome.drops() && was_counted(frame) {
+        return false;
+    }
     let length = frame.length() as u32;
     #[cfg(feature = "debug-log")]
     log(frame, outcome, direction, length);
@@ -40,6 +43,15 @@ pub fn record<H: Hook>(context: *mut H::Context, outcome: u64, place: u64, trans
         report::<H>(context, outcome, Flow { place, transport }, direction);
     }
     outcome.drops()
+}
+
+/// Whether the packet was counted when it arrived. One that is dropped now was not dropped then.
+#[inline(always)]
+fn was_counted<H: Hook>(frame: &H) -> bool {
+    match frame.arrived_through() {
+        0 => false,
+        from => maps::interface(from).flags & interface::INGRESS != 0,
+    }
 }
 
 /// In monitor mode nothing drops; else malformed packets do where the interface is fail-closed.
@@ -142,7 +154,7 @@ fn within_budget(limit: u32) -> bool {
     let Some(budget) = maps::BUDGET.get_ptr_mut(0) else {
         return false;
     };
-    // SAFETY: a value of this CPU, which runs one XDP program at a time.
+    // SAFETY: a value of this CPU, see `count`.
     let budget = unsafe { &mut *budget };
     let window = now() >> 30;
     if budget.window != window {
@@ -160,7 +172,7 @@ fn within_budget(limit: u32) -> bool {
 #[inline(always)]
 fn lose(which: impl Fn(&mut Lost) -> &mut u64) {
     if let Some(lost) = maps::LOST.get_ptr_mut(0) {
-        // SAFETY: a value of this CPU, which runs one XDP program at a time.
+        // SAFETY: a value of this CPU, see `count`.
         *which(unsafe { &mut *lost }) += 1;
     }
 }

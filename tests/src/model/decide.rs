@@ -76,11 +76,13 @@ impl Lists {
         transport: &Transport,
     ) -> End<'_> {
         let inside = self.embedded(address);
+        let (outer, inner) = (self.hard(Some(address)), self.hard(inside));
         let native = self.rules.iter().filter_map(|rule| {
             let held = Held {
                 rule,
                 length: rule.prefix.length,
                 native: true,
+                own: outer == Some(false),
             };
             rule.prefix.holds(address).then_some(held)
         });
@@ -90,13 +92,14 @@ impl Lists {
                 rule,
                 length: 96 + rule.prefix.length,
                 native: false,
+                own: inner == Some(false),
             };
             rule.prefix.holds(inside?).then_some(held)
         });
         End {
             side,
             held: native.chain(foreign).collect(),
-            hard: self.hard(Some(address)).max(self.hard(inside)),
+            hard: outer == Some(true) || inner == Some(true),
             longest: if address.is_ipv6() { 128 } else { 32 },
             port,
             protocol: transport.protocol,
@@ -141,6 +144,8 @@ struct Held<'a> {
     rule: &'a Rule,
     length: u32,
     native: bool,
+    /// Its form of the address is of the operator's own network.
+    own: bool,
 }
 
 impl Held<'_> {
@@ -159,7 +164,8 @@ impl Held<'_> {
 struct End<'a> {
     side: &'static str,
     held: Vec<Held<'a>>,
-    hard: Option<bool>,
+    /// Nothing may act on the address, in whichever form.
+    hard: bool,
     /// The length of a prefix that is one address.
     longest: u32,
     port: Option<u16>,
@@ -179,16 +185,13 @@ impl<'a> End<'a> {
     }
 
     fn acting(&self) -> impl Iterator<Item = &Held<'a>> {
-        self.matching().filter(|held| match self.hard {
-            None => true,
-            Some(false) => !held.rule.is_wide(),
-            Some(true) => false,
-        })
+        self.matching()
+            .filter(|held| !self.hard && !(held.own && held.rule.is_wide()))
     }
 
     /// Ports and protocols that are listed and may be acted on, whether they match or not.
     fn narrow(&self) -> impl Iterator<Item = &Held<'a>> {
-        let hard = self.hard == Some(true);
+        let hard = self.hard;
         self.held
             .iter()
             .filter(move |held| !hard && !held.rule.is_wide())
@@ -240,9 +243,9 @@ fn decide<'a>(ends: &[End<'a>; 2], failure: Option<&'static str>) -> Verdict<'a>
 /// Why nothing acts on addresses that are listed.
 fn spared<'a>(ends: &[End<'a>; 2], failure: Option<&'static str>) -> Verdict<'a> {
     let is_narrow = |end: &End<'_>| end.narrow().next().is_some();
-    let hard = |end: &End<'_>| end.hard == Some(true) && end.matching().next().is_some();
-    let own =
-        |end: &End<'_>| end.hard == Some(false) && end.matching().any(|held| held.rule.is_wide());
+    let hard = |end: &End<'_>| end.hard && end.matching().next().is_some();
+    let kept = |held: &Held<'_>| held.own && held.rule.is_wide();
+    let own = |end: &End<'_>| !end.hard && end.matching().any(kept);
     let incomplete = failure == Some("incomplete_first_fragment");
     let watched = |end: &End<'_>| incomplete && is_narrow(end);
     let failed = |end: &End<'_>| failure.is_some() && is_narrow(end);

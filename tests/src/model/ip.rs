@@ -156,18 +156,26 @@ fn transport_v4(header: &V4, bytes: &[u8], manner: Manner) -> Transport {
     } else {
         &bytes[..header.total.min(bytes.len())]
     };
+    // What a first fragment lacks, a later one would bring.
+    let cut = |plain| {
+        if header.more {
+            "incomplete_first_fragment"
+        } else {
+            plain
+        }
+    };
     if header.protocol != 51 {
-        return ports(known, packet, "truncated_transport");
+        return ports(known, packet, cut("truncated_transport"));
     }
     match authentication(packet.get(header.header..).unwrap_or_default()) {
-        None => failed("truncated_extension"),
+        None => failed(cut("truncated_extension")),
         Some((next, size)) => {
             let behind = Transport {
                 protocol: Some(next),
                 at: header.header + size,
                 ..known
             };
-            ports(behind, packet, "truncated_transport")
+            ports(behind, packet, cut("truncated_transport"))
         }
     }
 }

@@ -56,6 +56,37 @@ pub fn whole() {
     }
 }
 
+/// Of a frame of this size the kernel keeps 14 bytes in one piece for TC: tags, labels and sessions lie beyond.
+pub fn wrapped() {
+    for hook in HOOKS {
+        let gate = gate(hook);
+        let large = |source: &str| {
+            Packet::v4(source, CLIENT)
+                .udp(443, 4000)
+                .payload(&[7; 5_000])
+        };
+        let wrapped = |source: &str| {
+            [
+                large(source).mpls(16),
+                large(source).pppoe(5),
+                large(source).pppoe(5).mpls(16),
+                large(source).vlan(7).vlan(8),
+            ]
+        };
+        let socket = gate.road.internet.run(|| {
+            let index = sys::interface_index("i0")?;
+            sys::frame_socket(index)
+        });
+        let socket = socket.unwrap().unwrap();
+        for packet in [wrapped(C2), wrapped(BENIGN)].concat() {
+            (0..10).for_each(|_| sys::send_frame(&socket, &packet.build()).unwrap());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let expected = [(("address", "source", "reply"), 40)];
+        assert_eq!(gate.counted(), expected.into(), "{hook:?}");
+    }
+}
+
 /// The ports stand behind 6,000 bytes of extension headers; a veth keeps 3,520 in the first piece
 /// for XDP, and the kernel 14 of a frame of this size for TC.
 pub fn behind() {

@@ -143,39 +143,41 @@ pub fn side_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint) -> Matc
 }
 
 /// The best match of an IPv6 address and of the IPv4 address inside of it, if there is one. The
-/// never-block list is asked only where something matches; it protects the address in either form.
+/// never-block list is asked only where something matches. What nothing may act on is protected in both forms; of the
+/// own network only the form that is in it: a NAT64 prefix is the operator's, the servers behind it are not.
 #[inline(always)]
 pub fn side_v6<T: Table + ?Sized>(table: &T, address: V6, end: Endpoint) -> Match {
     let inside = embedded(table, address);
-    let free = walk_both(table, address, inside, end, protection::NONE);
+    let free = walk_both(table, address, inside, end, [protection::NONE; 2]);
     if !free.has(Match::LISTED) {
         return Match::NONE;
     }
-    let mut protection = table.protection_v6(address);
-    if let Some(inside) = inside {
-        let other = table.protection_v4(inside);
-        if other > protection {
-            protection = other;
-        }
+    let outer = table.protection_v6(address);
+    let inner = inside.map_or(protection::NONE, |inside| table.protection_v4(inside));
+    if outer | inner == protection::NONE {
+        return free;
     }
-    match protection {
-        protection::NONE => free,
-        protection => walk_both(table, address, inside, end, protection),
-    }
+    let protections = if outer == protection::HARD || inner == protection::HARD {
+        [protection::HARD; 2]
+    } else {
+        [outer, inner]
+    };
+    walk_both(table, address, inside, end, protections)
 }
 
+/// `protections`: of the IPv6 address, and of the IPv4 one inside.
 #[inline(always)]
 fn walk_both<T: Table + ?Sized>(
     table: &T,
     address: V6,
     inside: Option<V4>,
     end: Endpoint,
-    protection: u32,
+    protections: [u32; 2],
 ) -> Match {
-    let best = table.walk_v6(address, end, protection);
+    let best = table.walk_v6(address, end, protections[0]);
     match inside {
         Some(inside) => {
-            let other = table.walk_v4(inside, end, protection);
+            let other = table.walk_v4(inside, end, protections[1]);
             table.join(best, other.embedded())
         }
         None => best,

@@ -65,7 +65,9 @@ fn of_pins(target: &Target, pins: &Pins) -> Result<Why, FilterError> {
             .and_then(|hits| hits.first().copied())
             .unwrap_or(0)
     };
-    Ok(explain(target, &maps.snapshot()?, &entries, |entry| {
+    let monitor = maps.settings()?.monitor != 0;
+    let snapshot = maps.snapshot()?;
+    Ok(explain(target, &snapshot, monitor, &entries, |entry| {
         Listed::of_entry(entry, hits(entry.id))
     }))
 }

@@ -120,7 +120,8 @@ impl Engine {
 
     pub fn why(&self, target: &Target) -> Result<Why, FilterError> {
         let snapshot = self.filter.maps.snapshot()?;
-        let mut why = why::explain(target, &snapshot, &self.live, |entry| {
+        let monitor = self.filter.maps.settings()?.monitor != 0;
+        let mut why = why::explain(target, &snapshot, monitor, &self.live, |entry| {
             let hits = self
                 .filter
                 .maps

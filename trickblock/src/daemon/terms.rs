@@ -41,7 +41,10 @@ pub(super) fn constants(config: &Config) -> Constants {
         tunnels: config.filter.tunnels.iter().map(bit).fold(0, |a, b| a | b),
         ..Constants::default()
     };
-    for (to, from) in constants.nat64.iter_mut().zip(&config.nat64) {
+    // The first prefix that holds an address decides: the longest must come first.
+    let mut prefixes = config.nat64.clone();
+    prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.prefix_len()));
+    for (to, from) in constants.nat64.iter_mut().zip(&prefixes) {
         *to = Nat64 {
             length: u64::from(from.prefix_len()),
             prefix: V6::from_bytes(from.network().octets()),

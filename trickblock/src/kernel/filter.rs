@@ -99,6 +99,8 @@ impl Filter {
         let mut filter = stage.load(&constants)?;
         stage.settle(pins)?;
         filter.programs()?.pin(pins)?;
+        // Not before: where a program is refused, the old ones stay, and what they were loaded with.
+        filter.maps.note_constants(&constants)?;
         filter.hooks = Some(Hooks::new(pins.clone()));
         Ok(filter)
     }
@@ -119,7 +121,11 @@ impl Filter {
         )));
         let filter = pins
             .create()
-            .and_then(|()| Stage::new(&pins, capacity)?.load(&constants));
+            .and_then(|()| Stage::new(&pins, capacity)?.load(&constants))
+            .and_then(|filter| {
+                filter.maps.note_constants(&constants)?;
+                Ok(filter)
+            });
         let _ = pins.remove();
         filter
     }
@@ -287,7 +293,6 @@ impl Stage {
             outgrown,
         };
         filter.xdp()?.load().map_err(|error| load_error(&error))?;
-        filter.maps.note_constants(constants)?;
         Ok(filter)
     }
 

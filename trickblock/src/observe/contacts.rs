@@ -126,8 +126,9 @@ struct Record {
     container: Option<Arc<Container>>,
 }
 
-/// The container's id is part of it: an address may pass from one to the next.
-type Key = (IpAddr, IpAddr, u32, Option<String>);
+/// Client, far end, indicator; the container's id, since an address may pass from one to the next; and the numbers
+/// of direction and reason: whoever can send from the far end's address must not be able to hide that it was called.
+type Key = (IpAddr, IpAddr, u32, Option<String>, [u8; 2]);
 
 /// Every contact since it was made.
 #[derive(Clone, Debug)]
@@ -251,9 +252,12 @@ impl Record {
             client,
             far,
             indicator,
+            direction,
+            reason,
             ..
         } = self.last;
-        (client, far, indicator, container)
+        let what = [direction as u8, reason as u8];
+        (client, far, indicator, container, what)
     }
 
     fn absorb(&mut self, other: Self) {
@@ -285,7 +289,7 @@ pub struct Contacts {
     pub containers: Following,
 }
 
-/// A client and a listed far end.
+/// A client and a listed far end, with one direction and reason.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Contact {
     pub client: String,

@@ -129,14 +129,18 @@ pub struct RefusedRow {
     pub reason: String,
 }
 
-/// What the table and the never-block list say; `describe` adds what only the daemon knows.
+/// What the table and the never-block list say, with nothing dropped where `monitor` holds; `describe` adds what only the daemon knows.
 pub fn explain(
     target: &Target,
     snapshot: &Snapshot,
+    monitor: bool,
     entries: &[Entry],
     mut describe: impl FnMut(&Entry) -> Listed,
 ) -> Why {
-    let outcome = judge(target, snapshot);
+    let outcome = match judge(target, snapshot) {
+        outcome if monitor => outcome.monitored(),
+        outcome => outcome,
+    };
     let reason = Reason::from_number(outcome.reason()).unwrap_or(Reason::Miss);
     // Either form of an address that holds another one.
     let forms = [Some(target.address), snapshot.embedded(target.address)];

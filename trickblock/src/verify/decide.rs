@@ -146,7 +146,7 @@ impl Rules {
         End {
             side,
             held: self.holding(address),
-            protection: self.protection(address),
+            protections: self.protections(address),
             host: if address.is_ipv6() { 128 } else { 32 },
             port,
             protocol,
@@ -166,7 +166,8 @@ fn doubted<'a>(verdict: Verdict<'a>, guess: bool, flow: &Flow) -> Verdict<'a> {
 struct End<'a> {
     side: Side,
     held: Vec<Held<'a>>,
-    protection: Protection,
+    /// Of the address on the wire, and of the IPv4 one inside.
+    protections: [Protection; 2],
     /// Length of a prefix that is one address.
     host: u8,
     port: Option<u16>,
@@ -190,18 +191,28 @@ impl<'a> End<'a> {
         })
     }
 
+    fn protection_from(&self, held: &Held<'_>) -> Protection {
+        let [outer, inner] = self.protections;
+        if held.native { outer } else { inner }
+    }
+
+    fn is_hard(&self) -> bool {
+        self.protections.contains(&Protection::Hard)
+    }
+
     /// Those that may act on the address.
     fn acting(&self) -> impl Iterator<Item = &Held<'a>> {
-        self.matching().filter(|held| match self.protection {
-            Protection::None => true,
-            Protection::Own => !is_wide(held.entry),
-            Protection::Hard => false,
-        })
+        self.matching()
+            .filter(|held| match self.protection_from(held) {
+                Protection::None => true,
+                Protection::Own => !is_wide(held.entry),
+                Protection::Hard => false,
+            })
     }
 
     /// Those with a port or protocol that may act, whether they mean this packet or not.
     fn narrow(&self) -> impl Iterator<Item = &Held<'a>> {
-        let free = self.protection != Protection::Hard;
+        let free = !self.is_hard();
         self.held
             .iter()
             .filter(move |held| free && !is_wide(held.entry))
@@ -265,7 +276,10 @@ fn rank(held: &Held<'_>) -> (bool, u8, bool, bool) {
 fn spared<'a>(ends: &[End<'a>; 2], failure: Option<Reason>) -> Verdict<'a> {
     let narrow = |end: &End<'_>| end.narrow().next().is_some();
     let matched = |end: &End<'_>| end.matching().next().is_some();
-    let wide = |end: &End<'_>| end.matching().any(|held| is_wide(held.entry));
+    let kept = |end: &End<'_>| {
+        let own = |held: &Held<'_>| end.protection_from(held) == Protection::Own;
+        end.matching().any(|held| own(held) && is_wide(held.entry))
+    };
     let hidden = failure == Some(Reason::IncompleteFirstFragment);
     let mut answers = [
         first(
@@ -275,14 +289,10 @@ fn spared<'a>(ends: &[End<'a>; 2], failure: Option<Reason>) -> Verdict<'a> {
         ),
         first(
             ends,
-            |end| end.protection == Protection::Hard && matched(end),
+            |end| end.is_hard() && matched(end),
             Reason::NeverBlock,
         ),
-        first(
-            ends,
-            |end| end.protection == Protection::Own && wide(end),
-            Reason::OwnNetwork,
-        ),
+        first(ends, |end| !end.is_hard() && kept(end), Reason::OwnNetwork),
         first(
             ends,
             |end| failure.is_some() && narrow(end),

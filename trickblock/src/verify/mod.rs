@@ -136,6 +136,7 @@ fn look(
         Some(told) => {
             report.daemon = true;
             seats::compare_told(told, state, &entries, &mut report);
+            seats::elsewhere(hooks, &mut report)?;
         }
         None => seats::check_alone(hooks, &mut report)?,
     }

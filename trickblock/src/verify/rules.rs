@@ -107,11 +107,21 @@ impl Rules {
 
     /// The stronger protection of both forms of an address.
     pub fn protection(&self, address: IpAddr) -> Protection {
-        let inside = self
-            .embedded(address)
-            .map(|inside| self.longest_never(inside));
-        self.longest_never(address)
-            .max(inside.unwrap_or(Protection::None))
+        let [outer, inner] = self.protections(address);
+        outer.max(inner)
+    }
+
+    /// The protection of an address as it is on the wire, and of the IPv4 one inside. What nothing may act on is
+    /// protected in both forms.
+    pub fn protections(&self, address: IpAddr) -> [Protection; 2] {
+        let outer = self.longest_never(address);
+        let inside = self.embedded(address);
+        let inner = inside.map_or(Protection::None, |inside| self.longest_never(inside));
+        if outer.max(inner) == Protection::Hard {
+            [Protection::Hard; 2]
+        } else {
+            [outer, inner]
+        }
     }
 
     fn longest_never(&self, address: IpAddr) -> Protection {

@@ -203,12 +203,18 @@ pub(super) fn check_alone(hooks: &Hooks, report: &mut Report) -> Result<(), Filt
             .problems
             .push(format!("interface {name}: switched off"));
     }
+    elsewhere(hooks, report)?;
+    nowhere(report, !seats.is_empty());
+    Ok(())
+}
+
+/// What is filtered, but cannot be looked at from here.
+pub(super) fn elsewhere(hooks: &Hooks, report: &mut Report) -> Result<(), FilterError> {
     for name in hooks.elsewhere()? {
         report.problems.push(format!(
             "interface {name}: in another network namespace, where `trickblock verify` can look at it"
         ));
     }
-    nowhere(report, !seats.is_empty());
     Ok(())
 }
 
