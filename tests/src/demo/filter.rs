@@ -132,7 +132,7 @@ fn configuration(place: &Place) -> String {
 own = ["198.51.100.0/24", "198.18.66.0/24", "2001:db8:66::/48"]
 
 [filter]
-mode = "drop"
+action = "drop"
 xdp = "native"
 
 [[interface]]

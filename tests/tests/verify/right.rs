@@ -6,7 +6,7 @@ use std::{
     net::UdpSocket,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -22,7 +22,9 @@ use crate::place::{Place, both, differing};
 
 pub fn classes() {
     let asked: BTreeSet<&str> = Class::ALL.iter().map(|class| class.name()).collect();
-    let fixtures: BTreeSet<&str> = fixture::TOPICS.iter().map(|topic| topic.name).collect();
+    let topics = fixture::TOPICS.iter().map(|topic| topic.name);
+    // What fuzzing found are packets of the other topics, kept together since they have a story.
+    let fixtures: BTreeSet<&str> = topics.filter(|name| *name != "found_by_fuzzing").collect();
     assert_eq!(asked, fixtures);
     assert_eq!(asked.len(), Class::ALL.len());
 }
@@ -188,9 +190,11 @@ fn under_streams(place: &Place, work: impl FnOnce()) -> (u64, u64) {
         .set_read_timeout(Some(Duration::from_millis(300)))
         .unwrap();
     let (stop, sent, arrived) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    // Whatever becomes of `work`, both threads end.
+    let end = Instant::now() + Duration::from_secs(60);
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(Relaxed) {
+            while !stop.load(Relaxed) && Instant::now() < end {
                 for sender in &senders {
                     sender.send_to(b"c", (CLIENT, 4000)).unwrap();
                 }
@@ -203,7 +207,7 @@ fn under_streams(place: &Place, work: impl FnOnce()) -> (u64, u64) {
             loop {
                 match client.recv(&mut [0]) {
                     Ok(_) => arrived.fetch_add(1, Relaxed),
-                    Err(_) if stop.load(Relaxed) => break,
+                    Err(_) if stop.load(Relaxed) || Instant::now() > end => break,
                     Err(_) => continue,
                 };
             }

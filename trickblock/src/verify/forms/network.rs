@@ -116,7 +116,7 @@ impl Round<'_> {
             );
         }
         let short = self.subject.with_ports().to().fragment(0, true);
-        let short = short.cut(22).failing(Reason::TruncatedTransport);
+        let short = short.cut(22).failing(Reason::IncompleteFirstFragment);
         self.packet("a first fragment without its ports", &short);
     }
 
