@@ -186,7 +186,7 @@ impl<'a> End<'a> {
 
     fn acting(&self) -> impl Iterator<Item = &Held<'a>> {
         self.matching()
-            .filter(|held| !self.hard && !(held.own && held.rule.is_wide()))
+            .filter(|held| !(self.hard || held.own && held.rule.is_wide()))
     }
 
     /// Ports and protocols that are listed and may be acted on, whether they match or not.
