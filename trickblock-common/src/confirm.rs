@@ -48,10 +48,12 @@ fn sums_up<F: Frame + ?Sized>(frame: &F, ip: usize, words: usize) -> bool {
 
 #[inline(always)]
 fn end_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> usize {
-    let (Some([first, _, _, _, l0, l1]), Some(_)) = (frame.load::<6>(ip), frame.load::<1>(ip + 39))
-    else {
+    let Some([first, _, _, _, l0, l1]) = frame.load::<6>(ip) else {
         return 0;
     };
+    if frame.load::<1>(ip + 39).is_none() {
+        return 0;
+    }
     if first >> 4 != 6 {
         return 0;
     }

@@ -14,6 +14,9 @@ const SENDER: usize = 14;
 const TARGET: usize = 24;
 /// Protocol type, then the lengths of both kinds of addresses.
 const IPV4_OVER_48_BITS: [u8; 4] = [0x08, 0x00, 6, 4];
+/// Types of ICMPv6 messages (RFC 4861).
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
 /// No port, no protocol: only whether the address occurs matters.
 const NO_END: Endpoint = Endpoint {
     protocol: 0,
@@ -26,8 +29,13 @@ const NO_END: Endpoint = Endpoint {
 pub fn arp<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, place: Place) -> (Outcome, Flow) {
     let flow = Flow::without_transport(place);
     let offset = place.offset();
-    let (Some(kind), Some((sender, target))) = (frame.load(offset + 2), pair(frame, offset)) else {
-        return (Outcome::without_side(Reason::TruncatedArp), flow);
+    let truncated = (Outcome::without_side(Reason::TruncatedArp), flow);
+    // One by one: of a tuple the compiler reads what was never loaded, and Linux 6.1 refuses that.
+    let Some((sender, target)) = pair(frame, offset) else {
+        return truncated;
+    };
+    let Some(kind) = frame.load(offset + 2) else {
+        return truncated;
     };
     if kind != IPV4_OVER_48_BITS {
         return (Outcome::without_side(Reason::NonIp), flow);
@@ -63,12 +71,16 @@ pub fn discovery<F: Frame + ?Sized, L: Lookup>(
     if !is_link_group(destination) {
         return Outcome::MISS;
     }
-    const ICMP: u8 = IpProto::Ipv6Icmp as u8;
-    let (Some([ICMP]), Some([135 | 136]), Some(target)) = (
-        frame.load::<1>(ip + 6),
-        frame.load::<1>(ip + 40),
-        long(frame, ip + 48),
-    ) else {
+    let Some([next]) = frame.load::<1>(ip + 6) else {
+        return Outcome::MISS;
+    };
+    let Some([kind]) = frame.load::<1>(ip + 40) else {
+        return Outcome::MISS;
+    };
+    if next != IpProto::Ipv6Icmp as u8 || (kind != SOLICITATION && kind != ADVERTISEMENT) {
+        return Outcome::MISS;
+    }
+    let Some(target) = long(frame, ip + 48) else {
         return Outcome::MISS;
     };
     if lookup.side_v6(target, NO_END).has(Match::LISTED) {
