@@ -201,7 +201,8 @@ fn an_embedded_address_counts_like_the_address() {
         (to("2002:cb01:7107::1"), "miss"),
         // 203.0.113.7 without the byte in the middle, which belongs to nobody.
         (to("2001:db8:64:cb00:71:700::"), "address to"),
-        (to("2001:db8:64:cb00:71:800::"), "own_network to"),
+        // Only the IPv4 form is of the own network, and the IPv6 one is listed.
+        (to("2001:db8:64:cb00:71:800::"), "prefix to"),
         (to("2001:db8:64:cb00:ff71:700::"), "address to"),
     ];
     assert_says(&setup, &cases);
