@@ -67,7 +67,7 @@ pub mod role {
 pub mod interface {
     /// Malformed packets are dropped.
     pub const CLOSED: u32 = 1;
-    /// What arrives here was judged when it arrived, and is not when it leaves elsewhere.
+    /// What arrives here was counted when it arrived, and is not again when it leaves elsewhere.
     pub const INGRESS: u32 = 2;
 }
 
