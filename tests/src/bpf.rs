@@ -239,6 +239,13 @@ pub fn attach_tcx(program: &OwnedFd, index: u32, egress: bool) -> anyhow::Result
     attach_as(attach_type, program, index, 0).context("BPF_LINK_CREATE of TCX")
 }
 
+/// The same before all others.
+pub fn attach_tcx_first(program: &OwnedFd, index: u32, egress: bool) -> anyhow::Result<OwnedFd> {
+    const BEFORE: u32 = 1 << 3;
+    let attach_type = if egress { TCX_EGRESS } else { TCX_INGRESS };
+    attach_as(attach_type, program, index, BEFORE).context("BPF_LINK_CREATE of TCX")
+}
+
 fn attach(program: &OwnedFd, index: u32, flags: u32) -> io::Result<OwnedFd> {
     attach_as(ATTACH_XDP, program, index, flags)
 }

@@ -105,6 +105,7 @@ impl Model {
             travel: Travel::of(hook == "tc_egress", &setup.role),
             manner: Manner {
                 zero_is_endless: hook.starts_with("tc"),
+                most: None,
                 blind_to_options: false,
             },
         })
@@ -158,20 +159,36 @@ impl Model {
     }
 
     fn ip<'a>(&'a self, packet: Packet<'a>) -> Said<'a> {
-        let outer = self.packet(packet, "truncated_ip", false, false);
+        let outer = self.packet(packet, "truncated_ip", false, None);
         if reasons::drops(outer.verdict.reason) {
             return outer;
         }
-        let inner = match inside(packet, &outer.transport, &self.tunnels) {
+        let fragment = outer.transport.more;
+        let end = if fragment {
+            ip::end(packet, self.manner)
+        } else {
+            usize::MAX
+        };
+        let held = end.min(packet.bytes.len());
+        let whole = Packet {
+            bytes: &packet.bytes[..held],
+            ..packet
+        };
+        let inner = match inside(whole, &outer.transport, &self.tunnels) {
             Inside::Nothing => return outer,
-            Inside::Wrong(reason) => {
+            Inside::Wrong(reason) | Inside::Cut(reason) => {
                 // The outer packet may be none at all.
                 let doubted = packet.guess && reasons::needs_proof(reason);
                 let believed = !doubted || proof::is_sound(packet, false);
                 let reason = if believed { reason } else { "unconfirmed" };
                 Said::without_addresses(Verdict::spared(reason, None), true)
             }
-            Inside::Packet { packet, cut } => self.packet(packet, cut, true, outer.transport.more),
+            Inside::Packet { packet: inner, cut } => {
+                let start = held - inner.bytes.len();
+                let bytes = &packet.bytes[start..];
+                let most = fragment.then_some(end - start);
+                self.packet(Packet { bytes, ..inner }, cut, true, most)
+            }
         };
         let both_pass = !reasons::drops(inner.verdict.reason) && !outer.verdict.is_miss();
         if inner.verdict.is_miss() || both_pass {
@@ -180,16 +197,20 @@ impl Model {
         inner
     }
 
-    /// One packet by itself. `cut` is why nothing is said of one without addresses, `fragmented` that
-    /// the frame holds the first part of it only.
+    /// One packet by itself. `cut` is why nothing is said of one without addresses, `most` how much
+    /// of it there is where others bring the rest.
     fn packet<'a>(
         &'a self,
         packet: Packet<'a>,
         cut: &'static str,
         inner: bool,
-        fragmented: bool,
+        most: Option<usize>,
     ) -> Said<'a> {
-        let mut said = match ip::read(packet, self.manner) {
+        let manner = Manner {
+            most,
+            ..self.manner
+        };
+        let mut said = match ip::read(packet, manner) {
             None => Said::without_addresses(Verdict::spared(cut, None), inner),
             Some(ip) => Said {
                 verdict: self.lists.decide(&ip),
@@ -202,7 +223,7 @@ impl Model {
             said.verdict = neighbour::discovery(&self.lists, packet);
         }
         let doubted = packet.guess && reasons::needs_proof(said.verdict.reason);
-        if doubted && !proof::is_sound(packet, fragmented) {
+        if doubted && !proof::is_sound(packet, most.is_some()) {
             said.verdict = Verdict::spared("unconfirmed", said.verdict.side);
         }
         said

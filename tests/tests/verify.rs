@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         wire("another_program_behind_a_hook_is_found", harm::program),
         wire("without_a_daemon_the_pins_are_enough", alone::pins),
         wire("what_is_not_everywhere_is_degraded", alone::degraded),
+        wire("what_others_may_let_past_is_degraded", alone::overtaken),
         wire("what_cannot_be_looked_at_is_said", alone::refused),
     ])
 }

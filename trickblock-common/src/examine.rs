@@ -92,7 +92,7 @@ pub fn tunnelled<F: Frame + ?Sized, L: Lookup>(
     if kinds == 0 || outcome.drops() {
         return Place::NOWHERE;
     }
-    frame.inner(kinds, flow.transport, flow.place.is_guess())
+    frame.inner(kinds, flow.place, flow.transport)
 }
 
 /// The verdict on both, from what was said of the outer packet and where the inner one is.

@@ -30,8 +30,8 @@ pub trait Frame {
 
     /// The packet inside of another one, see [`crate::tunnel::inner`].
     #[inline(always)]
-    fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
-        inner(self, kinds, outer, guess)
+    fn inner(&self, kinds: u64, outer: Place, transport: Transport) -> Place {
+        inner(self, kinds, outer, transport)
     }
 
     /// Whether a guessed packet is one.

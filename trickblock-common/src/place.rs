@@ -5,7 +5,8 @@ use crate::Reason;
 /// A packet inside a frame, in one scalar: the kernel passes it to the part behind the prefilter, and the
 /// verifier must not tell one number of tags from another there.
 ///
-/// Bits 0–15 offset (bytes; of a frame that could not be followed so far the number of the reason), 16–17 kind, 18 guess, 19 partial, 20–21 tunnel.
+/// Bits 0–15 offset (bytes; of a frame that could not be followed so far the number of the reason), 16–17 kind, 18 guess, 20–21 tunnel,
+/// 22–38 limit (see [`Place::limit`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub u64);
 
@@ -16,9 +17,12 @@ impl Place {
     const ARP: u64 = 2 << 16;
     const STOPPED: u64 = 3 << 16;
     const GUESS: u64 = 1 << 18;
-    const PARTIAL: u64 = 1 << 19;
     const TUNNEL: u64 = 1 << 20;
     const UDP_TUNNEL: u64 = 1 << 21;
+    const LIMIT: u32 = 22;
+
+    /// The greatest limit: beyond all that lengths in IPv4 and IPv6 headers can say.
+    pub const FAR: usize = 0x1_ffff;
 
     /// No packet inside. (A packet in a tunnel never begins with the frame.)
     pub const NOWHERE: Self = Self(0);
@@ -50,18 +54,16 @@ impl Place {
         Self(self.0 | Self::GUESS)
     }
 
-    /// Inside a tunnel; `udp` where only a port says so, `partial` where the outer packet is the first of
-    /// several fragments, and `guess` where the outer packet was one already.
+    /// Inside a tunnel; `udp` where only a port says so, `guess` where the outer packet was one already.
     #[inline(always)]
-    pub const fn tunnelled(self, udp: bool, partial: bool, guess: bool) -> Self {
+    pub const fn tunnelled(self, udp: bool, limit: usize, guess: bool) -> Self {
         let kind = if udp {
             Self::UDP_TUNNEL | Self::GUESS
         } else {
             Self::TUNNEL
         };
-        let partial = if partial { Self::PARTIAL } else { 0 };
         let guess = if guess { Self::GUESS } else { 0 };
-        Self(self.0 | kind | partial | guess)
+        Self(self.0 | kind | guess | (limit as u64 & Self::FAR as u64) << Self::LIMIT)
     }
 
     #[inline(always)]
@@ -100,9 +102,16 @@ impl Place {
         self.0 & Self::GUESS != 0
     }
 
+    /// Offset of the first byte behind the first fragment that this packet is in; 0 where it is in none. What
+    /// stands there is no part of the packet: the next fragment brings what is.
+    #[inline(always)]
+    pub const fn limit(self) -> usize {
+        (self.0 >> Self::LIMIT) as usize & Self::FAR
+    }
+
     #[inline(always)]
     pub const fn is_partial(self) -> bool {
-        self.0 & Self::PARTIAL != 0
+        self.limit() != 0
     }
 
     #[inline(always)]

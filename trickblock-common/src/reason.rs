@@ -129,7 +129,8 @@ reasons! {
     Prefix = 26, "prefix", Drop;
     /// A prefix that holds the address is listed with this port or protocol.
     PrefixPort = 27, "prefix_port", Drop;
-    /// A first fragment that ends before its ports (RFC 7112), and ports of the address are listed.
+    /// A first fragment that ends before what decides on it (RFC 7112): its ports, where ports of the address are listed, or
+    /// the header of the packet inside, in a tunnel that is looked into.
     IncompleteFirstFragment = 28, "incomplete_first_fragment", Drop;
     /// As `truncated_link`, on an interface that is fail-closed.
     ClosedTruncatedLink = 29, "closed_truncated_link", Drop;

@@ -88,19 +88,54 @@ struct Packet {
     first_fragment: bool,
 }
 
+impl Packet {
+    /// The same where another packet's first fragment holds it: then the next one of those has the rest.
+    #[inline(always)]
+    fn inside(self, place: Place) -> Self {
+        if place.is_partial() && place.limit() < self.end {
+            Self {
+                end: place.limit(),
+                first_fragment: true,
+            }
+        } else {
+            self
+        }
+    }
+}
+
 /// The transport of the IP packet at `place`, whose addresses are in the frame.
 #[inline(always)]
 pub fn transport<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
     if place.is_v6() {
-        transport_v6(frame, place.offset())
+        transport_v6(frame, place)
     } else {
-        transport_v4(frame, place.offset())
+        transport_v4(frame, place)
     }
 }
 
-/// The transport of the IPv4 header at `ip`, whose 20 fixed bytes are in the frame.
+/// Offset of the first byte behind the IP packet at `place`, by its own word.
 #[inline(always)]
-fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
+pub(crate) fn end<F: Frame + ?Sized>(frame: &F, place: Place) -> usize {
+    let ip = place.offset();
+    let end = if place.is_v6() {
+        match frame.load::<3>(ip + 4) {
+            Some([l0, l1, next]) => payload_end::<F>(ip + IPV6, u16::from_be_bytes([l0, l1]), next),
+            None => 0,
+        }
+    } else {
+        match frame.load::<2>(ip + 2) {
+            Some([0, 0]) if F::ZERO_IS_WHOLE => usize::MAX,
+            Some(total) => ip + usize::from(u16::from_be_bytes(total)),
+            None => 0,
+        }
+    };
+    if end < Place::FAR { end } else { Place::FAR }
+}
+
+/// The transport of the IPv4 header at `place`, whose 20 fixed bytes are in the frame.
+#[inline(always)]
+fn transport_v4<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
+    let ip = place.offset();
     let Some([version_ihl, _, t0, t1, _, _, f0, f1, _, protocol]) = frame.load::<10>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
@@ -123,6 +158,7 @@ fn transport_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
         end: if whole { usize::MAX } else { ip + total },
         first_fragment: f0 & 0x20 != 0,
     };
+    let packet = packet.inside(place);
     behind_authentication(frame, protocol, ip + header, packet)
 }
 
@@ -143,9 +179,10 @@ fn behind_authentication<F: Frame + ?Sized>(
     }
 }
 
-/// The transport of the IPv6 header at `ip`, whose 40 fixed bytes are in the frame.
+/// The transport of the IPv6 header at `place`, whose 40 fixed bytes are in the frame.
 #[inline(always)]
-fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
+fn transport_v6<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
+    let ip = place.offset();
     let Some([version, _, _, _, l0, l1, mut next]) = frame.load::<7>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
@@ -153,10 +190,11 @@ fn transport_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Transport {
         return Transport::unknown(0, Reason::BadVersion);
     }
     let mut offset = ip + IPV6;
-    let mut packet = Packet {
+    let packet = Packet {
         end: payload_end::<F>(offset, u16::from_be_bytes([l0, l1]), next),
         first_fragment: false,
     };
+    let mut packet = packet.inside(place);
     for _ in 0..MAX_EXTENSIONS {
         if !is_extension(next) {
             break;

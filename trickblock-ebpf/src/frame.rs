@@ -96,12 +96,12 @@ macro_rules! with_steps {
         }
 
         #[inline(always)]
-        fn inner(&self, kinds: u64, outer: Transport, guess: bool) -> Place {
+        fn inner(&self, kinds: u64, outer: Place, transport: Transport) -> Place {
             Place(forget(steps::inner::<Self>(
                 self.context,
                 kinds,
                 outer.0,
-                guess,
+                transport.0,
             )))
         }
 
@@ -291,9 +291,9 @@ mod steps {
         context: *mut H::Context,
         kinds: u64,
         outer: u64,
-        guess: bool,
+        transport: u64,
     ) -> u64 {
-        tunnel::inner(&H::new(context), kinds, Transport(outer), guess).0
+        tunnel::inner(&H::new(context), kinds, Place(outer), Transport(transport)).0
     }
 
     #[inline(never)]

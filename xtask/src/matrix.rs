@@ -5,6 +5,7 @@
 //! the same program, in a network namespace.
 
 mod archive;
+mod emulator;
 mod guest;
 mod kernels;
 mod machine;
@@ -26,6 +27,7 @@ use crate::{
     process::{cargo, streamed},
     setup,
 };
+pub use emulator::Emulator;
 use kernels::{ALL, Kernel};
 
 /// Arguments of `cargo xtask matrix`.
@@ -52,7 +54,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     let start = Instant::now();
     let chosen: Vec<&Kernel> = ALL.iter().filter(|one| one.quick || !args.quick).collect();
-    setup::ensure_emulator()?;
+    ensure()?;
     if args.fetch {
         chosen
             .iter()
@@ -71,6 +73,15 @@ pub fn run(args: &Args) -> Result<bool> {
         fs::write(file, json).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(found.iter().all(report::is_ok))
+}
+
+/// Gets what every run needs.
+///
+/// # Errors
+/// If a program is missing and cannot be had.
+pub fn ensure() -> Result<()> {
+    setup::ensure_unpacker()?;
+    Emulator::get().map(drop)
 }
 
 /// The profile is that of the tests, whose build this shares; the guests are not timed.

@@ -12,6 +12,7 @@ use std::{path::Path, time::Instant};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
+    matrix::{self, Emulator},
     probe,
     process::{cargo, command, find, stdout_of, watched},
 };
@@ -85,35 +86,17 @@ pub fn ensure_cargo_deny() -> Result<()> {
     watched("cargo install cargo-deny", install)
 }
 
-/// What the kernel matrix runs: only that task and its test need it.
-const EMULATOR: [Tool; 2] = [
-    Tool {
-        program: "qemu-system-x86_64",
-        package: "qemu-system-x86",
-        reason: "kernels of the matrix",
-    },
-    Tool {
-        program: "xz",
-        package: "xz-utils",
-        reason: "compressed kernel modules",
-    },
-];
-
-/// Installs what the kernel matrix runs, if it is missing.
-pub fn ensure_emulator() -> Result<()> {
-    let missing = EMULATOR.iter().filter(|tool| find(tool.program).is_none());
-    let missing: Vec<_> = missing.map(|tool| tool.package).collect();
-    if missing.is_empty() {
+/// Installs what unpacks kernel modules, if it is missing: only the kernel matrix needs it.
+///
+/// # Errors
+/// If it cannot be installed, with the way to get it.
+pub fn ensure_unpacker() -> Result<()> {
+    const PACKAGE: &str = "xz-utils";
+    if find("xz").is_some() {
         return Ok(());
     }
-    let by_hand = || {
-        format!(
-            "the kernel matrix needs {}; {}",
-            missing.join(" "),
-            apt::by_hand(&missing)
-        )
-    };
-    apt::install(&missing).with_context(by_hand)
+    let by_hand = || format!("the kernel matrix needs xz; {}", apt::by_hand(&[PACKAGE]));
+    apt::install(&[PACKAGE]).with_context(by_hand)
 }
 
 /// Asks apt's sources what there is now.
@@ -172,15 +155,11 @@ fn emulator(report: &mut Report) {
         return;
     }
     let start = Instant::now();
-    let missing = EMULATOR.iter().any(|tool| find(tool.program).is_none());
-    match ensure_emulator() {
-        Ok(()) if missing => report.did("kernel matrix", "installed its emulator", start),
-        Ok(()) => report.ok("kernel matrix", "its emulator is there"),
-        Err(error) => report.note(
-            "kernel matrix",
-            "its emulator is missing",
-            &format!("{error:#}"),
-        ),
+    let present = Emulator::present();
+    match matrix::ensure().and_then(|()| Emulator::get()) {
+        Ok(there) if present.is_some() => report.ok("emulator", &there.place()),
+        Ok(there) => report.did("emulator", &there.place(), start),
+        Err(error) => report.note("emulator", "missing", &format!("{error:#}")),
     }
 }
 

@@ -35,8 +35,33 @@ pub(super) struct Transport {
 pub(super) struct Manner {
     /// A length of 0 is that of a packet too long for the field.
     pub(super) zero_is_endless: bool,
+    /// Bytes of the packet that its fragment holds, where it is inside of a fragment.
+    pub(super) most: Option<usize>,
     /// A planted bug: options are taken for the transport header.
     pub(super) blind_to_options: bool,
+}
+
+impl Manner {
+    /// The bytes of a packet that says that it ends at `end`, and whether a fragment ends before.
+    fn part(self, bytes: &[u8], end: usize) -> (&[u8], bool) {
+        let most = self.most.unwrap_or(usize::MAX);
+        (&bytes[..end.min(most).min(bytes.len())], most < end)
+    }
+}
+
+/// Where the packet ends, by its own word.
+pub(super) fn end(packet: Packet<'_>, manner: Manner) -> usize {
+    let bytes = packet.bytes;
+    let field = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+    let (fixed, length, counted) = if packet.v6 {
+        (40, field(4), bytes[6] == 0)
+    } else {
+        (0, field(2), false)
+    };
+    if length == 0 && (counted || manner.zero_is_endless) {
+        return usize::MAX;
+    }
+    fixed + length
 }
 
 /// `None` where the addresses are cut.
@@ -151,14 +176,10 @@ fn transport_v4(header: &V4, bytes: &[u8], manner: Manner) -> Transport {
     if header.total < header.header && !endless {
         return failed("bad_total_length");
     }
-    let packet = if endless {
-        bytes
-    } else {
-        &bytes[..header.total.min(bytes.len())]
-    };
+    let (packet, partial) = manner.part(bytes, if endless { usize::MAX } else { header.total });
     // What a first fragment lacks, a later one would bring.
     let cut = |plain| {
-        if header.more {
+        if header.more || partial {
             "incomplete_first_fragment"
         } else {
             plain
@@ -186,10 +207,11 @@ fn v6(bytes: &[u8], manner: Manner) -> Option<Ip> {
         let next = header.next_header().0;
         let endless = length == 0 && (next == 0 || manner.zero_is_endless);
         let end = if endless { usize::MAX } else { 40 + length };
+        let (packet, partial) = manner.part(bytes, end);
         return Some(Ip {
             source: IpAddr::V6(header.source_addr()),
             destination: IpAddr::V6(header.destination_addr()),
-            transport: chain(next, &bytes[..end.min(bytes.len())]),
+            transport: chain(next, packet, partial),
         });
     }
     let header: &[u8; 40] = bytes.first_chunk()?;
@@ -208,15 +230,15 @@ fn v6(bytes: &[u8], manner: Manner) -> Option<Ip> {
     })
 }
 
-/// Walks the extension headers of a packet that ends where it says.
-fn chain(mut next: u8, packet: &[u8]) -> Transport {
+/// Walks the extension headers of a packet that ends where it says, or before it where it is `partial`.
+fn chain(mut next: u8, packet: &[u8], partial: bool) -> Transport {
     let mut found = Transport {
         at: 40,
         ..Transport::default()
     };
     for walked in 0.. {
         let cut = |plain| {
-            if found.more {
+            if found.more || partial {
                 "incomplete_first_fragment"
             } else {
                 plain

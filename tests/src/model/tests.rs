@@ -58,6 +58,10 @@ fn plain() -> Packet {
     Packet::v4(CLIENT, "198.51.100.1").udp(1, 2)
 }
 
+fn plain_6() -> Packet {
+    Packet::v6(CLIENT_6, "2001:db8:a::2").udp(1, 2)
+}
+
 #[test]
 fn every_link_leads_to_the_addresses() {
     let cases = [
@@ -324,6 +328,51 @@ fn a_tunnel_can_be_wrong() {
         (plain().fragment(1, 1, true).gre(&out()), "miss"),
     ];
     assert_says(&tunnels(), &cases);
+}
+
+#[test]
+fn what_a_first_fragment_of_a_tunnel_does_not_hold() {
+    const HIDDEN: &str = "incomplete_first_fragment inner";
+    let first = || plain().fragment(1, 0, true);
+    let held = |bytes: u16, packet: Packet| packet.ip_length(20 + bytes);
+    let chain = |more| Extension::Fragment {
+        id: 1,
+        offset: 0,
+        more,
+    };
+    let cases = [
+        (held(4, first().gre(&out())), HIDDEN),
+        (held(3, first().gre(&out())), HIDDEN),
+        (held(23, first().gre(&out())), HIDDEN),
+        (held(24, first().gre(&out())), "address to inner"),
+        (held(16, first().vxlan(1, &out())), HIDDEN),
+        (held(49, first().vxlan(1, &out())), HIDDEN),
+        (held(50, first().vxlan(1, &out())), "address to inner"),
+        (first().gre(&out()).cut_to(50), HIDDEN),
+        (first().udp(1, 4789).payload(&[0; 30]), "bad_tunnel inner"),
+        (first().raw(47).payload(&[0, 1, 8, 0]), "bad_tunnel inner"),
+        (first().gre(&plain()), "miss"),
+        (first().udp(1, 2).ip_length(23), HIDDEN),
+        (first().tcp(1, 2).ip_length(23), "miss"),
+        (
+            plain_6().extension(chain(true)).raw(47).ip_length(8),
+            HIDDEN,
+        ),
+        (
+            plain_6()
+                .extension(chain(true))
+                .extension(Extension::Destination { extra: 1 })
+                .gre(&plain())
+                .ip_length(9),
+            HIDDEN,
+        ),
+    ];
+    assert_says(&tunnels(), &cases);
+    let off: Vec<_> = cases
+        .into_iter()
+        .map(|(packet, _)| (packet, "miss"))
+        .collect();
+    assert_says(&setup(), &off);
 }
 
 #[test]

@@ -9,8 +9,10 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Inside<'a> {
     Nothing,
-    /// Its header is wrong or cut, for this reason.
+    /// Its header is wrong, for this reason.
     Wrong(&'static str),
+    /// The same where the header is not whole.
+    Cut(&'static str),
     Packet {
         packet: Packet<'a>,
         /// What it is called if the inner addresses are cut.
@@ -18,10 +20,35 @@ pub(super) enum Inside<'a> {
     },
 }
 
-/// `names` are the tunnels to look into.
+/// `names` are the tunnels to look into; `outer` ends where a first fragment does.
 pub(super) fn inside<'a>(outer: Packet<'a>, transport: &Transport, names: &[String]) -> Inside<'a> {
-    if !matches!(transport.failure, None | Some("no_ports")) {
-        return Inside::Nothing;
+    let found = carried(outer, transport, names);
+    if !transport.more {
+        return found;
+    }
+    // What is cut here a later fragment would bring.
+    match found {
+        Inside::Cut(_) => Inside::Wrong(HIDDEN),
+        Inside::Packet { packet, .. } if !has_header(packet) => Inside::Wrong(HIDDEN),
+        other => other,
+    }
+}
+
+const HIDDEN: &str = "incomplete_first_fragment";
+
+fn has_header(packet: Packet<'_>) -> bool {
+    let length = match packet.bytes.first() {
+        Some(first) if !packet.v6 => usize::from(first % 16 * 4).max(20),
+        _ => 40,
+    };
+    packet.bytes.len() >= length
+}
+
+fn carried<'a>(outer: Packet<'a>, transport: &Transport, names: &[String]) -> Inside<'a> {
+    match transport.failure {
+        None | Some("no_ports") => {}
+        Some(HIDDEN) if may_be_one(transport.protocol, names) => return Inside::Wrong(HIDDEN),
+        _ => return Inside::Nothing,
     }
     let on = |name: &str| names.iter().any(|named| named == name);
     let bytes = outer.bytes.get(transport.at..).unwrap_or_default();
@@ -36,6 +63,18 @@ pub(super) fn inside<'a>(outer: Packet<'a>, transport: &Transport, names: &[Stri
         _ => Inside::Nothing,
     };
     if outer.guess { guess(inside) } else { inside }
+}
+
+/// Whether a packet of a protocol that may be unknown, or stand in front of another, can be a tunnel.
+fn may_be_one(protocol: Option<u8>, names: &[String]) -> bool {
+    let kinds: &[&str] = match protocol {
+        Some(4 | 41) => &["ip"],
+        Some(47) => &["gre"],
+        Some(17) => &["vxlan", "geneve", "gtpu"],
+        None | Some(51) => return !names.is_empty(),
+        Some(_) => return false,
+    };
+    names.iter().any(|name| kinds.contains(&name.as_str()))
 }
 
 const TRUNCATED: &str = "truncated_tunnel";
@@ -74,10 +113,10 @@ fn typed<'a>(ether_type: u16, bytes: &'a [u8], cut: &'static str) -> Inside<'a> 
 
 fn ethernet<'a>(frame: &'a [u8], cut: &'static str) -> Inside<'a> {
     let Some((ether_type, behind)) = ether_type(frame) else {
-        return Inside::Wrong(cut);
+        return Inside::Cut(cut);
     };
     match skip_tags(ether_type, behind) {
-        Tags::Cut => Inside::Wrong(cut),
+        Tags::Cut => Inside::Cut(cut),
         Tags::TooMany => BAD,
         Tags::Behind(0x0800, payload) => packet(payload, false, cut),
         Tags::Behind(0x86dd, payload) => packet(payload, true, cut),
@@ -87,7 +126,7 @@ fn ethernet<'a>(frame: &'a [u8], cut: &'static str) -> Inside<'a> {
 
 fn gre(bytes: &[u8]) -> Inside<'_> {
     let [flags, version, t0, t1, ..] = bytes else {
-        return Inside::Wrong(TRUNCATED);
+        return Inside::Cut(TRUNCATED);
     };
     if version % 8 != 0 || flags & 0x40 != 0 {
         return BAD;
@@ -102,7 +141,7 @@ fn udp(bytes: &[u8], read: fn([u8; 8], &[u8]) -> Inside<'_>) -> Inside<'_> {
     let datagram = bytes.get(8..).unwrap_or_default();
     match datagram.split_first_chunk() {
         Some((header, rest)) => read(*header, rest),
-        None => BAD,
+        None => Inside::Cut("bad_tunnel"),
     }
 }
 
@@ -133,11 +172,12 @@ fn gtpu(header: [u8; 8], rest: &[u8]) -> Inside<'_> {
     if header[1] != 255 {
         return Inside::Nothing;
     }
-    let Some(rest) = gtpu_payload(header[0], rest) else {
-        return BAD;
+    let rest = match gtpu_payload(header[0], rest) {
+        Ok(rest) => rest,
+        Err(wrong) => return wrong,
     };
     match (rest, by_nibble(rest, true)) {
-        ([], _) => BAD,
+        ([], _) => Inside::Cut("bad_tunnel"),
         (_, None) => Inside::Nothing,
         (_, Some(packet)) => Inside::Packet {
             packet,
@@ -147,20 +187,24 @@ fn gtpu(header: [u8; 8], rest: &[u8]) -> Inside<'_> {
 }
 
 /// What stands behind the optional fields and up to four extension headers.
-fn gtpu_payload(flags: u8, rest: &[u8]) -> Option<&[u8]> {
+fn gtpu_payload(flags: u8, rest: &[u8]) -> Result<&[u8], Inside<'_>> {
+    const CUT: Inside<'_> = Inside::Cut("bad_tunnel");
     if flags & 7 == 0 {
-        return Some(rest);
+        return Ok(rest);
     }
-    let ([_, _, _, kind], mut rest) = rest.split_first_chunk::<4>()?;
+    let ([_, _, _, kind], mut rest) = rest.split_first_chunk::<4>().ok_or(CUT)?;
     let mut kind = if flags & 4 == 0 { 0 } else { *kind };
     for _ in 0..4 {
         if kind == 0 {
             break;
         }
-        let size = usize::from(*rest.first()?) * 4;
-        let (extension, behind) = rest.split_at_checked(size)?;
-        kind = *extension.last()?;
+        let size = usize::from(*rest.first().ok_or(CUT)?) * 4;
+        if size == 0 {
+            return Err(BAD);
+        }
+        let (extension, behind) = rest.split_at_checked(size).ok_or(CUT)?;
+        kind = extension[size - 1];
         rest = behind;
     }
-    (kind == 0).then_some(rest)
+    if kind == 0 { Ok(rest) } else { Err(BAD) }
 }

@@ -1,9 +1,9 @@
 //! Without a daemon, without hooks, without rights.
 
-use std::{fs, time::Duration};
+use std::{fs, os::fd::OwnedFd, time::Duration};
 
 use serde_json::{Value, json};
-use trickblock_tests::road::LAN;
+use trickblock_tests::{bpf, road::LAN, sys};
 
 use crate::place::Place;
 
@@ -54,6 +54,53 @@ pub fn degraded() {
     place.verb("off", &[]).succeeded().unwrap();
     let report = place.verify(4, &[]);
     assert!(problems(&report).contains("switched off"), "{report}");
+}
+
+/// A program that comes before the filter and says that the packet is fine is a hole, until the filter is first again.
+pub fn overtaken() {
+    for (hook, egress) in [("tcx", false), ("tcx", true), ("clsact", false)] {
+        let place = Place::hooked(hook);
+        let daemon = place.daemon();
+        place.verify(0, &[]);
+        let program = bpf::load_tc(bpf::TC_OK).unwrap();
+        let id = bpf::program_id(&program).unwrap();
+        let attach = |first: fn(&OwnedFd, u32, bool) -> anyhow::Result<OwnedFd>| {
+            let link = || first(&program, sys::interface_index(LAN).unwrap(), egress).unwrap();
+            place.road.gateway.run(link).unwrap()
+        };
+
+        let link = attach(bpf::attach_tcx_first);
+
+        let way = if egress { "egress" } else { "ingress" };
+        let expected =
+            format!("interface {LAN}: before {hook}-{way} another BPF program is asked (id {id})");
+        for report in [place.verify(4, &[]), place.status()] {
+            assert!(
+                report["problems"].to_string().contains(&expected),
+                "{report}"
+            );
+        }
+        let lan = &place.status()["interfaces"][0];
+        let ahead = json!([{"hook": format!("{hook}-{way}"), "programs": [id]}]);
+        assert_eq!((&lan["name"], &lan["ahead"]), (&json!(LAN), &ahead));
+        if hook == "tcx" {
+            // As the message says.
+            place.verb("off", &[]).succeeded().unwrap();
+            place.verb("on", &[]).succeeded().unwrap();
+            place.verify(0, &[]);
+        }
+        drop(link);
+        daemon.terminate(END).unwrap();
+        if hook == "tcx" {
+            let behind = attach(bpf::attach_tcx);
+            place.verify(0, &[]);
+            drop(behind);
+            let link = attach(bpf::attach_tcx_first);
+            let report = place.verify(4, &[]);
+            assert!(problems(&report).contains(&expected), "{report}");
+            drop(link);
+        }
+    }
 }
 
 pub fn refused() {

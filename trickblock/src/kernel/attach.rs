@@ -57,7 +57,7 @@ impl Hooks {
             for hook in [Hook::ClsactIngress, Hook::ClsactEgress] {
                 let found = clsact::find(index, hook).map_err(failed())?;
                 if let Some(filter) = found.filter(|filter| filter.name == self.owner()) {
-                    places.push(Place::of_filter(hook, &interface, filter.program));
+                    places.push(Place::of_filter(hook, &interface, filter.program)?);
                 }
             }
         }
@@ -145,6 +145,7 @@ impl Hooks {
             mode: None,
             adopted: false,
             note: None,
+            ahead: Vec::new(),
         };
         let link = match hook {
             Hook::Xdp => {

@@ -125,4 +125,6 @@ pub struct Attached {
     pub adopted: bool,
     /// Why it is not what was tried first.
     pub note: Option<String>,
+    /// Ids of programs of others that see the packets of this hook first, and may let them past this one.
+    pub ahead: Vec<u32>,
 }

@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub here: bool,
     /// Of XDP only.
     pub mode: Option<Mode>,
+    /// Ids of programs of others that see the packets of this hook first.
+    pub ahead: Vec<u32>,
 }
 
 impl Place {
@@ -48,16 +50,23 @@ impl Place {
             ifindex: info.interface,
             here: false,
             mode: None,
+            ahead: Vec::new(),
         };
-        if let Some((interface, mode)) = seen(&info)? {
-            (place.name, place.mode, place.here) = (interface.name, mode, true);
+        if let Some(seen) = seen(&info)? {
+            (place.name, place.mode, place.here) = (seen.interface.name, seen.mode, true);
+            place.ahead = seen.ahead;
         }
         Ok(place)
     }
 
-    /// The place of a clsact filter.
-    pub(super) fn of_filter(hook: Hook, interface: &Interface, program: Option<u32>) -> Self {
-        Self {
+    /// The place of a clsact filter. Where the kernel knows TCX, that comes first.
+    pub(super) fn of_filter(
+        hook: Hook,
+        interface: &Interface,
+        program: Option<u32>,
+    ) -> Result<Self, FilterError> {
+        let ahead = tcx_programs(interface.index, attach_type(hook))?;
+        Ok(Self {
             anchor: Anchor::Clsact,
             hook,
             program,
@@ -65,7 +74,8 @@ impl Place {
             ifindex: interface.index,
             here: true,
             mode: None,
-        }
+            ahead: ahead.iter().map(|tcx| tcx.program).collect(),
+        })
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -85,6 +95,7 @@ impl Place {
             mode: self.mode,
             adopted: true,
             note: None,
+            ahead: self.ahead.clone(),
         }
     }
 
@@ -134,8 +145,28 @@ fn hook(info: &sys::LinkInfo) -> Hook {
     }
 }
 
-/// The link's interface, where it is in this network namespace.
-fn seen(info: &sys::LinkInfo) -> Result<Option<(Interface, Option<Mode>)>, FilterError> {
+fn attach_type(hook: Hook) -> u32 {
+    if hook.is_egress() {
+        sys::ATTACH_TCX_EGRESS
+    } else {
+        sys::ATTACH_TCX_INGRESS
+    }
+}
+
+fn tcx_programs(interface: u32, attach_type: u32) -> Result<Vec<sys::Tcx>, FilterError> {
+    let failed = FilterError::io("query the programs of interface", interface);
+    sys::tcx_programs(interface, attach_type).map_err(failed)
+}
+
+/// A link's interface in this network namespace.
+struct Seen {
+    interface: Interface,
+    mode: Option<Mode>,
+    ahead: Vec<u32>,
+}
+
+/// `None` where the link is on no interface of this network namespace.
+fn seen(info: &sys::LinkInfo) -> Result<Option<Seen>, FilterError> {
     if info.interface == 0 {
         return Ok(None);
     }
@@ -144,13 +175,21 @@ fn seen(info: &sys::LinkInfo) -> Result<Option<(Interface, Option<Mode>)>, Filte
         return Ok(None);
     };
     if info.kind == sys::LINK_TCX {
-        let failed = FilterError::io("query the programs of interface", info.interface);
-        return Ok(sys::is_on(info)
-            .map_err(failed)?
-            .then_some((interface, None)));
+        let programs = tcx_programs(info.interface, info.attach_type)?;
+        let position = programs.iter().position(|tcx| tcx.link == info.id);
+        return Ok(position.map(|position| Seen {
+            interface,
+            mode: None,
+            ahead: programs[..position].iter().map(|tcx| tcx.program).collect(),
+        }));
     }
+    // Nothing is asked before XDP.
     let mode = interface
         .xdp
         .filter(|(program, _)| *program == info.program);
-    Ok(mode.map(|(_, mode)| (interface, Some(mode))))
+    Ok(mode.map(|(_, mode)| Seen {
+        interface,
+        mode: Some(mode),
+        ahead: Vec::new(),
+    }))
 }

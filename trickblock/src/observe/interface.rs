@@ -24,6 +24,26 @@ pub struct InterfaceStatus {
     pub attached: bool,
     /// Why it is generic, or why it is not attached.
     pub note: Option<String>,
+    /// Programs of others that see packets before a hook does, and may let them past it.
+    #[serde(default)]
+    pub ahead: Vec<Ahead>,
+}
+
+/// Programs that are asked before a hook.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ahead {
+    pub hook: String,
+    /// Their ids.
+    pub programs: Vec<u32>,
+}
+
+/// What it means that programs of others are asked first.
+pub fn overtaken_at(interface: &str, hook: &str, programs: &[u32]) -> String {
+    let programs: Vec<_> = programs.iter().map(u32::to_string).collect();
+    format!(
+        "interface {interface}: before {hook} another BPF program is asked (id {}), which may let packets past the filter; `bpftool net` shows it, `trickblock off` and then `trickblock on` put the filter first again",
+        programs.join(", ")
+    )
 }
 
 /// What is attached, here and elsewhere, and what was.
@@ -63,6 +83,7 @@ impl InterfaceStatus {
             fail_closed: false,
             attached: false,
             note: Some(note.into()),
+            ahead: Vec::new(),
         }
     }
 
@@ -77,6 +98,7 @@ impl InterfaceStatus {
             fail_closed: described.fail_closed,
             attached: true,
             note: None,
+            ahead: Vec::new(),
         };
         interface.add(attached);
         interface
@@ -86,10 +108,24 @@ impl InterfaceStatus {
         self.hooks.push(attached.hook.name().to_owned());
         let mode = attached.mode.map(|mode| mode.name().to_owned());
         self.mode = self.mode.take().or(mode);
+        if !attached.ahead.is_empty() {
+            self.ahead.push(Ahead {
+                hook: attached.hook.name().to_owned(),
+                programs: attached.ahead.clone(),
+            });
+        }
+    }
+
+    /// What keeps the filter from seeing every packet, one sentence each.
+    pub fn gaps(&self) -> Vec<String> {
+        let overtaken = self.ahead.iter();
+        let overtaken =
+            overtaken.map(|ahead| overtaken_at(&self.name, &ahead.hook, &ahead.programs));
+        self.half_seen().into_iter().chain(overtaken).collect()
     }
 
     /// A sentence where only one direction is seen.
-    pub fn half_seen(&self) -> Option<String> {
+    fn half_seen(&self) -> Option<String> {
         let egress = self.hooks.iter().filter(|hook| hook.ends_with("egress"));
         let missing = match (egress.count(), self.hooks.len()) {
             (_, 0) => return None,

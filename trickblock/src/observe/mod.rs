@@ -8,5 +8,6 @@ pub mod status;
 pub mod why;
 
 pub use contacts::Contacts;
+pub use interface::overtaken_at;
 pub use status::Status;
 pub use why::Why;

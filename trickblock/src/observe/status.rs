@@ -168,11 +168,8 @@ impl Status {
             .iter()
             .any(|interface| interface.note.as_deref() == Some(SWITCHED_OFF));
         let attached = self.interfaces.iter().any(|interface| interface.attached);
-        let half_seen = self
-            .interfaces
-            .iter()
-            .filter_map(InterfaceStatus::half_seen);
-        self.problems.extend(half_seen);
+        let gaps = self.interfaces.iter().flat_map(InterfaceStatus::gaps);
+        self.problems.extend(gaps);
         if switched_off && !attached {
             self.state = State::Off;
             self.problem("the filter is switched off: nothing is dropped until `trickblock on`");

@@ -44,8 +44,8 @@ pub struct Flow {
 #[derive(Clone, Debug)]
 pub enum Inside {
     Nothing,
-    /// A header of a tunnel of this kind is wrong or cut.
-    Wrong(Kind, Reason),
+    /// A header of a tunnel of one of these kinds is wrong or cut.
+    Wrong(&'static [Kind], Reason),
     Packet {
         kind: Kind,
         flow: Flow,
@@ -80,12 +80,35 @@ impl Kind {
         matches!(self, Self::Vxlan | Self::Geneve | Self::Gtpu)
     }
 
-    const fn of_port(port: u16) -> Option<Self> {
+    /// The kind alone.
+    pub const fn alone(self) -> &'static [Self] {
+        match self {
+            Self::Ip => &[Self::Ip],
+            Self::Gre => &[Self::Gre],
+            Self::Vxlan => &[Self::Vxlan],
+            Self::Geneve => &[Self::Geneve],
+            Self::Gtpu => &[Self::Gtpu],
+        }
+    }
+
+    const fn of_port(port: u16) -> &'static [Self] {
         match port {
-            4789 | 8472 => Some(Self::Vxlan),
-            6081 => Some(Self::Geneve),
-            2152 => Some(Self::Gtpu),
-            _ => None,
+            4789 | 8472 => Self::Vxlan.alone(),
+            6081 => Self::Geneve.alone(),
+            2152 => Self::Gtpu.alone(),
+            _ => &[],
+        }
+    }
+
+    /// What a packet may turn out to be of which no more is known than the protocol, if that.
+    const fn of_protocol(protocol: Option<u8>) -> &'static [Self] {
+        const AUTHENTICATION: u8 = 51;
+        match protocol {
+            Some(4 | 41) => Self::Ip.alone(),
+            Some(47) => Self::Gre.alone(),
+            Some(17) => &[Self::Vxlan, Self::Geneve, Self::Gtpu],
+            None | Some(AUTHENTICATION) => &Self::ALL,
+            Some(_) => &[],
         }
     }
 }
@@ -94,14 +117,15 @@ impl Flow {
     /// What a packet holds whose payload is no packet: next to nothing, but its protocol or port may be
     /// that of a tunnel.
     pub fn inside(&self) -> Inside {
-        if !matches!(self.failure, None | Some(Reason::NoPorts)) {
-            return Inside::Nothing;
-        }
-        match (self.protocol, self.ports) {
-            (Some(4 | 41), _) => Inside::Wrong(Kind::Ip, Reason::TruncatedTunnel),
-            (Some(17), Some((_, port))) => Kind::of_port(port).map_or(Inside::Nothing, |kind| {
-                Inside::Wrong(kind, Reason::BadTunnel)
-            }),
+        const HIDDEN: Reason = Reason::IncompleteFirstFragment;
+        match (self.failure, self.protocol, self.ports) {
+            (Some(HIDDEN), protocol, _) => Inside::Wrong(Kind::of_protocol(protocol), HIDDEN),
+            (None | Some(Reason::NoPorts), Some(4 | 41), _) => {
+                Inside::Wrong(Kind::Ip.alone(), Reason::TruncatedTunnel)
+            }
+            (None, Some(17), Some((_, port))) => {
+                Inside::Wrong(Kind::of_port(port), Reason::BadTunnel)
+            }
             _ => Inside::Nothing,
         }
     }

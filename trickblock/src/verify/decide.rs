@@ -94,7 +94,7 @@ impl Rules {
             return stands;
         }
         let (inner, about) = match inside {
-            Inside::Wrong(kind, reason) if self.looks_into(*kind) => {
+            Inside::Wrong(kinds, reason) if kinds.iter().any(|kind| self.looks_into(*kind)) => {
                 (doubted(Verdict::without_side(*reason), guess, flow), None)
             }
             Inside::Packet { kind, flow } if self.looks_into(*kind) => {

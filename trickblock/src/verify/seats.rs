@@ -4,8 +4,8 @@ use ipnet::IpNet;
 
 use super::{Report, State, report::Difference};
 use crate::{
-    kernel::{Described, FilterError, Hooks, Prober, Seat},
-    observe::Status,
+    kernel::{Attached, Described, FilterError, Hooks, Prober, Seat},
+    observe::{Status, overtaken_at},
     policy::Guard,
     table::{Entry, fingerprint, never_block_fingerprint},
 };
@@ -147,12 +147,7 @@ pub(super) fn compare_told(told: &Status, state: &State, entries: &[Entry], repo
         report.differs("table", "what is done with what is listed", said, RESTART);
     }
     for told in &told.interfaces {
-        let missing = if told.attached {
-            told.half_seen()
-        } else {
-            None
-        };
-        report.problems.extend(missing);
+        report.problems.extend(told.gaps());
         if !told.attached {
             let note = told.note.as_deref().unwrap_or("not attached");
             report
@@ -182,7 +177,12 @@ pub(super) fn compare_told(told: &Status, state: &State, entries: &[Entry], repo
 pub(super) fn check_alone(hooks: &Hooks, report: &mut Report) -> Result<(), FilterError> {
     let seats = hooks.seats()?;
     for seat in &seats {
-        let name = &seat.attached.name;
+        let Attached {
+            name, hook, ahead, ..
+        } = &seat.attached;
+        if !ahead.is_empty() {
+            report.problems.push(overtaken_at(name, hook.name(), ahead));
+        }
         let same = |other: &&Seat| {
             other.attached.name == *name
                 && other.attached.hook.is_egress() != seat.attached.hook.is_egress()

@@ -4,6 +4,7 @@ use std::env;
 
 use super::Check;
 use crate::{
+    matrix::Emulator,
     probe::{self, Version},
     process::{command, find, stdout_of},
 };
@@ -30,14 +31,7 @@ pub fn checks() -> Vec<Check> {
     checks.push(program("rustfmt", "cargo-fmt", "rustup component add rustfmt").optional());
     checks.push(program("clippy", "cargo-clippy", "rustup component add clippy").optional());
     checks.push(program("cargo-deny", "cargo-deny", "cargo xtask lint installs it").optional());
-    checks.push(
-        program(
-            "QEMU",
-            "qemu-system-x86_64",
-            "cargo xtask matrix installs it",
-        )
-        .optional(),
-    );
+    checks.push(emulator());
     checks.push(corpus());
     checks
 }
@@ -79,6 +73,15 @@ fn program(name: &'static str, file: &str, fix: &str) -> Check {
         Some(path) => Check::ok(name, path.display().to_string()),
         None => Check::missing(name, format!("no {file} in PATH"), fix),
     }
+}
+
+fn emulator() -> Check {
+    const NAME: &str = "QEMU";
+    let Some(emulator) = Emulator::present() else {
+        let found = "not in PATH, nor unpacked by an earlier run";
+        return Check::missing(NAME, found, "cargo xtask matrix gets it").optional();
+    };
+    Check::ok(NAME, emulator.place())
 }
 
 /// The corpus is real feeds, which are not ours to publish: its tests are skipped without it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::{guest, machine, modules, packages, present, report};
+use super::{Emulator, guest, machine, modules, packages, present, report};
 
 /// One kernel of the matrix.
 pub struct Kernel {
@@ -105,7 +105,7 @@ impl Kernel {
         guest::pack(program, &modules, dir, &archive)?;
         let command = match self.machine {
             Machine::UserMode => machine::user_mode(&image, &archive, dir),
-            _ => machine::emulated(&image, &archive),
+            _ => machine::emulated(&Emulator::get()?, &image, &archive),
         };
         machine::run(self.name, command)
     }

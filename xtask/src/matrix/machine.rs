@@ -5,7 +5,7 @@ use std::{collections::VecDeque, path::Path, process::Command, time::Duration};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::kernels::Image;
+use super::{Emulator, kernels::Image};
 use crate::process::{Event, command, lines};
 
 /// As in the program.
@@ -23,8 +23,8 @@ pub fn host(program: &Path) -> Command {
 }
 
 /// An emulated machine: KVM is not there where this is tested, and need not be.
-pub fn emulated(image: &Image, archive: &Path) -> Command {
-    let mut qemu = command("qemu-system-x86_64");
+pub fn emulated(emulator: &Emulator, image: &Image, archive: &Path) -> Command {
+    let mut qemu = emulator.command();
     qemu.args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"])
         .args(["-nographic", "-no-reboot", "-nic", "none"])
         .arg("-kernel")

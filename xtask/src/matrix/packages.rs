@@ -6,7 +6,7 @@ use std::{
     process,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::cache;
 use crate::{
@@ -46,13 +46,34 @@ fn dependency(said: &str, prefix: &str) -> Option<String> {
 /// # Errors
 /// If it cannot be downloaded or unpacked.
 pub fn unpacked(package: &str) -> Result<PathBuf> {
+    unpacked_from(package, &["download"])
+}
+
+/// The same with everything that it depends on and that is not installed. Nothing is installed or removed.
+///
+/// # Errors
+/// As [`unpacked`].
+pub fn unpacked_with_libraries(package: &str) -> Result<PathBuf> {
+    const HERE: &str = "Dir::Cache::archives=.";
+    let install = [
+        "-y",
+        "--no-install-recommends",
+        "--download-only",
+        "-o",
+        HERE,
+        "install",
+    ];
+    unpacked_from(package, &install)
+}
+
+fn unpacked_from(package: &str, apt: &[&str]) -> Result<PathBuf> {
     let dir = cache()?.join(package);
     if dir.is_dir() {
         return Ok(dir);
     }
     let work = cache()?.join(format!("{package}.{}", process::id()));
     fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
-    let done = download(package, &work).and_then(|()| {
+    let done = download(package, apt, &work).and_then(|()| {
         // Renamed when complete: whoever sees it may use it.
         let moved = fs::rename(work.join("contents"), &dir);
         ensure!(
@@ -67,21 +88,28 @@ pub fn unpacked(package: &str) -> Result<PathBuf> {
     Ok(dir)
 }
 
-fn download(package: &str, work: &Path) -> Result<()> {
+fn download(package: &str, arguments: &[&str], work: &Path) -> Result<()> {
     let fetch = || {
         let mut apt = command("apt-get");
         // Root's own downloads need not go through another user.
-        apt.args(["-q", "-o", "APT::Sandbox::User=root", "download", package]);
-        watched("apt-get download", command_in(apt, work))
+        apt.args(["-q", "-o", "APT::Sandbox::User=root"])
+            .args(arguments)
+            .arg(package);
+        watched(
+            &format!("apt-get download {package}"),
+            command_in(apt, work),
+        )
     };
     if fetch().is_err() {
         // The lists may name a version that was replaced meanwhile.
         setup::update_packages()?;
         fetch()?;
     }
-    let mut unpack = command("dpkg");
-    unpack.arg("-x").arg(archive(work)?).arg("contents");
-    watched("dpkg -x", command_in(unpack, work))
+    archives(work)?.iter().try_for_each(|file| {
+        let mut unpack = command("dpkg");
+        unpack.arg("-x").arg(file).arg("contents");
+        watched("dpkg -x", command_in(unpack, work))
+    })
 }
 
 fn command_in(mut command: process::Command, dir: &Path) -> process::Command {
@@ -89,13 +117,12 @@ fn command_in(mut command: process::Command, dir: &Path) -> process::Command {
     command
 }
 
-fn archive(work: &Path) -> Result<PathBuf> {
+fn archives(work: &Path) -> Result<Vec<PathBuf>> {
     let files = fs::read_dir(work)?.flatten().map(|entry| entry.path());
-    let mut archives = files.filter(|file| file.extension().is_some_and(|end| end == "deb"));
-    match archives.next() {
-        Some(archive) => Ok(archive),
-        None => bail!("apt-get download left no .deb file"),
-    }
+    let archives = files.filter(|file| file.extension().is_some_and(|end| end == "deb"));
+    let archives: Vec<_> = archives.collect();
+    ensure!(!archives.is_empty(), "apt-get left no .deb file");
+    Ok(archives)
 }
 
 #[cfg(test)]

@@ -119,13 +119,22 @@ pub(in crate::kernel) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo>
     Ok(info)
 }
 
-/// Whether a TCX link is on the interface with this index in *this* network namespace: the link
-/// itself tells an index only, which another namespace may have given as well.
-pub(in crate::kernel) fn is_on(info: &LinkInfo) -> io::Result<bool> {
+/// A program of a TCX hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kernel) struct Tcx {
+    pub program: u32,
+    /// 0 where no link holds it.
+    pub link: u32,
+}
+
+/// What is on a TCX hook of an interface of *this* network namespace, in the order in which packets meet it: a link
+/// itself tells an index only, which another namespace may have given as well. Empty where the kernel does not know
+/// TCX.
+pub(in crate::kernel) fn tcx_programs(interface: u32, attach_type: u32) -> io::Result<Vec<Tcx>> {
     let (mut programs, mut links) = ([0_u32; TCX_MOST], [0_u32; TCX_MOST]);
     let mut query = ProgramQuery {
-        interface: info.interface,
-        attach_type: info.attach_type,
+        interface,
+        attach_type,
         query_flags: 0,
         attach_flags: 0,
         programs: programs.as_mut_ptr() as u64,
@@ -137,13 +146,21 @@ pub(in crate::kernel) fn is_on(info: &LinkInfo) -> io::Result<bool> {
         revision: 0,
     };
     match bpf(BPF_PROG_QUERY, &mut query) {
-        Ok(_) => Ok(links.contains(&info.id)),
-        // No such interface here.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENOENT)) => {
-            Ok(false)
+        Ok(_) => {}
+        // No such interface here, nothing on it, or no TCX.
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ENODEV | libc::ENOENT | libc::EINVAL | libc::EOPNOTSUPP)
+            ) =>
+        {
+            return Ok(Vec::new());
         }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
     }
+    let found = usize::try_from(query.count).map_err(io::Error::other)?;
+    let both = programs.into_iter().zip(links).take(found);
+    Ok(both.map(|(program, link)| Tcx { program, link }).collect())
 }
 
 /// Detaches a link from its interface, whoever else holds it.

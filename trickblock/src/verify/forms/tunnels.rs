@@ -189,8 +189,9 @@ impl Round<'_> {
         ];
         for (what, kind, number, payload, reason) in wrong {
             let outer = self.outer(kind, false, number, &payload);
-            self.around(what.to_owned(), &outer, Inside::Wrong(kind, reason));
+            self.around(what.to_owned(), &outer, Inside::Wrong(kind.alone(), reason));
         }
+        self.hidden();
         // What is only guessed to be a packet must be a sound one.
         let doubtful = if self.subject.is_v6() {
             let mut longer = self.subject.to().length(300);
@@ -200,5 +201,43 @@ impl Round<'_> {
             self.subject.to().wrong_sum()
         };
         self.kind("not sound, to", Kind::Vxlan, false, &doubtful);
+    }
+
+    /// First fragments that end too early; what the frame holds behind them is not theirs.
+    fn hidden(&mut self) {
+        const FRAGMENT: u8 = 44;
+        const MORE: [u8; 7] = [0, 0, 1, 0, 0, 0, 7];
+        let inner = self.subject.to();
+        for kind in Kind::ALL {
+            let (number, header): (u16, &[u8]) = match kind {
+                Kind::Ip => (if inner.is_v6() { 41 } else { 4 }, &[]),
+                Kind::Gre => (
+                    47,
+                    if inner.is_v6() {
+                        &[0, 0, 0x86, 0xdd]
+                    } else {
+                        &[0, 0, 8, 0]
+                    },
+                ),
+                Kind::Vxlan => (4789, &[8, 0, 0, 0, 0, 0, 7, 0]),
+                Kind::Geneve => (6081, &[0, 0, 0x65, 0x58, 0, 0, 7, 0]),
+                Kind::Gtpu => (2152, &[0x30, 255, 0, 40, 0, 0, 0, 7]),
+            };
+            let payload = [header, &inner.bytes].concat();
+            let whole = [false, true].map(|v6| self.outer(kind, v6, number, &payload));
+            let [v4, v6] = whole;
+            // So much of the tunnel's own header, and next to nothing of what it carries.
+            let held =
+                u16::try_from(header.len()).unwrap_or(0) + if kind.is_guess() { 8 } else { 0 };
+            let inside = Inside::Wrong(kind.alone(), Reason::IncompleteFirstFragment);
+            let what = format!("{} hidden in a fragment", kind.name());
+            self.around(
+                what.clone(),
+                &v4.fragment(0, true).length(20 + held + 7),
+                inside.clone(),
+            );
+            let v6 = v6.extension(FRAGMENT, &MORE).length(8 + held + 7);
+            self.around(format!("{what} of IPv6"), &v6, inside);
+        }
     }
 }
