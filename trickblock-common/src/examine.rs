@@ -89,7 +89,8 @@ pub fn tunnelled<F: Frame + ?Sized, L: Lookup>(
     flow: Flow,
 ) -> Place {
     let kinds = lookup.tunnels();
-    if kinds == 0 || outcome.drops() {
+    // What is malformed outside was not followed to where a tunnel may begin.
+    if kinds == 0 || outcome.drops() || Reason::malformed(outcome.reason()) {
         return Place::NOWHERE;
     }
     frame.inner(kinds, flow.place, flow.transport)
