@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process,
+    process::{self, Command},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -46,7 +46,9 @@ fn dependency(said: &str, prefix: &str) -> Option<String> {
 /// # Errors
 /// If it cannot be downloaded or unpacked.
 pub fn unpacked(package: &str) -> Result<PathBuf> {
-    unpacked_from(package, &["download"])
+    unpacked_from(package, |apt, _| {
+        apt.arg("download");
+    })
 }
 
 /// The same with everything that it depends on and that is not installed. Nothing is installed or removed.
@@ -54,26 +56,22 @@ pub fn unpacked(package: &str) -> Result<PathBuf> {
 /// # Errors
 /// As [`unpacked`].
 pub fn unpacked_with_libraries(package: &str) -> Result<PathBuf> {
-    const HERE: &str = "Dir::Cache::archives=.";
-    let install = [
-        "-y",
-        "--no-install-recommends",
-        "--download-only",
-        "-o",
-        HERE,
-        "install",
-    ];
-    unpacked_from(package, &install)
+    unpacked_from(package, |apt, work| {
+        // A relative directory would be taken for one below apt's own.
+        let here = format!("Dir::Cache::archives={}", work.display());
+        apt.args(["-y", "--no-install-recommends", "--download-only"])
+            .args(["-o", &here, "install"]);
+    })
 }
 
-fn unpacked_from(package: &str, apt: &[&str]) -> Result<PathBuf> {
+fn unpacked_from(package: &str, how: impl Fn(&mut Command, &Path)) -> Result<PathBuf> {
     let dir = cache()?.join(package);
     if dir.is_dir() {
         return Ok(dir);
     }
     let work = cache()?.join(format!("{package}.{}", process::id()));
     fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
-    let done = download(package, apt, &work).and_then(|()| {
+    let done = download(package, how, &work).and_then(|()| {
         // Renamed when complete: whoever sees it may use it.
         let moved = fs::rename(work.join("contents"), &dir);
         ensure!(
@@ -88,13 +86,13 @@ fn unpacked_from(package: &str, apt: &[&str]) -> Result<PathBuf> {
     Ok(dir)
 }
 
-fn download(package: &str, arguments: &[&str], work: &Path) -> Result<()> {
+fn download(package: &str, how: impl Fn(&mut Command, &Path), work: &Path) -> Result<()> {
     let fetch = || {
         let mut apt = command("apt-get");
         // Root's own downloads need not go through another user.
-        apt.args(["-q", "-o", "APT::Sandbox::User=root"])
-            .args(arguments)
-            .arg(package);
+        apt.args(["-q", "-o", "APT::Sandbox::User=root"]);
+        how(&mut apt, work);
+        apt.arg(package);
         watched(
             &format!("apt-get download {package}"),
             command_in(apt, work),
@@ -112,7 +110,7 @@ fn download(package: &str, arguments: &[&str], work: &Path) -> Result<()> {
     })
 }
 
-fn command_in(mut command: process::Command, dir: &Path) -> process::Command {
+fn command_in(mut command: Command, dir: &Path) -> Command {
     command.current_dir(dir);
     command
 }
