@@ -15,8 +15,8 @@ use trickblock_common::{
 use crate::{
     maps,
     table::{
-        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6, record_v4,
-        record_v6,
+        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6,
+        record_host, record_v4, record_v6,
     },
 };
 
@@ -52,6 +52,11 @@ impl Table for Exact {
     #[inline(always)]
     fn lengths_v6(&self, word: u64) -> u64 {
         Half::of(self.0).map_or(0, |half| lengths_v6(&half, word))
+    }
+
+    #[inline(always)]
+    fn record_host(&self, address: V4) -> Record {
+        Record(record_host(address.0, self.0))
     }
 
     #[inline(always)]

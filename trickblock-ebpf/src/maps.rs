@@ -62,9 +62,13 @@ pub static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 #[unsafe(no_mangle)]
 pub static BLOOM_WORDS: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
+pub static BUCKETS_HOST: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
 pub static BUCKETS_V4: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static BUCKETS_V6: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static AT_HOST: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static AT_V4: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]

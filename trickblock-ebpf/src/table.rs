@@ -10,7 +10,7 @@ use trickblock_common::{
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Sizes, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
-        lookup::{find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
+        lookup::{find_host, find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
         prefilter::{near_v4, near_v6},
     },
 };
@@ -73,6 +73,14 @@ fn parity(mut number: u64) -> u64 {
 struct Chosen;
 
 impl Sizes for Chosen {
+    #[inline(always)]
+    fn hosts(&self) -> Buckets {
+        Buckets {
+            count: maps::BUCKETS_HOST.load(),
+            at: maps::AT_HOST.load(),
+        }
+    }
+
     #[inline(always)]
     fn v4(&self) -> Buckets {
         Buckets {
@@ -269,6 +277,13 @@ pub extern "C" fn length_v6(high: u64, low: u64, query: u64, generation: u64) ->
 #[inline(never)]
 pub extern "C" fn join(one: u64, other: u64) -> u64 {
     Match(one).join(Match(other)).0
+}
+
+/// `find_host` for calls from the walk over prefix lengths.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn record_host(address: u32, generation: u64) -> u64 {
+    Half::of(generation).map_or(0, |half| find_host(&half, &Chosen, V4(address)).0)
 }
 
 /// `find_v4` for calls from the walk over prefix lengths.

@@ -12,7 +12,7 @@ use aya::{
     programs::Xdp,
 };
 use trickblock::{
-    kernel::{Capacity, Filter},
+    kernel::Filter,
     policy::Guard,
     table::{Entry, needed_entries},
 };
@@ -103,9 +103,9 @@ impl Loaded {
     /// Loads the shipped program and fills its table.
     pub fn new(pool: &Pool, size: usize) -> anyhow::Result<Self> {
         let entries = pool.entries(size);
-        let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
+        let needed = needed_entries(entries.iter().map(|entry| &entry.indicator));
         let pins = PinDir::new();
-        let mut filter = Filter::load(&pins.pins(), Capacity { v4, v6 })?;
+        let mut filter = Filter::load(&pins.pins(), needed)?;
         let guard = Guard::compiled_in();
         filter.maps.set_never_block(&guard.protected_values())?;
         filter.maps.set_settings(&daemons_settings())?;

@@ -1,7 +1,7 @@
 //! `trickblock status`: one object, whether the daemon answers or only the pins are left.
 
 use serde::{Deserialize, Serialize};
-use trickblock_common::abi::protection;
+use trickblock_common::{abi::protection, table::Room};
 
 use super::interface::{SWITCHED_OFF, interfaces};
 pub use super::{
@@ -45,6 +45,8 @@ pub struct Status {
     pub indicators: Indicators,
     /// Whole-set swaps since the table was made.
     pub generation: u64,
+    /// Changes in place since the table was made, times two.
+    pub revision: u64,
     /// SHA-256 over the rule set, equal for equal sets.
     pub fingerprint: String,
     pub feeds: Vec<FeedStatus>,
@@ -76,11 +78,9 @@ pub struct Indicators {
     pub ports: usize,
     /// Those that only count.
     pub monitor: usize,
-    /// Table entries in use and available; an indicator takes one or two.
-    pub entries_v4: u64,
-    pub entries_v6: u64,
-    pub capacity_v4: u64,
-    pub capacity_v6: u64,
+    /// Table entries in use and available; an indicator takes one or two. The table grows when they are used up.
+    pub entries: Entries,
+    pub capacity: Entries,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,6 +100,26 @@ pub struct FeedStatus {
     pub last_ok: Option<String>,
     pub last_error: Option<String>,
     pub warnings: Vec<String>,
+}
+
+/// Entries of each exact table.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Entries {
+    /// IPv4 addresses.
+    pub v4_addresses: u64,
+    /// IPv4 prefixes, ports and protocols.
+    pub v4_others: u64,
+    pub v6: u64,
+}
+
+impl From<Room> for Entries {
+    fn from(room: Room) -> Self {
+        Self {
+            v4_addresses: room.hosts,
+            v4_others: room.v4,
+            v6: room.v6,
+        }
+    }
 }
 
 /// Events since the filter was loaded.
@@ -131,6 +151,7 @@ impl Status {
             interfaces: interfaces(hooks, &maps.interfaces)?,
             indicators: Indicators::of(maps, entries)?,
             generation: maps.generation()?,
+            revision: maps.revision()?,
             fingerprint: fingerprint(entries),
             feeds: Vec::new(),
             never_block: never
@@ -187,8 +208,6 @@ impl Status {
 impl Indicators {
     fn of(maps: &Maps, entries: &[Entry]) -> Result<Self, FilterError> {
         let count = |is: fn(&&Entry) -> bool| entries.iter().filter(is).count();
-        let (entries_v4, entries_v6) = maps.used()?;
-        let (capacity_v4, capacity_v6) = maps.geometry().capacity();
         let v6 = count(|entry| entry.indicator.prefix.network().is_ipv6());
         Ok(Self {
             total: entries.len(),
@@ -198,10 +217,8 @@ impl Indicators {
                 entry.indicator.port.is_some() || entry.indicator.protocol.is_some()
             }),
             monitor: count(|entry| !entry.drop),
-            entries_v4,
-            entries_v6,
-            capacity_v4,
-            capacity_v6,
+            entries: maps.used()?.into(),
+            capacity: maps.geometry().capacity().into(),
         })
     }
 }

@@ -1,11 +1,15 @@
 //! A rule set compiled into the flat image that the kernel reads, and read back from it.
 
+mod apply;
+mod cells;
 pub mod compile;
 mod constants;
-mod cuckoo;
 pub mod dump;
 pub mod ids;
+mod image;
 mod never;
+mod record;
+mod slot;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -15,6 +19,8 @@ use std::fmt::Display;
 use ipnet::IpNet;
 use trickblock_common::{V4, V6};
 
+pub use apply::{Change, Cleared, apply, changes, is_worn};
+pub use cells::{Cells, Read};
 pub use compile::{CompileError, compile, needed_entries};
 pub use constants::Constants;
 pub use dump::dump;
