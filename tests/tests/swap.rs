@@ -1,6 +1,8 @@
 //! Whole-set swaps: no packet sees a mixture, nothing that should last is lost, and what does not fit
 //! changes nothing.
 
+#[path = "swap/concurrent.rs"]
+mod concurrent;
 #[path = "swap/load.rs"]
 mod load;
 
@@ -26,6 +28,11 @@ fn main() -> ExitCode {
     harness::main(&[
         test("no_packet_sees_a_mixture", load::no_packet_sees_a_mixture),
         test("a_mixture_would_be_seen", load::a_mixture_would_be_seen),
+        test(
+            "changes_in_place_and_swaps_under_packets",
+            concurrent::changes_in_place_and_swaps,
+        ),
+        test("growth_under_packets", concurrent::growth),
         test("hits_and_counters_survive", hits_and_counters_survive),
         test(
             "ids_are_recycled_a_swap_later",
