@@ -15,8 +15,8 @@ use trickblock_common::{
 use crate::{
     maps,
     table::{
-        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6,
-        record_host, record_v4, record_v6,
+        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6, record_host,
+        record_v4, record_v6,
     },
 };
 

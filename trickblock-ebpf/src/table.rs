@@ -10,7 +10,9 @@ use trickblock_common::{
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Sizes, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
-        lookup::{find_host, find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
+        lookup::{
+            find_host, find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6,
+        },
         prefilter::{near_v4, near_v6},
     },
 };

@@ -151,7 +151,8 @@ impl Writer {
         let count = 1 + self.random.below(100);
         let plan = self.next(count);
         if self.random.below(20) == 0 {
-            maps.swap(&plan.entries, &plan.fresh, random_seed()).unwrap();
+            maps.swap(&plan.entries, &plan.fresh, random_seed())
+                .unwrap();
             self.done.as_a_whole += 1;
         } else {
             let changes = changes(&self.live, &plan.entries);
@@ -206,7 +207,10 @@ pub fn changes_in_place_and_swaps() {
     let stable = |live: &[Entry]| {
         let ids = STABLE.map(|rule| {
             let wanted = entries(&[rule]).unwrap()[0].indicator;
-            live.iter().find(|entry| entry.indicator == wanted).unwrap().id
+            live.iter()
+                .find(|entry| entry.indicator == wanted)
+                .unwrap()
+                .id
         });
         maps.hits(ids).unwrap()
     };
@@ -223,7 +227,11 @@ pub fn changes_in_place_and_swaps() {
         }
         sender.join().unwrap()
     });
-    println!("{} packets under {:?}", sent.iter().sum::<u64>(), writer.done);
+    println!(
+        "{} packets under {:?}",
+        sent.iter().sum::<u64>(),
+        writer.done
+    );
     assert_counted(&before, &counts(&maps), &sent);
     assert_eq!(stable(&writer.live), sent[..4], "each by its own indicator");
     assert_eq!(maps.entries().unwrap(), writer.live);
@@ -254,7 +262,11 @@ pub fn growth() {
         }
         sender.join().unwrap()
     });
-    println!("{} packets under {:?}", sent.iter().sum::<u64>(), writer.done);
+    println!(
+        "{} packets under {:?}",
+        sent.iter().sum::<u64>(),
+        writer.done
+    );
     assert_counted(&before, &counts(&filter.maps), &sent);
     assert!(writer.done.grown > 0);
 }

@@ -254,12 +254,10 @@ const fn lowest(bits: u64) -> u64 {
 #[inline(always)]
 pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> Record {
     let buckets = sizes.hosts();
-    let (first, second) = hash::buckets_host(
-        address.0,
-        words.word(SEED),
-        buckets.count,
-        |hash, size| words.times(hash, size),
-    );
+    let (first, second) =
+        hash::buckets_host(address.0, words.word(SEED), buckets.count, |hash, size| {
+            words.times(hash, size)
+        });
     for bucket in [first, second] {
         let at = buckets.at + bucket * SLOTS_HOST;
         for slot in 0..SLOTS_HOST {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use crate::{
     feed::Row,
     indicator::Indicator,
     kernel::{Filter, FilterError, Hooks, Load, Pins, random_seed},
+    observe::status::Hashes,
     policy::{Action, FeedRows, Guard, RuleSet, merge},
     table::{Entry, Ids, ids::OutOfIds, needed_entries},
 };
@@ -66,6 +67,8 @@ pub struct Engine {
     pub roles: Roles,
     /// A default route led out of one of the interfaces.
     pub(super) had_default_route: bool,
+    /// Of the set in force, once somebody asked.
+    pub(super) hashes: Mutex<Option<Arc<Hashes>>>,
     /// The table grew, and older programs are still attached.
     outgrown: bool,
     /// Indices of the interfaces that were attached to at the last look.
@@ -104,6 +107,7 @@ impl Engine {
             notes: BTreeMap::new(),
             roles: Roles::default(),
             had_default_route: false,
+            hashes: Mutex::default(),
             outgrown: false,
             seen: BTreeSet::new(),
             config,
@@ -203,6 +207,9 @@ impl Engine {
                 gone = plan.retired.len(),
                 "new set in force"
             );
+        }
+        if plan.entries != self.live || self.outgrown {
+            *self.hashes.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         self.live = plan.entries;
         self.rules = rules;

@@ -8,9 +8,9 @@ use trickblock_common::{
 
 use super::feeds::Content;
 use crate::{
-    policy::Action,
     config::{Config, Hook, Interface, Tunnel, XdpMode},
     kernel::{Capacity, HookChoice, ModeChoice, Role, Way},
+    policy::Action,
     table::{Constants, needed_entries},
 };
 
@@ -81,7 +81,9 @@ pub(super) fn capacity(config: &Config, first: &[&Content]) -> Capacity {
     let parts = first.iter().flat_map(|content| &content.parts);
     let rows = parts.flat_map(|part| part.rows());
     rows.map(|row| needed_entries([&row.indicator]))
-        .fold(Capacity::default(), |sum, row| sum.map(row, |sum, row| sum + row))
+        .fold(Capacity::default(), |sum, row| {
+            sum.map(row, |sum, row| sum + row)
+        })
         .map(LEAST, u64::max)
 }
 

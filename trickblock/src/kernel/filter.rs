@@ -206,9 +206,9 @@ impl Stage {
                 outgrown,
             });
         }
-        let capacity = outgrown
-            .as_ref()
-            .map_or(capacity, |maps| capacity.map(maps.geometry().capacity(), u64::max));
+        let capacity = outgrown.as_ref().map_or(capacity, |maps| {
+            capacity.map(maps.geometry().capacity(), u64::max)
+        });
         let (table, hits) = (pins.map("TABLE_new"), pins.map("HITS_new"));
         let _ = (fs::remove_file(&table), fs::remove_file(&hits));
         let geometry = geometry(capacity)?;

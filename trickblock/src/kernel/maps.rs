@@ -13,11 +13,7 @@ use trickblock_common::{
     table::{Geometry, Room},
 };
 
-use super::{
-    FilterError, Interfaces, Pins, abi,
-    sys::Mapping,
-    table::Table,
-};
+use super::{FilterError, Interfaces, Pins, abi, sys::Mapping, table::Table};
 use crate::table::{Change, Constants, Entry, Never, Plan, Snapshot, changes};
 
 /// Changes that are made in place however small the set is.

@@ -1,11 +1,6 @@
 //! A mapped array of which only the pages are mapped that are asked for.
 
-use std::{
-    cell::RefCell,
-    collections::BTreeMap,
-    io,
-    os::fd::BorrowedFd,
-};
+use std::{cell::RefCell, collections::BTreeMap, io, os::fd::BorrowedFd};
 
 use trickblock_common::table::layout::PREAMBLE;
 

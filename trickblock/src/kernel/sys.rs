@@ -228,7 +228,9 @@ impl Mapping {
 
     /// A copy, word by word, of what may change underneath.
     pub(super) fn to_vec(&self) -> Vec<u64> {
-        (0..self.words as u64).map(|index| self.load(index)).collect()
+        (0..self.words as u64)
+            .map(|index| self.load(index))
+            .collect()
     }
 
     fn at(&self, index: u64) -> Option<NonNull<u64>> {

@@ -1,6 +1,9 @@
 //! The map that holds the compiled rule set: read, replaced as a whole, changed in place.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::{
+    os::fd::{AsFd as _, BorrowedFd},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use aya::maps::MapData;
 use trickblock_common::table::{
@@ -23,12 +26,18 @@ const ATTEMPTS: usize = 1_000;
 pub(super) struct Table {
     data: MapData,
     pub(super) geometry: Geometry,
+    /// By this process: what another one left may have been cut short, and may have a seed that is known.
+    compiled: AtomicBool,
 }
 
 impl Table {
     pub(super) fn new(data: MapData) -> Result<Self, FilterError> {
         let geometry = geometry(&data)?;
-        Ok(Self { data, geometry })
+        Ok(Self {
+            data,
+            geometry,
+            compiled: AtomicBool::new(false),
+        })
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -121,12 +130,16 @@ impl Table {
         compile(entries, seed, &self.geometry, idle.words_mut())?;
         ready()?;
         preamble.store(GENERATION, next);
+        self.compiled.store(true, Ordering::Relaxed);
         grace();
         Ok(next)
     }
 
     /// Whether a compilation would do more good than changes in place.
     pub(super) fn is_worn(&self) -> Result<bool, FilterError> {
+        if !self.compiled.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
         let at = self.geometry.half_at(self.generation()?);
         Ok(is_worn(&self.map(at, PREAMBLE)?))
     }

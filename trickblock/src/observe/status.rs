@@ -1,7 +1,10 @@
 //! `trickblock status`: one object, whether the daemon answers or only the pins are left.
 
 use serde::{Deserialize, Serialize};
-use trickblock_common::{abi::protection, table::Room};
+use trickblock_common::{
+    abi::protection,
+    table::{Geometry, Room},
+};
 
 use super::interface::{SWITCHED_OFF, interfaces};
 pub use super::{
@@ -10,7 +13,7 @@ pub use super::{
 };
 use crate::{
     kernel::{FilterError, Hooks, Maps, Pins},
-    table::{Entry, fingerprint, never_block_fingerprint},
+    table::{Entry, fingerprint, image_hash, never_block_fingerprint},
 };
 
 /// Version of the JSON.
@@ -49,6 +52,8 @@ pub struct Status {
     pub revision: u64,
     /// SHA-256 over the rule set, equal for equal sets.
     pub fingerprint: String,
+    /// SHA-256 over the table that it compiles to with seed 0, equal for equal sets, counter numbers and sizes.
+    pub image: String,
     pub feeds: Vec<FeedStatus>,
     /// Prefixes on the never-block list.
     pub never_block: usize,
@@ -102,6 +107,22 @@ pub struct FeedStatus {
     pub warnings: Vec<String>,
 }
 
+/// What a rule set is known by. To compute it takes about a second for a million indicators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hashes {
+    pub fingerprint: String,
+    pub image: String,
+}
+
+impl Hashes {
+    pub fn of(entries: &[Entry], geometry: &Geometry) -> Self {
+        Self {
+            fingerprint: fingerprint(entries),
+            image: image_hash(entries, geometry),
+        }
+    }
+}
+
 /// Entries of each exact table.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Entries {
@@ -135,7 +156,12 @@ pub struct EventStatus {
 
 impl Status {
     /// What the maps and links say, without a daemon.
-    pub fn of_kernel(maps: &Maps, entries: &[Entry], hooks: &Hooks) -> Result<Self, FilterError> {
+    pub fn of_kernel(
+        maps: &Maps,
+        entries: &[Entry],
+        hashes: &Hashes,
+        hooks: &Hooks,
+    ) -> Result<Self, FilterError> {
         let lost = maps.lost()?;
         let monitor = maps.settings()?.monitor != 0;
         let never = maps.never_block()?;
@@ -152,7 +178,8 @@ impl Status {
             indicators: Indicators::of(maps, entries)?,
             generation: maps.generation()?,
             revision: maps.revision()?,
-            fingerprint: fingerprint(entries),
+            fingerprint: hashes.fingerprint.clone(),
+            image: hashes.image.clone(),
             feeds: Vec::new(),
             never_block: never
                 .iter()
@@ -172,7 +199,10 @@ impl Status {
     /// The status of a filter whose daemon is gone, from its pins.
     pub fn of_pins(pins: &Pins) -> Result<Self, FilterError> {
         let maps = Maps::open(pins)?;
-        let mut status = Self::of_kernel(&maps, &maps.entries()?, &Hooks::new(pins.clone()))?;
+        let entries = maps.entries()?;
+        let hashes = Hashes::of(&entries, maps.geometry());
+        let hooks = Hooks::new(pins.clone());
+        let mut status = Self::of_kernel(&maps, &entries, &hashes, &hooks)?;
         status.problem("no daemon is running: the set in force stays as it is, its feeds are not refreshed; start one with `trickblock run`");
         status.settle();
         Ok(status)

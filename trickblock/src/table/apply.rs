@@ -149,7 +149,9 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
 impl<C: Cells> Image<'_, C> {
     fn fetch_all(&self, changes: &[Change<'_>]) {
         for side in [0, 1] {
-            let firsts = changes.iter().filter_map(|change| change.sides()[side].first());
+            let firsts = changes
+                .iter()
+                .filter_map(|change| change.sides()[side].first());
             self.fetch(firsts);
         }
     }
@@ -164,7 +166,10 @@ impl<C: Cells> Image<'_, C> {
         let fresh = change.before.is_empty();
         let placed = match prefix {
             Prefix::V4(address, 32) => {
-                let own = Host { address, record: wide };
+                let own = Host {
+                    address,
+                    record: wide,
+                };
                 narrow.all(|(scope, record)| self.put_slot(slot_v4(address, scope, record), fresh))
                     && self.put_slot(own, fresh)
             }
@@ -259,7 +264,9 @@ fn slot_v4(prefix: V4, scope: Scope, record: Record) -> SlotV4 {
 
 /// Whether so much was taken out that the prefilter is worth compiling anew.
 pub fn is_worn(cells: &impl Read) -> bool {
-    let live: u64 = (0..3).map(|table| cells.load((ENTRIES + table) as usize)).sum();
+    let live: u64 = (0..3)
+        .map(|table| cells.load((ENTRIES + table) as usize))
+        .sum();
     let dead = cells.load(DEAD as usize);
     dead > 1_000 && dead * 4 > live + dead
 }

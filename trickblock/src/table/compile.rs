@@ -28,9 +28,7 @@ pub(super) const BLOCK: usize = 64;
 /// The set does not fit.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CompileError {
-    #[error(
-        "the table is full: {needed} {family} entries are needed, it holds {capacity}"
-    )]
+    #[error("the table is full: {needed} {family} entries are needed, it holds {capacity}")]
     Full {
         family: &'static str,
         needed: u64,
@@ -102,7 +100,9 @@ pub(super) fn check_room(needed: Room, capacity: Room) -> Result<(), CompileErro
         ("IPv4 prefix and port", needed.v4, capacity.v4),
         ("IPv6", needed.v6, capacity.v6),
     ];
-    let full = tables.into_iter().find(|(_, needed, capacity)| needed > capacity);
+    let full = tables
+        .into_iter()
+        .find(|(_, needed, capacity)| needed > capacity);
     full.map_or(Ok(()), |(family, needed, capacity)| {
         Err(CompileError::Full {
             family,
@@ -140,7 +140,9 @@ impl<C: Cells> Image<'_, C> {
 
     /// Reads what these entries will change, all at once.
     pub(super) fn fetch<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) {
-        let words = entries.into_iter().map(|entry| self.first_word(&entry.indicator));
+        let words = entries
+            .into_iter()
+            .map(|entry| self.first_word(&entry.indicator));
         black_box(words.fold(0, |sum, word| sum ^ word));
     }
 
@@ -148,8 +150,9 @@ impl<C: Cells> Image<'_, C> {
         let record = Record::NONE;
         match Prefix::from(indicator.prefix) {
             Prefix::V4(address, 32) => {
-                let [bucket, _] = self.candidates(&Host { address, record });
-                self.cells.load(bucket) ^ self.cells.load(self.bloom_word(key_v4(address)))
+                let [one, other] = self.candidates(&Host { address, record });
+                let bloom = self.bloom_word(key_v4(address));
+                self.cells.load(one) ^ self.cells.load(other) ^ self.cells.load(bloom)
             }
             Prefix::V4(prefix, length) => {
                 let key = KeyV4::new(prefix, Scope::wide(u64::from(length)));
@@ -173,8 +176,10 @@ impl<C: Cells> Image<'_, C> {
         let mut narrow = record::narrow(group);
         match prefix {
             Prefix::V4(address, 32) => {
-                self.insert(Host { address, record: wide })
-                    && narrow.all(|(scope, record)| self.insert(slot_v4(address, scope, record)))
+                self.insert(Host {
+                    address,
+                    record: wide,
+                }) && narrow.all(|(scope, record)| self.insert(slot_v4(address, scope, record)))
             }
             Prefix::V4(prefix, length) => {
                 let own = (Scope::wide(u64::from(length)), wide);

@@ -24,9 +24,9 @@ pub fn dump(half: &[u64], geometry: &Geometry) -> Vec<Entry> {
     let hosts = hosts.filter_map(|slot| entry(v4(slot.address), Scope::wide(32), slot.record));
     let mut entries: Vec<Entry> = hosts.collect();
     let scoped = slots::<SlotV4>(half, geometry);
-    entries.extend(scoped.filter_map(|slot| {
-        entry(v4(slot.key.prefix()), slot.key.scope(), slot.record)
-    }));
+    entries.extend(
+        scoped.filter_map(|slot| entry(v4(slot.key.prefix()), slot.key.scope(), slot.record)),
+    );
     let v6 = slots::<SlotV6>(half, geometry);
     entries.extend(v6.filter_map(|slot| {
         let bits = (u128::from(slot.key.high) << 64) | u128::from(slot.key.low);

@@ -52,17 +52,33 @@ impl<'a, C: Cells> Image<'a, C> {
         })
     }
 
-    /// Puts it into a free slot of either bucket; false where there is none. No other slot is touched.
+    /// Puts it into a free slot of either bucket, of the emptier one if it can: that keeps room for changes in place, which
+    /// must not move anything. False where there is none.
     #[inline]
     pub(super) fn place<S: Slot>(&mut self, slot: &S) -> bool {
-        let buckets = self.candidates(slot);
-        buckets.into_iter().any(|bucket| self.place_in(bucket, slot))
+        let [first, second] = self.candidates(slot);
+        let (one, other) = (self.filled::<S>(first), self.filled::<S>(second));
+        if one <= other {
+            self.place_in(first, one, slot)
+        } else {
+            self.place_in(second, other, slot)
+        }
+    }
+
+    /// The number of its first free slot, which is that of taken ones where nothing was taken out.
+    #[inline]
+    fn filled<S: Slot>(&self, bucket: usize) -> usize {
+        let mut places = places::<S>(bucket);
+        let free = places.position(|at| S::is_free(&self.cells, at));
+        free.unwrap_or(S::SLOTS)
     }
 
     #[inline]
-    fn place_in<S: Slot>(&mut self, bucket: usize, slot: &S) -> bool {
-        let free = places::<S>(bucket).find(|at| S::is_free(&self.cells, *at));
-        free.inspect(|at| slot.write(&mut self.cells, *at)).is_some()
+    fn place_in<S: Slot>(&mut self, bucket: usize, free: usize, slot: &S) -> bool {
+        if free < S::SLOTS {
+            slot.write(&mut self.cells, bucket + free * S::WORDS);
+        }
+        free < S::SLOTS
     }
 
     /// Puts it somewhere, moving others out of its way: for a half that no packet looks at. False where [`MAX_KICKS`]
@@ -77,7 +93,8 @@ impl<'a, C: Cells> Image<'a, C> {
             slot = self.exchange(bucket + kick % S::SLOTS * S::WORDS, slot);
             let [first, second] = self.candidates(&slot);
             bucket = if bucket == first { second } else { first };
-            if self.place_in(bucket, &slot) {
+            let filled = self.filled::<S>(bucket);
+            if self.place_in(bucket, filled, &slot) {
                 return true;
             }
         }
