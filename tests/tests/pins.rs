@@ -68,9 +68,10 @@ fn main() -> ExitCode {
 }
 
 const BPF: &[Need] = &[Need::Root, Need::Bpf, Need::BpfFs];
-const MAPS: [&str; 11] = [
+const MAPS: [&str; 12] = [
     "TABLE",
     "HITS",
+    "NEVER_16",
     "NEVER_V4",
     "NEVER_V6",
     "COUNTER",

@@ -149,8 +149,8 @@ impl Lookup for Live {
     }
 
     #[inline(always)]
-    fn close_v4(&self, source: V4, destination: V4) -> bool {
-        close(source.0, destination.0, self.generation) != 0
+    fn close_v4(&self, address: V4) -> bool {
+        close(address.0, self.generation) != 0
     }
 
     #[inline(always)]
@@ -193,11 +193,9 @@ impl Lookup for Live {
 /// The prefilter where its code need not be inline.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn close(source: u32, destination: u32, generation: u64) -> u64 {
+pub extern "C" fn close(address: u32, generation: u64) -> u64 {
     let live = Live::of(generation);
-    live.map_or(0, |live| {
-        u64::from(live.near_v4(V4(source), V4(destination)))
-    })
+    live.map_or(0, |live| u64::from(live.near_v4(V4(address), V4(address))))
 }
 
 /// The prefilter for the IPv4 address inside of an IPv6 one.
@@ -205,7 +203,7 @@ pub extern "C" fn close(source: u32, destination: u32, generation: u64) -> u64 {
 #[inline(never)]
 pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
     let inside = embedded(&Exact(generation), V6 { high, low });
-    inside.map_or(0, |inside| close(inside.0, inside.0, generation))
+    inside.map_or(0, |inside| close(inside.0, generation))
 }
 
 /// The verdict from both ends' matches.

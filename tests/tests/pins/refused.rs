@@ -25,6 +25,8 @@ pub fn a_pin_of_another_shape_is_refused() {
         ("TABLE", MapShape::new(ARRAY, 4, 1 << 20, 1, MMAPABLE)),
         ("HITS", MapShape::new(ARRAY, 4, 4, 4000, MMAPABLE)),
         ("HITS", MapShape::new(PERCPU_ARRAY, 4, 8, 4000, 0)),
+        ("NEVER_16", value(16_384)),
+        ("NEVER_16", MapShape::new(ARRAY, 4, 8_192, 1, MMAPABLE)),
         ("NEVER_V4", lpm(20, 65_536)),
         ("NEVER_V4", MapShape::new(HASH, 8, 4, 65_536, NO_PREALLOC)),
         ("NEVER_V6", lpm(20, 65_535)),

@@ -23,6 +23,7 @@ const FEW_CHANGES: usize = 1_000;
 pub struct Maps {
     table: Table,
     hits: MapData,
+    pub(super) never_16: MapData,
     pub(super) never_v4: LpmTrie<MapData, [u8; 4], u32>,
     pub(super) never_v6: LpmTrie<MapData, [u8; 16], u32>,
     counter: PerCpuArray<MapData, [u64; 2]>,
@@ -98,6 +99,7 @@ impl Maps {
         Ok(Self {
             table: Table::new(data(source("TABLE")?)?)?,
             hits: data(source("HITS")?)?,
+            never_16: data(source("NEVER_16")?)?,
             never_v4: LpmTrie::try_from(source("NEVER_V4")?)
                 .map_err(FilterError::map("NEVER_V4"))?,
             never_v6: LpmTrie::try_from(source("NEVER_V6")?)
@@ -323,7 +325,7 @@ fn data(map: Map) -> Result<MapData, FilterError> {
     match map {
         Map::Array(data) => Ok(data),
         _ => Err(FilterError::Map {
-            map: "TABLE, HITS or PROBE",
+            map: "TABLE, HITS, NEVER_16 or PROBE",
             reason: "not an array".to_owned(),
         }),
     }
