@@ -13,10 +13,7 @@ pub trait Lookup: Nat64Prefixes {
     fn near_v4(&self, source: V4, destination: V4) -> bool;
     fn near_v6(&self, source: V6, destination: V6) -> bool;
     /// As [`Self::near_v4`] of one address, off the pass path.
-    #[inline(always)]
-    fn close_v4(&self, address: V4) -> bool {
-        self.near_v4(address, address)
-    }
+    fn close_v4(&self, address: V4) -> bool;
 
     /// As [`Self::near_v4`], for the IPv4 address inside of an IPv6 one.
     #[inline(always)]

@@ -146,6 +146,10 @@ mod programs {
             false
         }
 
+        fn close_v4(&self, _: V4) -> bool {
+            false
+        }
+
         #[inline(always)]
         fn near_v6(&self, source: V6, destination: V6) -> bool {
             self.seen

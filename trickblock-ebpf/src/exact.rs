@@ -15,8 +15,8 @@ use trickblock_common::{
 use crate::{
     maps,
     table::{
-        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6, record_host,
-        record_v4, record_v6,
+        Half, PROTECTION, guarded_v4, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6,
+        record_host, record_v4, record_v6,
     },
 };
 
@@ -56,7 +56,7 @@ impl Table for Exact {
 
     #[inline(always)]
     fn record_host(&self, address: V4) -> Record {
-        Record(record_host(address.0, self.0))
+        record_host(address, self.0)
     }
 
     #[inline(always)]
@@ -71,6 +71,12 @@ impl Table for Exact {
 
     #[inline(always)]
     fn walk_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
+        let end = end.pack() | u64::from(protection) << PROTECTION;
+        Match(guarded_v4(address.0, end, self.0))
+    }
+
+    #[inline(always)]
+    fn prefixes_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
         let end = end.pack() | u64::from(protection) << PROTECTION;
         Match(lengths_of_v4(address.0, end, self.0))
     }

@@ -8,12 +8,13 @@ use trickblock_common::{
     embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
-        Endpoint, KeyV4, KeyV6, Match, Query, Sizes, Words,
+        Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
         lookup::{
-            find_host, find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6,
+            find_host, find_v4, find_v6, prefixes_v4, side_v4, side_v6, step_v4, step_v6, walk_v4,
+            walk_v6,
         },
-        prefilter::{near_v4, near_v6},
+        prefilter::{alone_v4, near_v4, near_v6},
     },
 };
 
@@ -150,7 +151,7 @@ impl Lookup for Live {
 
     #[inline(always)]
     fn close_v4(&self, address: V4) -> bool {
-        close(address.0, self.generation) != 0
+        alone_v4(&self.half, || maps::BLOOM_WORDS.load(), address)
     }
 
     #[inline(always)]
@@ -190,20 +191,18 @@ impl Lookup for Live {
     }
 }
 
-/// The prefilter where its code need not be inline.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn close(address: u32, generation: u64) -> u64 {
-    let live = Live::of(generation);
-    live.map_or(0, |live| u64::from(live.near_v4(V4(address), V4(address))))
-}
-
 /// The prefilter for the IPv4 address inside of an IPv6 one.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
-    let inside = embedded(&Exact(generation), V6 { high, low });
-    inside.map_or(0, |inside| close(inside.0, generation))
+    let (inside, half) = (
+        embedded(&Exact(generation), V6 { high, low }),
+        Half::of(generation),
+    );
+    let near = inside
+        .zip(half)
+        .is_some_and(|(inside, half)| alone_v4(&half, || maps::BLOOM_WORDS.load(), inside));
+    u64::from(near)
 }
 
 /// The verdict from both ends' matches.
@@ -227,10 +226,24 @@ pub extern "C" fn match_v6(high: u64, low: u64, end: u64, generation: u64) -> u6
     side_v6(&Exact(generation), V6 { high, low }, Endpoint::unpack(end)).0
 }
 
-/// `walk_v4`: all prefix lengths. `end` holds the protection above its own bits.
+/// `prefixes_v4`: all prefix lengths but that of addresses. `end` holds the protection above its own bits.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn lengths_of_v4(address: u32, end: u64, generation: u64) -> u64 {
+    let protection = (end >> PROTECTION) as u32 & 3;
+    prefixes_v4(
+        &Exact(generation),
+        V4(address),
+        Endpoint::unpack(end),
+        protection,
+    )
+    .0
+}
+
+/// `walk_v4` where the never-block list has a say, which is rare.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn guarded_v4(address: u32, end: u64, generation: u64) -> u64 {
     let protection = (end >> PROTECTION) as u32 & 3;
     walk_v4(
         &Exact(generation),
@@ -279,11 +292,10 @@ pub extern "C" fn join(one: u64, other: u64) -> u64 {
     Match(one).join(Match(other)).0
 }
 
-/// `find_host` for calls from the walk over prefix lengths.
-#[unsafe(no_mangle)]
-#[inline(never)]
-pub extern "C" fn record_host(address: u32, generation: u64) -> u64 {
-    Half::of(generation).map_or(0, |half| find_host(&half, &Chosen, V4(address)).0)
+/// The record of an address, inline: what most hits ask for.
+#[inline(always)]
+pub fn record_host(address: V4, generation: u64) -> Record {
+    Half::of(generation).map_or(Record::NONE, |half| find_host(&half, &Chosen, address))
 }
 
 /// `find_v4` for calls from the walk over prefix lengths.

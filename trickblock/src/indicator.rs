@@ -90,6 +90,26 @@ impl Indicator {
         }
     }
 
+    /// A number that grows as indicators do. Two IPv4 ones with the same are equal, two IPv6 ones need not be.
+    pub fn sort_key(&self) -> u128 {
+        match self.prefix {
+            IpNet::V4(net) => {
+                let protocol = self
+                    .protocol
+                    .map_or(0, |protocol| u128::from(protocol.0) + 1);
+                let port = self.port.map_or(0, |port| u128::from(port.get()));
+                let address = u128::from(net.addr().to_bits());
+                address << 48 | u128::from(net.prefix_len()) << 32 | protocol << 16 | port
+            }
+            IpNet::V6(net) => 1 << 127 | net.addr().to_bits() >> 1,
+        }
+    }
+
+    /// Whether this [`Self::sort_key`] says all there is: it is that of an IPv4 one.
+    pub const fn is_told_by(key: u128) -> bool {
+        key >> 127 == 0
+    }
+
     /// One address, all of its traffic.
     pub fn host(address: IpAddr) -> Self {
         Self::new(IpNet::from(address), None, None)
@@ -168,6 +188,34 @@ mod tests {
         assert_eq!(mapped.prefix, "192.0.2.0/24".parse::<IpNet>().unwrap());
         let whole = Indicator::new("::ffff:0:0/96".parse().unwrap(), None, None);
         assert_eq!(whole.prefix, "0.0.0.0/0".parse::<IpNet>().unwrap());
+    }
+
+    #[test]
+    fn keys_grow_as_indicators_do() {
+        let mut all: Vec<Indicator> = [
+            "203.0.113.7/32",
+            "203.0.113.7/32:1",
+            "203.0.113.7/32:65535",
+            "203.0.113.7/32:1/tcp",
+            "203.0.113.7/32:65535/udplite",
+            "203.0.113.8/32",
+            "203.0.113.0/24",
+            "203.0.113.0/25:7",
+            "255.255.255.255/32",
+            "0.0.0.0/1",
+            "2001:db8::/32",
+            "2001:db8::1/128",
+            "[2001:db8::1/128]:443",
+            "ff00::/8",
+        ]
+        .map(|text| text.parse().unwrap())
+        .to_vec();
+        all.sort_unstable();
+        for pair in all.windows(2) {
+            let [one, other] = [pair[0].sort_key(), pair[1].sort_key()];
+            assert!(one <= other, "{pair:?}");
+            assert!(one < other || !Indicator::is_told_by(one), "{pair:?}");
+        }
     }
 
     #[test]

@@ -38,6 +38,12 @@ pub trait Table: Nat64Prefixes {
         step_v6(self, address, query)
     }
 
+    /// The match over all prefix lengths but that of addresses.
+    #[inline(always)]
+    fn prefixes_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
+        prefixes_v4(self, address, end, protection)
+    }
+
     /// The match over all prefix lengths.
     #[inline(always)]
     fn walk_v4(&self, address: V4, end: Endpoint, protection: u32) -> Match {
@@ -140,7 +146,7 @@ pub fn step_v6<T: Table + ?Sized>(table: &T, address: V6, query: Query) -> Match
 /// The best match of an IPv4 address. The never-block list is asked only where something matches.
 #[inline(always)]
 pub fn side_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint) -> Match {
-    let free = table.walk_v4(address, end, protection::NONE);
+    let free = walk_v4(table, address, end, protection::NONE);
     if !free.has(Match::LISTED) {
         return Match::NONE;
     }
@@ -195,9 +201,38 @@ fn walk_both<T: Table + ?Sized>(
 /// Every prefix length that occurs in the set.
 #[inline(always)]
 pub fn walk_v4<T: Table + ?Sized>(table: &T, address: V4, end: Endpoint, protection: u32) -> Match {
+    let lengths = table.lengths_v4();
+    // Most lists name addresses and little else.
+    let host = if lengths & HOSTS != 0 {
+        let query = Query {
+            end,
+            length: 32,
+            protection,
+        };
+        step_v4(table, address, query)
+    } else {
+        Match::NONE
+    };
+    if lengths & !HOSTS == 0 {
+        return host;
+    }
+    table.join(table.prefixes_v4(address, end, protection), host)
+}
+
+/// Bit of the length of an address.
+const HOSTS: u64 = 1 << 32;
+
+/// Every prefix length but that of addresses.
+#[inline(always)]
+pub fn prefixes_v4<T: Table + ?Sized>(
+    table: &T,
+    address: V4,
+    end: Endpoint,
+    protection: u32,
+) -> Match {
     let mut best = Match::NONE;
-    let mut lengths = table.lengths_v4();
-    for _ in 0..32 {
+    let mut lengths = table.lengths_v4() & !HOSTS;
+    for _ in 0..31 {
         if lengths == 0 {
             break;
         }

@@ -78,6 +78,12 @@ pub fn near_v4<W: Words + ?Sized>(
         || (source_24 != 0 && close_v4(words, &bloom, source))
 }
 
+/// Whether one address may be listed.
+#[inline(always)]
+pub fn alone_v4<W: Words + ?Sized>(words: &W, bloom: impl Fn() -> u64, address: V4) -> bool {
+    test(words, bit_24(address, ANY_24)) & 1 != 0 && close_v4(words, &bloom, address)
+}
+
 /// For an address whose /24 holds something.
 #[inline(always)]
 fn close_v4<W: Words + ?Sized>(words: &W, bloom: &impl Fn() -> u64, address: V4) -> bool {

@@ -86,7 +86,7 @@ pub fn merge(feeds: &[FeedRows<'_>], guard: &Guard) -> RuleSet {
     let mut kept = set.keep(feeds, guard);
     // Stable order of sources within a rule, whatever the order of the rows.
     kept.sort_unstable_by(Kept::order);
-    for group in kept.chunk_by(|a, b| a.row.indicator == b.row.indicator) {
+    for group in kept.chunk_by(Kept::is_same) {
         set.rules.extend(rule(group));
     }
     let rows = u64::try_from(kept.len()).unwrap_or(u64::MAX);
@@ -106,6 +106,7 @@ impl RuleSet {
                 };
                 match guard.refuse(&row.indicator) {
                     None => kept.push(Kept {
+                        key: row.indicator.sort_key(),
                         source,
                         action: feed.action,
                         row,
@@ -130,6 +131,8 @@ impl RuleSet {
 }
 
 struct Kept<'a> {
+    /// Of the indicator: the rows themselves lie too far apart to be compared a million times.
+    key: u128,
     source: Source,
     action: Action,
     row: &'a Row,
@@ -137,8 +140,20 @@ struct Kept<'a> {
 
 impl Kept<'_> {
     fn order(&self, other: &Self) -> Ordering {
-        let by_indicator = self.row.indicator.cmp(&other.row.indicator);
-        by_indicator.then_with(|| self.source.cmp(&other.source))
+        let by_indicator = || {
+            if Indicator::is_told_by(self.key) {
+                Ordering::Equal
+            } else {
+                self.row.indicator.cmp(&other.row.indicator)
+            }
+        };
+        let by_key = self.key.cmp(&other.key).then_with(by_indicator);
+        by_key.then_with(|| self.source.cmp(&other.source))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let told = Indicator::is_told_by(self.key);
+        self.key == other.key && (told || self.row.indicator == other.row.indicator)
     }
 }
 

@@ -11,7 +11,7 @@ use trickblock_common::{
     table::{
         Endpoint, Geometry, KeyV4, KeyV6, Match, Record, Table,
         lookup::{find_host, find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6},
-        prefilter::{near_v4, near_v6},
+        prefilter::{alone_v4, near_v4, near_v6},
     },
 };
 
@@ -33,7 +33,7 @@ impl Snapshot {
         match address {
             IpAddr::V4(address) => {
                 let address = V4::from_bytes(address.octets());
-                if !self.near_v4(address, address) {
+                if !self.close_v4(address) {
                     return Outcome::MISS;
                 }
                 decide(
@@ -88,6 +88,10 @@ impl Lookup for Snapshot {
             source,
             destination,
         )
+    }
+
+    fn close_v4(&self, address: V4) -> bool {
+        alone_v4(self.half.as_slice(), || self.geometry.bloom, address)
     }
 
     fn near_v6(&self, source: V6, destination: V6) -> bool {
