@@ -39,6 +39,8 @@ pub struct Guard {
     compiled_in: Prefixes,
     allow: Prefixes,
     own: Prefixes,
+    /// IPv4 /8s that a prefix of any of them touches: all others need no search.
+    touched: [bool; 256],
 }
 
 const fn v4(a: u8, b: u8, c: u8, length: u8) -> IpNet {
@@ -96,20 +98,36 @@ impl Guard {
 
     /// Adds the user's allow list, which is absolute, and the networks that are the operator's own.
     pub fn with(allow: Vec<IpNet>, own: Vec<IpNet>) -> Self {
-        Self {
+        let mut guard = Self {
             compiled_in: Prefixes::new(COMPILED_IN),
             allow: Prefixes::new(allow.into_iter().map(canonical)),
             own: Prefixes::new(own.into_iter().map(canonical)),
+            touched: [false; 256],
+        };
+        let all = [&guard.compiled_in, &guard.allow, &guard.own];
+        for net in all.into_iter().flat_map(Prefixes::iter).filter_map(v4_of) {
+            let [first, ..] = net.network().octets();
+            let [last, ..] = net.broadcast().octets();
+            guard.touched[usize::from(first)..=usize::from(last)].fill(true);
         }
+        guard
     }
 
     /// Whether an indicator must not be enforced. One that merely contains an allowed or own
     /// address is kept: the kernel leaves the hole.
     pub fn refuse(&self, indicator: &Indicator) -> Option<Refusal> {
         let asked = &indicator.prefix;
+        if v4_of(asked).is_some_and(|net| self.is_far_from(net)) {
+            return None;
+        }
         self.refused_as(asked, asked)
             .or_else(|| self.refused_as(&standing_for(asked)?, asked))
             .or_else(|| self.own_network(indicator))
+    }
+
+    fn is_far_from(&self, net: &Ipv4Net) -> bool {
+        let [first, ..] = net.network().octets();
+        net.prefix_len() >= 8 && !self.touched[usize::from(first)]
     }
 
     /// The prefixes for the kernel's table, where the longest one decides: sorted, none redundant,
@@ -198,6 +216,13 @@ impl fmt::Display for Meant<'_> {
             true => write!(f, "{asked} is"),
             false => write!(f, "{asked} stands for {prefix}, which is"),
         }
+    }
+}
+
+fn v4_of(net: &IpNet) -> Option<&Ipv4Net> {
+    match net {
+        IpNet::V4(net) => Some(net),
+        IpNet::V6(_) => None,
     }
 }
 

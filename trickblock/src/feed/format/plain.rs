@@ -1,10 +1,15 @@
 //! One entry a line, with `#` and `;` comments and an optional score column.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::{
     entry::{self, Entry},
     lines::{MAX_LINE, lines},
 };
-use crate::feed::{NotAFeed, collect::Collector};
+use crate::{
+    feed::{NotAFeed, collect::Collector},
+    indicator::{Indicator, Sighting},
+};
 
 /// Reads a plain list. An error when its header shows that it is a table with ports.
 pub(super) fn read(text: &str, out: &mut Collector) -> Result<(), NotAFeed> {
@@ -57,6 +62,11 @@ pub(in crate::feed) fn footer(comment: &str) -> Option<u64> {
 
 /// Reads a line that may be blank or a comment.
 pub(super) fn read_line(out: &mut Collector, number: u32, line: &str) {
+    // Nearly every line of nearly every list is an address and nothing else.
+    if let Ok(address) = line.parse::<Ipv4Addr>() {
+        let indicator = Indicator::host(IpAddr::V4(address));
+        return out.accept(number, indicator, Sighting::default());
+    }
     let data = without_comment(line);
     if data.is_empty() {
         return;
