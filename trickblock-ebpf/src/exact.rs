@@ -8,7 +8,7 @@ use trickblock_common::{
     embedded::{Nat64, Nat64Prefixes},
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Record, Table,
-        lookup::{lengths_v4, lengths_v6},
+        lookup::{lengths_v4, lengths_v6, spilled},
     },
 };
 
@@ -57,6 +57,11 @@ impl Table for Exact {
     #[inline(always)]
     fn record_host(&self, address: V4) -> Record {
         record_host(address, self.0)
+    }
+
+    #[inline(always)]
+    fn spilled(&self) -> bool {
+        Half::of(self.0).is_some_and(|half| spilled(&half))
     }
 
     #[inline(always)]

@@ -31,6 +31,9 @@ pub const DEAD: u64 = 8;
 /// Bit 0 of [`SEED`]: some IPv6 prefix is too short for the prefilter, every packet is looked up.
 pub const WIDE_V6: u64 = 1;
 
+/// Not 0 where an address found its buckets full and stands in the table of all other IPv4 entries.
+pub const SPILLED: u64 = 9;
+
 /// Words of a bitmap with one bit per IPv4 /24.
 pub const BITMAP: u64 = 1 << 18;
 /// First word of the bitmap of /24s that hold any indicator.

@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Words, hash,
-    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, Sizes},
+    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, SPILLED, Sizes},
     scalar::better,
 };
 use crate::{
@@ -20,6 +20,8 @@ pub trait Table: Nat64Prefixes {
     fn lengths_v6(&self, word: u64) -> u64;
     /// Of an address itself, without a scope.
     fn record_host(&self, address: V4) -> Record;
+    /// Whether some address is among everything else, since its buckets were full when it came.
+    fn spilled(&self) -> bool;
     /// Of everything else.
     fn record_v4(&self, key: KeyV4) -> Record;
     fn record_v6(&self, key: KeyV6) -> Record;
@@ -127,10 +129,16 @@ fn narrow(query: Query, narrower: impl Fn(Scope) -> Record) -> u64 {
 pub fn step_v4<T: Table + ?Sized>(table: &T, address: V4, query: Query) -> Match {
     let prefix = address.prefix(query.length);
     let look = |scope: Scope| table.record_v4(KeyV4::new(prefix, scope));
-    let own = if query.length == 32 {
+    let host = if query.length == 32 {
         table.record_host(address)
     } else {
+        Record::NONE
+    };
+    let elsewhere = query.length != 32 || (host == Record::NONE && table.spilled());
+    let own = if elsewhere {
         look(Scope::wide(query.length))
+    } else {
+        host
     };
     step(own, query, look)
 }
@@ -349,6 +357,12 @@ pub fn find_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV6) ->
         }
     }
     Record::NONE
+}
+
+/// See [`Table::spilled`].
+#[inline(always)]
+pub fn spilled<W: Words + ?Sized>(words: &W) -> bool {
+    words.word(SPILLED) != 0
 }
 
 /// The prefix lengths of a half.

@@ -9,7 +9,7 @@ use trickblock_common::{
     V4,
     table::{
         Geometry, KeyV4, KeyV6, Record, Room, Scope,
-        layout::{DEAD, ENTRIES},
+        layout::{DEAD, ENTRIES, SPILLED},
     },
 };
 
@@ -171,7 +171,7 @@ impl<C: Cells> Image<'_, C> {
                     record: wide,
                 };
                 narrow.all(|(scope, record)| self.put_slot(slot_v4(address, scope, record), fresh))
-                    && self.put_slot(own, fresh)
+                    && self.put_host(own, fresh)
             }
             Prefix::V4(prefix, length) => {
                 let own = slot_v4(prefix, Scope::wide(u64::from(length)), wide);
@@ -190,6 +190,22 @@ impl<C: Cells> Image<'_, C> {
         };
         if placed && fresh {
             self.mark(prefix);
+        }
+        placed
+    }
+
+    /// As [`Self::put_slot`]; where both of its buckets are full it goes to the other table.
+    fn put_host(&mut self, host: Host, fresh: bool) -> bool {
+        let spilled = host.spilled();
+        if !fresh && self.find(&spilled).is_some() {
+            return self.put_slot(spilled, fresh);
+        }
+        if self.put_slot(host, fresh) {
+            return true;
+        }
+        let placed = self.place(&spilled);
+        if placed {
+            self.cells.store(SPILLED as usize, 1);
         }
         placed
     }
@@ -227,7 +243,9 @@ impl<C: Cells> Image<'_, C> {
                     clear(Scope::wide(u64::from(length)));
                 }
                 if all && length == 32 {
-                    self.clear(&Host { address, record }, cleared);
+                    let host = Host { address, record };
+                    self.clear(&host.spilled(), cleared);
+                    self.clear(&host, cleared);
                 }
             }
             Prefix::V6(prefix, length) => {

@@ -3,7 +3,7 @@
 use trickblock_common::{
     V4,
     table::{
-        Geometry, KeyV4, KeyV6, Record, Sizes as _, hash,
+        Geometry, KeyV4, KeyV6, Record, Scope, Sizes as _, hash,
         layout::{Buckets, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST},
     },
 };
@@ -30,8 +30,12 @@ pub(super) trait Slot: Copy {
     /// Takes the key away, but not what stands beside it: a packet may have found it.
     fn clear_key(cells: &mut (impl Cells + ?Sized), at: usize);
 
+    /// Of its words the one that is zero where the slot is free.
+    const TAKEN: usize;
+
+    #[inline]
     fn is_free(cells: &(impl Read + ?Sized), at: usize) -> bool {
-        Self::read(cells, at).is_none()
+        cells.load(at + Self::TAKEN) == 0
     }
 }
 
@@ -40,6 +44,16 @@ pub(super) trait Slot: Copy {
 pub(super) struct Host {
     pub address: V4,
     pub record: Record,
+}
+
+impl Host {
+    /// The same for the other table.
+    pub(super) fn spilled(self) -> SlotV4 {
+        SlotV4 {
+            key: KeyV4::new(self.address, Scope::wide(32)),
+            record: self.record,
+        }
+    }
 }
 
 /// Any other entry of IPv4.
@@ -57,6 +71,7 @@ pub(super) struct SlotV6 {
 }
 
 impl Slot for Host {
+    const TAKEN: usize = 0;
     const WORDS: usize = 1;
     const SLOTS: usize = SLOTS_HOST as usize;
 
@@ -101,6 +116,7 @@ impl Slot for Host {
 }
 
 impl Slot for SlotV4 {
+    const TAKEN: usize = 0;
     const WORDS: usize = SLOT_V4 as usize;
     const SLOTS: usize = SLOTS as usize;
 
@@ -143,6 +159,7 @@ impl Slot for SlotV4 {
 }
 
 impl Slot for SlotV6 {
+    const TAKEN: usize = 2;
     const WORDS: usize = SLOT_V6 as usize;
     const SLOTS: usize = SLOTS as usize;
 

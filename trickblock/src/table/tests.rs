@@ -293,3 +293,44 @@ fn ports_take_one_more_entry_per_prefix() {
     assert_eq!(needed_entries(&[ports(1)]), taken(1, 1));
     assert_eq!(needed_entries(&[host, ports(1), ports(2)]), taken(1, 2));
 }
+
+/// What finds no slot of its own goes to the other table, is found there, and leaves it again.
+#[test]
+fn addresses_spill_over_and_come_back() {
+    let geometry = Geometry::for_entries(Room::any(20_000, 0)).expect("in range");
+    let all = hosts(20_000);
+    let (mut before, mut half) = (Vec::new(), vec![0; geometry.half as usize]);
+    compile(&before, 7, &geometry, &mut half).expect("nothing");
+    for count in [12_000, 17_000, 20_000, 9_000, 20_000, 0] {
+        let mut after = all.clone();
+        after.retain(|entry| entry.id < count);
+        let cleared = apply(
+            &changes(&before, &after),
+            &mut half.as_mut_slice(),
+            &geometry,
+        );
+        cleared.expect("room").wipe(&mut half.as_mut_slice());
+        assert_eq!(dump(&half, &geometry), after);
+        let spilled = half[usize::try_from(geometry.at_v4).expect("fits")..].iter();
+        let spilled = spilled.filter(|word| **word != 0).count();
+        assert_eq!(spilled > 0, count == 20_000, "{count}: {spilled}");
+        let snapshot = Snapshot {
+            constants: Constants::default(),
+            geometry,
+            half: half.clone(),
+            never: Never::new(Vec::new()),
+        };
+        for entry in &all {
+            let address = entry.indicator.prefix.network();
+            let outcome =
+                snapshot.judge_destination(address, Transport::unknown(1, Reason::NoPorts));
+            let expected = if entry.id < count {
+                entry.id
+            } else {
+                NO_INDICATOR
+            };
+            assert_eq!(outcome.indicator(), expected, "{address}");
+        }
+        before = after;
+    }
+}
