@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::corpus::PORT;
+use super::pool::PORT;
 use crate::{
     cli::{Daemon, Site},
     netns::{Lab, Netns},
