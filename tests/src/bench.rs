@@ -6,7 +6,9 @@
 use std::time::{Duration, Instant};
 
 pub mod cells;
+pub mod charts;
 pub mod corpus;
+pub mod document;
 pub mod figure;
 pub mod goals;
 pub mod host;
@@ -22,6 +24,7 @@ pub mod rivals;
 pub mod row;
 pub mod startup;
 pub mod stats;
+pub mod svg;
 pub mod table;
 pub mod target;
 pub mod updates;
@@ -73,7 +76,13 @@ fn measure(plan: &Plan, say: &mut dyn FnMut(&str), report: &mut Report) -> anyho
         set.pools.push(Pool::new(list, size));
     }
     load_filters(plan, &mut set, say)?;
-    report.host = host::measure(plan.effort.rounds, &set.pools, &set.filters, say)?;
+    report.host = host::measure(
+        plan.effort.rounds,
+        &set.pools,
+        &set.filters,
+        plan.host_sizes,
+        say,
+    )?;
     if plan.host_only {
         return Ok(());
     }
@@ -158,7 +167,8 @@ fn costs(
     updates::measure(repetitions, &set.filters, pool, say, &mut report.figures)?;
     let refused = |size| {
         let mut missing = set.missing.iter();
-        let found = missing.find(|(target, count, _)| (*target, *count) == (Target::Trickblock, size));
+        let found =
+            missing.find(|(target, count, _)| (*target, *count) == (Target::Trickblock, size));
         found.map(|(_, _, why)| why.clone())
     };
     startup::measure(repetitions, pool, refused, say, &mut report.figures)

@@ -94,11 +94,7 @@ fn add_group<'a>(
         for size in sizes {
             match find(field, target, corpus, *size) {
                 Ok(subject) => add(subject, target, &[*size]),
-                Err(why) => rows.push(Row::missing(
-                    Method::TestRun,
-                    (target, corpus, *size),
-                    why,
-                )),
+                Err(why) => rows.push(Row::missing(Method::TestRun, (target, corpus, *size), why)),
             }
         }
     }

@@ -19,7 +19,11 @@ const KNOWN: [(&str, &str, &str); 9] = [
     ("adds_per_s", "single additions to a list of 1 M", "/s"),
     ("swap_100k_ms", "whole-set swap, 100 k", "ms"),
     ("swap_1m_ms", "whole-set swap, 1 M", "ms"),
-    ("text_to_attached_100k_s", "text of 100 k rows to attached", "s"),
+    (
+        "text_to_attached_100k_s",
+        "text of 100 k rows to attached",
+        "s",
+    ),
     ("cold_start_1m_s", "text of 1 M rows to attached", "s"),
     ("cold_start_10m_s", "text of 10 M rows to attached", "s"),
     (

@@ -108,9 +108,14 @@ fn net(measured: Option<&Measured>) -> Option<String> {
 fn passing(report: &Report) -> Vec<Goal> {
     let ratio = |corpus| filter(report, corpus, M).and_then(|one| one.to_parse_pass);
     vec![
-        Goal::most("P1_random", "PASS at 1 M, random, to the parser alone", 1.4, "×")
-            .is(ratio(Corpus::Uniform))
-            .beside(net(filter(report, Corpus::Uniform, M))),
+        Goal::most(
+            "P1_random",
+            "PASS at 1 M, random, to the parser alone",
+            1.4,
+            "×",
+        )
+        .is(ratio(Corpus::Uniform))
+        .beside(net(filter(report, Corpus::Uniform, M))),
         Goal::most("P1_hot", "PASS at 1 M, hot, to the parser alone", 1.1, "×")
             .is(ratio(Corpus::Hot))
             .beside(net(filter(report, Corpus::Hot, M))),
@@ -125,19 +130,33 @@ fn grown(report: &Report, corpus: Corpus, from: usize, to: usize) -> Option<f64>
 
 fn growth(report: &Report) -> Vec<Goal> {
     vec![
-        Goal::most("P2_hot", "cost at 1 M to cost at 1 k, hot", 1.05, "×")
-            .is(grown(report, Corpus::Hot, K, M)),
-        Goal::most("P2_random", "cost at 1 M to cost at 1 k, random", 1.4, "×")
-            .is(grown(report, Corpus::Uniform, K, M)),
-        Goal::most("P2_10m", "cost at 10 M to cost at 1 k, random", 3.0, "×")
-            .is(grown(report, Corpus::Uniform, K, 10 * M)),
+        Goal::most("P2_hot", "cost at 1 M to cost at 1 k, hot", 1.05, "×").is(grown(
+            report,
+            Corpus::Hot,
+            K,
+            M,
+        )),
+        Goal::most("P2_random", "cost at 1 M to cost at 1 k, random", 1.4, "×").is(grown(
+            report,
+            Corpus::Uniform,
+            K,
+            M,
+        )),
+        Goal::most("P2_10m", "cost at 10 M to cost at 1 k, random", 3.0, "×").is(grown(
+            report,
+            Corpus::Uniform,
+            K,
+            10 * M,
+        )),
     ]
 }
 
 /// ns on top of the parser.
 fn added(report: &Report, target: Target, size: usize) -> Option<f64> {
     let with = run(report, target, Corpus::Uniform, size)?.ns.median;
-    let without = run(report, Target::ParsePass, Corpus::Uniform, size)?.ns.median;
+    let without = run(report, Target::ParsePass, Corpus::Uniform, size)?
+        .ns
+        .median;
     // Less than this cannot be told apart from nothing.
     Some((with - without).max(0.1))
 }
@@ -157,15 +176,30 @@ fn against_rivals(report: &Report) -> Vec<Goal> {
         added(report, Target::KernelHash, M),
     );
     vec![
-        Goal::least("P3", "added by xdp-filter at 10 k to added at 10 M, random", 10.0, "×")
-            .is(times(xdp_filter, own_10m))
-            .beside(both(xdp_filter, own_10m)),
-        Goal::least("P4_lpm", "added by two LPM lookups to added at 1 M, random", 200.0, "×")
-            .is(times(lpm, own))
-            .beside(both(lpm, own)),
-        Goal::least("P4_hash", "added by four hash lookups to added at 1 M, random", 40.0, "×")
-            .is(times(hash, own))
-            .beside(both(hash, own)),
+        Goal::least(
+            "P3",
+            "added by xdp-filter at 10 k to added at 10 M, random",
+            10.0,
+            "×",
+        )
+        .is(times(xdp_filter, own_10m))
+        .beside(both(xdp_filter, own_10m)),
+        Goal::least(
+            "P4_lpm",
+            "added by two LPM lookups to added at 1 M, random",
+            200.0,
+            "×",
+        )
+        .is(times(lpm, own))
+        .beside(both(lpm, own)),
+        Goal::least(
+            "P4_hash",
+            "added by four hash lookups to added at 1 M, random",
+            40.0,
+            "×",
+        )
+        .is(times(hash, own))
+        .beside(both(hash, own)),
     ]
 }
 
@@ -204,18 +238,43 @@ fn dropping(report: &Report) -> Vec<Goal> {
         Some(100.0 * measured.to_bare_drop?)
     };
     vec![
-        Goal::least("P5_nft", "drops per CPU time to those of nft ingress, worst", 3.0, "×")
-            .is(of(&nft))
-            .beside(whole(&nft)),
-        Goal::least("P5_ipset", "drops per CPU time to those of ipset raw, worst", 4.0, "×")
-            .is(of(&[Target::Ipset]))
-            .beside(whole(&[Target::Ipset])),
-        Goal::least("P6_hot", "drop rate to that of a bare drop, 1 k hot", 75.0, "%")
-            .is(share(DROPS[0])),
-        Goal::least("P6_clients", "the same with 1 k client pairs tracked", 60.0, "%")
-            .beside(Some("no client tracking yet".to_owned())),
-        Goal::least("P6_uniform", "drop rate to that of a bare drop, 1 M uniform", 50.0, "%")
-            .is(share(DROPS[1])),
+        Goal::least(
+            "P5_nft",
+            "drops per CPU time to those of nft ingress, worst",
+            3.0,
+            "×",
+        )
+        .is(of(&nft))
+        .beside(whole(&nft)),
+        Goal::least(
+            "P5_ipset",
+            "drops per CPU time to those of ipset raw, worst",
+            4.0,
+            "×",
+        )
+        .is(of(&[Target::Ipset]))
+        .beside(whole(&[Target::Ipset])),
+        Goal::least(
+            "P6_hot",
+            "drop rate to that of a bare drop, 1 k hot",
+            75.0,
+            "%",
+        )
+        .is(share(DROPS[0])),
+        Goal::least(
+            "P6_clients",
+            "the same with 1 k client pairs tracked",
+            60.0,
+            "%",
+        )
+        .beside(Some("no client tracking yet".to_owned())),
+        Goal::least(
+            "P6_uniform",
+            "drop rate to that of a bare drop, 1 M uniform",
+            50.0,
+            "%",
+        )
+        .is(share(DROPS[1])),
     ]
 }
 
@@ -224,16 +283,30 @@ fn updating(report: &Report) -> Vec<Goal> {
     vec![
         Goal::least("P7_adds", "single additions", 20e6, "/s").is(median("adds_per_s")),
         Goal::most("P7_swap", "whole-set swap of 1 M", 60.0, "ms").is(median("swap_1m_ms")),
-        Goal::most("P7_verdicts", "wrong verdicts in 1,000 swaps under load", 0.0, "")
-            .beside(Some("the test `swap` asserts it".to_owned())),
-        Goal::most("P8_1m", "text of 1 M rows to attached", 0.4, "s")
-            .is(median("cold_start_1m_s")),
+        Goal::most(
+            "P7_verdicts",
+            "wrong verdicts in 1,000 swaps under load",
+            0.0,
+            "",
+        )
+        .beside(Some("the test `swap` asserts it".to_owned())),
+        Goal::most("P8_1m", "text of 1 M rows to attached", 0.4, "s").is(median("cold_start_1m_s")),
         Goal::most("P8_10m", "text of 10 M rows to attached", 3.0, "s")
             .is(median("cold_start_10m_s")),
-        Goal::most("P9_1m", "memory of one generation at 1 M", 24.0, "bytes/indicator")
-            .is(median("bytes_per_indicator_1m")),
-        Goal::most("P9_10m", "memory of one generation at 10 M", 24.0, "bytes/indicator")
-            .is(median("bytes_per_indicator_10m")),
+        Goal::most(
+            "P9_1m",
+            "memory of one generation at 1 M",
+            24.0,
+            "bytes/indicator",
+        )
+        .is(median("bytes_per_indicator_1m")),
+        Goal::most(
+            "P9_10m",
+            "memory of one generation at 10 M",
+            24.0,
+            "bytes/indicator",
+        )
+        .is(median("bytes_per_indicator_10m")),
     ]
 }
 
@@ -241,11 +314,21 @@ fn of_version_six(report: &Report) -> Vec<Goal> {
     let corpus = Corpus::V6Uniform;
     let ratio = filter(report, corpus, M).and_then(|one| one.to_parse_pass);
     vec![
-        Goal::most("P10_pass", "IPv6: PASS at 1 M, random, to the parser alone", 1.6, "×")
-            .is(ratio)
-            .beside(net(filter(report, corpus, M))),
-        Goal::most("P10_growth", "IPv6: cost at 1 M to cost at 1 k, random", 1.6, "×")
-            .is(grown(report, corpus, K, M)),
+        Goal::most(
+            "P10_pass",
+            "IPv6: PASS at 1 M, random, to the parser alone",
+            1.6,
+            "×",
+        )
+        .is(ratio)
+        .beside(net(filter(report, corpus, M))),
+        Goal::most(
+            "P10_growth",
+            "IPv6: cost at 1 M to cost at 1 k, random",
+            1.6,
+            "×",
+        )
+        .is(grown(report, corpus, K, M)),
     ]
 }
 
@@ -257,14 +340,34 @@ fn of_100k(report: &Report) -> Vec<Goal> {
     let rates = rates.map(|rate| rate.packets_per_second.median / 1e6);
     let median = |name| report.figures.median(name);
     vec![
-        Goal::most("pass_ratio_100k", "PASS at 100 k to the parser, worst corpus", 3.0, "×")
-            .is(ratios.max_by(f64::total_cmp)),
-        Goal::most("text_to_attached_100k_s", "text of 100 k rows to attached", 1.0, "s")
-            .is(median("text_to_attached_100k_s")),
-        Goal::most("daemon_private_mib_100k", "daemon's private memory at 100 k", 64.0, "MiB")
-            .is(median("daemon_private_mib_100k")),
-        Goal::least("host_mpps", "host: one core, worst benign corpus", 20.0, "M packets/s")
-            .is(rates.min_by(f64::total_cmp)),
+        Goal::most(
+            "pass_ratio_100k",
+            "PASS at 100 k to the parser, worst corpus",
+            3.0,
+            "×",
+        )
+        .is(ratios.max_by(f64::total_cmp)),
+        Goal::most(
+            "text_to_attached_100k_s",
+            "text of 100 k rows to attached",
+            1.0,
+            "s",
+        )
+        .is(median("text_to_attached_100k_s")),
+        Goal::most(
+            "daemon_private_mib_100k",
+            "daemon's private memory at 100 k",
+            64.0,
+            "MiB",
+        )
+        .is(median("daemon_private_mib_100k")),
+        Goal::least(
+            "host_mpps",
+            "host: one core, worst benign corpus",
+            20.0,
+            "M packets/s",
+        )
+        .is(rates.min_by(f64::total_cmp)),
     ]
 }
 

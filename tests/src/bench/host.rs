@@ -19,9 +19,6 @@ const FRAMES: usize = 1 << 18;
 /// Each frame begins at a multiple of this, as in a buffer that a capture is read into.
 const STRIDE: usize = 128;
 
-/// Larger tables are not copied.
-const LARGEST: usize = 1_000_000;
-
 /// Which packets are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flows {
@@ -58,16 +55,17 @@ pub struct Rate {
     pub rounds: usize,
 }
 
-/// Every family, size and kind of flows.
+/// Both families, tables of these sizes, every kind of flows.
 pub fn measure(
     rounds: usize,
     pools: &[Pool],
     filters: &[Loaded],
+    sizes: &[usize],
     say: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Vec<Rate>> {
     let mut rates = Vec::new();
     let filters = filters.iter();
-    for filter in filters.filter(|one| one.list != List::Real && one.size <= LARGEST) {
+    for filter in filters.filter(|one| one.list != List::Real && sizes.contains(&one.size)) {
         let pool = pools.iter().find(|pool| pool.list == filter.list);
         let pool = pool.context("no addresses of a family")?;
         let snapshot = filter.filter.maps.snapshot()?;

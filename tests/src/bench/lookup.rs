@@ -203,9 +203,9 @@ fn rows_of(cell: &Cell<'_>, cells: &[Cell<'_>]) -> anyhow::Result<Vec<Row>> {
 
 fn measured(cell: &Cell<'_>, size: usize, cells: &[Cell<'_>]) -> anyhow::Result<Measured> {
     let baseline = |target| {
-        let found = cells
-            .iter()
-            .find(|one| one.target == target && one.corpus == cell.corpus && one.sizes.contains(&size));
+        let found = cells.iter().find(|one| {
+            one.target == target && one.corpus == cell.corpus && one.sizes.contains(&size)
+        });
         found.context("no row to compare with")
     };
     let (bare, parse) = (baseline(Target::BarePass)?, baseline(Target::ParsePass)?);

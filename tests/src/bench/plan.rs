@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    corpus::Corpus,
-    lookup::Effort,
-    pool::List,
-};
+use super::{corpus::Corpus, lookup::Effort, pool::List};
 
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +15,8 @@ pub struct Plan {
     pub corpora: &'static [Corpus],
     /// Indicators of the tables that are compared.
     pub sizes: &'static [usize],
+    /// Of them, those that the host is measured with.
+    pub host_sizes: &'static [usize],
     /// Of the frames on veth.
     pub frames: Effort,
     pub frame_sizes: &'static [usize],
@@ -41,6 +39,7 @@ impl Plan {
         },
         corpora: &[Corpus::Hot, Corpus::Uniform, Corpus::V6Uniform],
         sizes: &SIZES,
+        host_sizes: &[1_000, 1_000_000],
         frames: Effort {
             rounds: 10,
             packets: 1 << 19,
@@ -62,6 +61,7 @@ impl Plan {
         },
         corpora: &Corpus::ALL,
         sizes: &SIZES,
+        host_sizes: &[1_000, 100_000, 1_000_000],
         frames: Effort {
             rounds: 12,
             packets: 1 << 20,

@@ -128,10 +128,7 @@ pub struct Loaded {
 
 impl Loaded {
     /// Loads the shipped program and fills its table.
-    pub fn new(
-        list: List,
-        indicators: impl Iterator<Item = Indicator>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(list: List, indicators: impl Iterator<Item = Indicator>) -> anyhow::Result<Self> {
         let entries = entries(indicators);
         let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
         let pins = PinDir::new();

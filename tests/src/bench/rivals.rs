@@ -20,7 +20,7 @@ static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/rivals"
 /// Where the package xdp-tools puts programs, below the directory of an architecture's libraries.
 const LIBRARIES: &str = "/usr/lib";
 /// The build of xdp-filter with all that it can filter by, passing what it does not list.
-const XDP_FILTER: &str = "xdpfilt_dny_all";
+const XDP_FILTER: &str = "xdpfilt_alw_all";
 /// Its flags of an address: as source and as destination.
 const BOTH_SIDES: u64 = 0b11;
 

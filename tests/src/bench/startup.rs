@@ -115,9 +115,8 @@ fn site(feeds: &[String]) -> anyhow::Result<Site> {
     for (number, feed) in feeds.iter().enumerate() {
         let path = site.dir().join(format!("feed-{number}.txt"));
         fs::write(&path, feed).with_context(|| path.display().to_string())?;
-        let section = format!(
-            "\n[[feed]]\nname = \"list-{number}\"\npath = {path:?}\nformat = \"plain\"\n"
-        );
+        let section =
+            format!("\n[[feed]]\nname = \"list-{number}\"\npath = {path:?}\nformat = \"plain\"\n");
         configuration.push_str(&section);
     }
     site.configure(&configuration)?;

@@ -82,7 +82,15 @@ fn drops(text: &mut String, rows: &[Row]) {
     let _ = writeln!(
         text,
         "\n{:<12} {:<8} {:>10} {:>9} {:>19} {:>7} {:>9} {:>7} {:>7}",
-        "veth, drop", "corpus", "indicators", "ns/packet", "min – max", "Mpps", "with gen.", "Mpps", "% bare"
+        "veth, drop",
+        "corpus",
+        "indicators",
+        "ns/packet",
+        "min – max",
+        "Mpps",
+        "with gen.",
+        "Mpps",
+        "% bare"
     );
     for row in rows {
         let (target, corpus) = (row.target.name(), row.corpus.name());

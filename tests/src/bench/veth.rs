@@ -120,7 +120,12 @@ fn cells<'a, 'p>(
             cells.push(Cell {
                 sink,
                 corpus,
-                flows: flows(pool_of(size), size, corpus, sink.map_or(0, |sink| sink.port))?,
+                flows: flows(
+                    pool_of(size),
+                    size,
+                    corpus,
+                    sink.map_or(0, |sink| sink.port),
+                )?,
                 packets: 0,
                 samples: Vec::new(),
             });
@@ -194,7 +199,9 @@ fn note(target: Target) -> &'static str {
     match target {
         Target::Trickblock => "dropped, counted by reason and indicator, asks for an event",
         Target::XdpFilter => "without libxdp's dispatcher in front",
-        Target::NftHash | Target::NftInterval => "destination asked first: one lookup for each frame",
+        Target::NftHash | Target::NftInterval => {
+            "destination asked first: one lookup for each frame"
+        }
         Target::Ipset => "destination only: one lookup for each frame",
         _ => "",
     }

@@ -66,7 +66,11 @@ impl Generator {
         packets: u32,
     ) -> anyhow::Result<f64> {
         bpf::write_words(self.flows.fd(), flows).context("the generator's flows")?;
-        let program: &Xdp = self.ebpf.program("generate").context("generate")?.try_into()?;
+        let program: &Xdp = self
+            .ebpf
+            .program("generate")
+            .context("generate")?
+            .try_into()?;
         let program = program.fd()?.as_fd();
         let before = sink.map(Sink::arrived).transpose()?;
         let time = ground.source.run(|| -> anyhow::Result<_> {

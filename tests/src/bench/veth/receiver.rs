@@ -120,8 +120,18 @@ fn feed(sink: &Sink, program: &str, arguments: &[&str], input: &str) -> anyhow::
     let output = child.wait_with_output()?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
-        let line: String = error.lines().next().unwrap_or_default().chars().take(200).collect();
-        bail!("`{program} {}`: {}, {line}", arguments.join(" "), output.status);
+        let line: String = error
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .take(200)
+            .collect();
+        bail!(
+            "`{program} {}`: {}, {line}",
+            arguments.join(" "),
+            output.status
+        );
     }
     Ok(())
 }
