@@ -10,6 +10,7 @@ pub mod charts;
 pub mod corpus;
 pub mod document;
 pub mod figure;
+pub mod goal;
 pub mod goals;
 pub mod host;
 pub mod lane;

@@ -11,8 +11,12 @@ use trickblock_common::{
 /// Has an answer for every address, and it is no.
 #[derive(Default)]
 pub struct NoLookup {
-    /// What it was asked last: source and destination of IPv4, the exclusive or of all words of IPv6.
+    /// Something of both addresses that it was asked for last.
     pub seen: Cell<u64>,
+    /// The IPv4 addresses that it was asked for last. Apart, or the compiler would load both at once,
+    /// and wait for the driver's two stores.
+    pub source: Cell<u32>,
+    pub destination: Cell<u32>,
 }
 
 impl Nat64Prefixes for NoLookup {
@@ -26,7 +30,9 @@ impl Lookup for NoLookup {
     #[inline(always)]
     fn near_v4(&self, source: V4, destination: V4) -> bool {
         self.seen
-            .set(u64::from(source.0) << 32 | u64::from(destination.0));
+            .set(u64::from(source.0) + u64::from(destination.0));
+        self.source.set(source.0);
+        self.destination.set(destination.0);
         false
     }
 

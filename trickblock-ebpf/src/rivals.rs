@@ -75,8 +75,7 @@ mod programs {
         frame.refresh();
         // Nothing is listed in there, and nothing else is asked of it.
         let _miss = glance(frame, &lookup, Link::Ethernet);
-        let seen = lookup.seen.get();
-        ((seen >> 32) as u32, seen as u32)
+        (lookup.source.get(), lookup.destination.get())
     }
 
     #[inline(always)]

@@ -5,12 +5,7 @@ use std::{fmt::Write as _, fs, path::Path};
 use anyhow::Context as _;
 
 use super::{
-    charts::charts,
-    goals::{Goal, goals},
-    report::Report,
-    row::Row,
-    svg::figure,
-    target::Method,
+    charts::charts, goal::Goal, goals::goals, report::Report, row::Row, svg::figure, target::Method,
 };
 
 /// The prose, with `{{NAME}}` where tables belong.
@@ -68,6 +63,8 @@ fn machine(report: &Report) -> String {
     for (name, state) in &machine.mitigations {
         let _ = write!(text, "\n* {name}: {state}");
     }
+    let tools: Vec<&str> = machine.tools.values().map(String::as_str).collect();
+    let _ = write!(text, "\n\nRivals: {}.", tools.join("; "));
     text
 }
 

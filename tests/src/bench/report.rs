@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     figure::{Figure, Figures},
-    goals::{Goal, goals},
+    goal::Goal,
+    goals::goals,
     host::Rate,
     machine::Facts,
     row::Row,

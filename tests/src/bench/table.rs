@@ -3,12 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    goals::{Goal, goals},
-    host::Rate,
-    report::Report,
-    row::Row,
-    stats::Summary,
-    target::Method,
+    goal::Goal, goals::goals, host::Rate, report::Report, row::Row, stats::Summary, target::Method,
 };
 
 /// Rows, updates, and the goals last.
@@ -48,8 +43,14 @@ fn rows(text: &mut String, rows: &[Row]) {
         "\n{:<12} {:<11} {:>10} {:>9} {:>17} {:>8} {:>8} {:>7}",
         "program", "corpus", "indicators", "ns/packet", "min – max", "net ns", "× parse", "Mpps"
     );
+    let mut shown = None;
     for row in rows {
         let (target, corpus) = (row.target.name(), row.corpus.name());
+        let this = (target, corpus, row.ns());
+        if row.measured.is_some() && shown.replace(this) == Some(this) {
+            // Measured once for all sizes.
+            continue;
+        }
         let _ = write!(text, "{target:<12} {corpus:<11} {:>10} ", row.indicators);
         let Some(measured) = &row.measured else {
             let _ = writeln!(text, "{:>9} {}", "–", row.note);

@@ -1,6 +1,11 @@
 //! The namespaces, and what arrives in them.
 
-use std::{fs, os::fd::OwnedFd, process::Command};
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use anyhow::Context as _;
 
@@ -19,6 +24,8 @@ pub const INTERFACE: &str = "veth0";
 pub struct Ground {
     lab: Lab,
     pub source: Netns,
+    /// Veth pairs so far.
+    ends: AtomicU32,
 }
 
 /// A filter's namespace, with one veth pair.
@@ -40,16 +47,20 @@ impl Ground {
         let lab = Lab::new()?;
         let source = lab.host("source")?;
         quiet(&source)?;
-        Ok(Self { lab, source })
+        Ok(Self {
+            lab,
+            source,
+            ends: AtomicU32::new(0),
+        })
     }
 
     /// A namespace behind a veth pair, where nothing filters yet.
     pub fn sink(&self, target: Target, size: usize) -> anyhow::Result<Sink> {
-        // Interface names have at most 15 characters.
         let name = format!("{}-{size}", target.name().replace('_', ""));
         let netns = self.lab.host(&name)?;
         quiet(&netns)?;
-        let end: String = name.replace("interval", "iv").chars().take(15).collect();
+        let number = self.ends.fetch_add(1, Ordering::Relaxed);
+        let end = format!("to{number}");
         self.source.connect(&end, &netns, INTERFACE)?;
         let mac = MAC.map(|byte| format!("{byte:02x}")).join(":");
         netns.ip(&["link", "set", INTERFACE, "address", &mac])?;
