@@ -71,9 +71,18 @@ fn cpu_model(info: &str) -> String {
 }
 
 fn tools() -> BTreeMap<String, String> {
-    const TOOLS: [&str; 4] = ["nft", "ipset", "iptables", "xdp-filter"];
-    let version = |tool: &str| {
-        let output = Command::new(tool).arg("--version").output().ok()?;
+    const TOOLS: [(&str, &[&str]); 4] = [
+        ("nft", &["--version"]),
+        ("ipset", &["--version"]),
+        ("iptables", &["--version"]),
+        // The program does not say it.
+        (
+            "dpkg-query",
+            &["-W", "-f", "${Package} ${Version}", "xdp-tools"],
+        ),
+    ];
+    let version = |(tool, arguments): (&str, &[&str])| {
+        let output = Command::new(tool).args(arguments).output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Some((tool.to_owned(), text.lines().next()?.trim().to_owned()))
     };

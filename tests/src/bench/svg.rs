@@ -219,7 +219,7 @@ fn style() -> String {
     }
     format!(
         "<style>\n.page{{fill:#fff}}text{{fill:#1f2328}}.quiet{{fill:#59636e}}.grid{{stroke:#d1d9e0}}\
-         .line{{fill:none;stroke-width:2.2}}.lead{{fill:none;opacity:.45}}\n{light}\n\
+         .line{{fill:none;stroke-width:2.2}}.lead{{fill:none;opacity:.6;stroke-dasharray:1 5}}\n{light}\n\
          @media (prefers-color-scheme: dark){{\n\
          .page{{fill:#0d1117}}text{{fill:#e6edf3}}.quiet{{fill:#9198a1}}.grid{{stroke:#30363d}}\n{dark}\n}}\n\
          </style>\n"

@@ -106,7 +106,7 @@ fn frame() -> Vec<u8> {
 
 /// The value of the generator's map: frames from benign to listed addresses, out of interface `port`.
 pub fn flows(pool: &Pool, size: usize, corpus: Corpus, port: u32) -> anyhow::Result<Vec<u64>> {
-    let mut random = Random::new(0xf10_5);
+    let mut random = Random::new(0xf105);
     let pairs = (0..PAIRS).map(|_| {
         let listed = pool.addresses[random.below(size)];
         (pool.benign_of_benchmark_space(&mut random), listed)
