@@ -94,10 +94,7 @@ fn remove_leftovers() {
 }
 
 /// Room for the rules of any fixture.
-pub const SMALL: Capacity = Capacity {
-    v4: 2_000,
-    v6: 2_000,
-};
+pub const SMALL: Capacity = Capacity::any(2_000, 2_000);
 
 /// What was said about one packet.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -188,10 +188,7 @@ fn a_grown_table_opens_no_gap() {
     let stream = site.wire.stream(C2);
     for step in 2..8 {
         drop(filter);
-        let capacity = Capacity {
-            v4: step * 10_000,
-            v6: step * 2_000,
-        };
+        let capacity = Capacity::any(step * 10_000, step * 2_000);
         filter = Filter::load(&site.pins.pins(), capacity).unwrap();
         // Between both steps the old program still decides.
         std::thread::sleep(Duration::from_millis(20));

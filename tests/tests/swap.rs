@@ -1,13 +1,15 @@
 //! Whole-set swaps: no packet sees a mixture, nothing that should last is lost, and what does not fit
 //! changes nothing.
 
+#[path = "swap/concurrent.rs"]
+mod concurrent;
 #[path = "swap/load.rs"]
 mod load;
 
 use std::{os::fd::OwnedFd, process::ExitCode};
 
 use trickblock::{
-    kernel::{Filter, FilterError, Maps},
+    kernel::{Capacity, Filter, FilterError, Maps},
     table::{Entry, Ids},
 };
 use trickblock_tests::{
@@ -26,6 +28,11 @@ fn main() -> ExitCode {
     harness::main(&[
         test("no_packet_sees_a_mixture", load::no_packet_sees_a_mixture),
         test("a_mixture_would_be_seen", load::a_mixture_would_be_seen),
+        test(
+            "changes_in_place_and_swaps_under_packets",
+            concurrent::changes_in_place_and_swaps,
+        ),
+        test("growth_under_packets", concurrent::growth),
         test("hits_and_counters_survive", hits_and_counters_survive),
         test(
             "ids_are_recycled_a_swap_later",
@@ -213,21 +220,23 @@ fn a_set_that_does_not_fit_changes_nothing() {
     } = loaded();
     maps.swap(&entries(&A).unwrap(), &[0, 1, 2, 3, 4], 1)
         .unwrap();
-    let (v4, v6) = maps.geometry().capacity();
+    let Capacity { hosts, v4, v6 } = maps.geometry().capacity();
     let host_4 = |n: u64| format!("drop 198.18.{}.{}", n / 256, n % 256);
     // A port takes two entries: its own, and that of its prefix.
     let port_6 = |n: u64| format!("drop [2001:db8:ffff::{n:x}]:443");
-    let sets: [(Vec<String>, &str); 3] = [
-        ((0..=v4).map(host_4).collect(), "IPv4"),
+    let prefix_4 = |n: u64| format!("drop 198.18.{}.{}/31", n / 128, n % 128 * 2);
+    let sets: [(Vec<String>, &str); 4] = [
+        ((0..=hosts).map(host_4).collect(), "IPv4 address"),
+        ((0..=v4).map(prefix_4).collect(), "IPv4 prefix"),
         ((0..=v6 / 2).map(port_6).collect(), "IPv6"),
-        ((0..v4 * 4).map(host_4).collect(), "IPv4"),
+        ((0..hosts * 4).map(host_4).collect(), "IPv4"),
     ];
     let (generation, in_force) = (maps.generation().unwrap(), maps.entries().unwrap());
     for (rules, family) in sets {
         let error = maps.swap(&entries(&rules).unwrap(), &[0], 9).unwrap_err();
         let message = error.to_string();
         assert!(matches!(error, FilterError::Compile(_)), "{message}");
-        for part in [family, "full", "capacity", "[table]"] {
+        for part in [family, "full"] {
             assert!(message.contains(part), "{message}");
         }
         assert_eq!(maps.generation().unwrap(), generation);
@@ -245,10 +254,12 @@ fn a_set_that_does_not_fit_changes_nothing() {
         assert_eq!(maps.entries().unwrap(), in_force);
     }
     // What just fits is taken.
-    let full: Vec<String> = (0..v4).map(host_4).chain((0..v6 / 2).map(port_6)).collect();
+    let full = (0..hosts).map(host_4).chain((0..v6 / 2).map(port_6));
+    let full: Vec<String> = full.chain((0..v4).map(prefix_4)).collect();
     maps.swap(&entries(&full).unwrap(), &[], 10).unwrap();
-    assert_eq!(maps.used().unwrap(), (v4, v6 / 2 * 2));
-    for n in [0, v4 / 2, v4 - 1] {
+    let v6 = v6 / 2 * 2;
+    assert_eq!(maps.used().unwrap(), Capacity { hosts, v4, v6 });
+    for n in [0, hosts / 2, hosts - 1] {
         let server = format!("198.18.{}.{}", n / 256, n % 256);
         let frame = Packet::v4("192.0.2.1", &server).udp(1, 2).build();
         assert_eq!(bpf::test_run(&program, &frame, 1).unwrap(), 1, "{server}");

@@ -6,6 +6,8 @@ mod captures;
 mod checks;
 #[path = "verbs/contacts.rs"]
 mod contacts;
+#[path = "verbs/growth.rs"]
+mod growth;
 #[path = "verbs/life.rs"]
 mod life;
 #[path = "verbs/questions.rs"]
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         ),
         wire("reload_takes_modes_and_guards", reload::modes_and_guards),
         wire("monitor_per_feed", reload::monitor_per_feed),
+        wire("a_list_outgrows_its_table", growth::outgrown),
     ])
 }
 

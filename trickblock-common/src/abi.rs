@@ -5,7 +5,7 @@ use crate::{Direction, Reason, Side};
 
 /// Part of the pin path. Raised whenever a layout here or in [`crate::table`] changes, so that a new
 /// daemon never misreads the maps of an old one.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Bytes of the event ring buffer.
 pub const EVENT_RING_BYTES: u32 = 256 * 1024;
@@ -172,4 +172,15 @@ pub mod protection {
     pub const OWN: u32 = 1;
     /// Nothing acts on it.
     pub const HARD: u32 = 2;
+    /// Of a /16 in the summary: prefixes inside of it have a say.
+    pub const CLOSER: u32 = 3;
+}
+
+/// Words of the summary of the never-block list: two bits for every IPv4 /16, one of [`protection`].
+pub const NEVER_WORDS: usize = (1 << 16) / 32;
+
+/// Where the summary has the /16 of an address: word, and shift of the two bits in it.
+#[inline(always)]
+pub const fn never_16(address: u32) -> (usize, u32) {
+    ((address >> 21) as usize, ((address >> 16) & 31) * 2)
 }

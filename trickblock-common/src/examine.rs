@@ -1,6 +1,9 @@
 //! What is behind the prefilter: transport, both ends' matches, and the packet inside a tunnel.
 
-use crate::{Frame, Lookup, Outcome, Place, Reason, Transport, V4, V6, neighbour, table::Endpoint};
+use crate::{
+    Frame, Lookup, Outcome, Place, Reason, Transport, V4, V6, neighbour,
+    table::{Endpoint, Match},
+};
 
 /// The packet that the outcome is about, and its transport header: both unknown of packets that were not
 /// looked up closely.
@@ -154,11 +157,16 @@ fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, flow: Flow) ->
     let Some((source, destination)) = pair_v4(frame, place.offset()) else {
         return Outcome::without_side(cut(place));
     };
-    if !lookup.close_v4(source, destination) {
-        return Outcome::MISS;
-    }
-    let to = lookup.side_v4(destination, Endpoint::destination(transport));
-    let from = lookup.side_v4(source, Endpoint::source(transport));
+    // Mostly one end is listed: the other one costs a look at the prefilter, not at every prefix length.
+    let side = |address, end| {
+        if lookup.close_v4(address) {
+            lookup.side_v4(address, end)
+        } else {
+            Match::NONE
+        }
+    };
+    let to = side(destination, Endpoint::destination(transport));
+    let from = side(source, Endpoint::source(transport));
     lookup.decide(to, from, 32, transport)
 }
 

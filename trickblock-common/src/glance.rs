@@ -16,7 +16,12 @@ pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -
         Ok(place) => place,
         Err(reason) => Place::stopped(reason),
     };
-    let place = Place(lookup.blur(found.0));
+    // Most frames have no tag: they need not pay for the others.
+    let place = if is_plain(found) {
+        found
+    } else {
+        Place(lookup.blur(found.0))
+    };
     frame.refresh();
     let ip = place.offset() & MAX_START;
     let near = if place.is_v6() {
@@ -32,6 +37,11 @@ pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -
     } else {
         None
     }
+}
+
+#[inline(always)]
+const fn is_plain(place: Place) -> bool {
+    place.0 == Place::v4(parse::ETHERNET).0 || place.0 == Place::v6(parse::ETHERNET).0
 }
 
 /// No outer IP header starts further in than behind four tags, a PPPoE header and four labels: 54 bytes. The

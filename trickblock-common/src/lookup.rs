@@ -12,16 +12,16 @@ pub trait Lookup: Nat64Prefixes {
     /// The prefilter: false only when neither address is listed.
     fn near_v4(&self, source: V4, destination: V4) -> bool;
     fn near_v6(&self, source: V6, destination: V6) -> bool;
-    /// As [`Self::near_v4`], off the pass path.
+    /// As [`Self::near_v4`] of one address, off the pass path.
     #[inline(always)]
-    fn close_v4(&self, source: V4, destination: V4) -> bool {
-        self.near_v4(source, destination)
+    fn close_v4(&self, address: V4) -> bool {
+        self.near_v4(address, address)
     }
 
     /// As [`Self::near_v4`], for the IPv4 address inside of an IPv6 one.
     #[inline(always)]
     fn near_embedded(&self, address: V6) -> bool {
-        embedded(self, address).is_some_and(|inside| self.near_v4(inside, inside))
+        embedded(self, address).is_some_and(|inside| self.close_v4(inside))
     }
 
     fn side_v4(&self, address: V4, end: Endpoint) -> Match;

@@ -4,7 +4,7 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use trickblock_common::{
     V4, V6,
-    abi::protection,
+    abi::{never_16, protection},
     embedded::{Nat64, Nat64Prefixes},
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Record, Table,
@@ -15,8 +15,8 @@ use trickblock_common::{
 use crate::{
     maps,
     table::{
-        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6, record_v4,
-        record_v6,
+        Half, PROTECTION, join, length_v4, length_v6, lengths_of_v4, lengths_of_v6, record_host,
+        record_v4, record_v6,
     },
 };
 
@@ -52,6 +52,11 @@ impl Table for Exact {
     #[inline(always)]
     fn lengths_v6(&self, word: u64) -> u64 {
         Half::of(self.0).map_or(0, |half| lengths_v6(&half, word))
+    }
+
+    #[inline(always)]
+    fn record_host(&self, address: V4) -> Record {
+        Record(record_host(address.0, self.0))
     }
 
     #[inline(always)]
@@ -93,14 +98,32 @@ impl Table for Exact {
 
     #[inline(always)]
     fn protection_v4(&self, address: V4) -> u32 {
-        let key = Key::new(32, address.0.to_be_bytes());
-        maps::NEVER_V4.get(key).copied().unwrap_or(protection::NONE)
+        match summary(address) {
+            protection::CLOSER => {
+                let key = Key::new(32, address.0.to_be_bytes());
+                maps::NEVER_V4.get(key).copied().unwrap_or(protection::NONE)
+            }
+            whole => whole,
+        }
     }
 
     #[inline(always)]
     fn protection_v6(&self, address: V6) -> u32 {
         protection_v6(address.high, address.low)
     }
+}
+
+/// What is said of the whole /16 of an address.
+#[inline(always)]
+fn summary(address: V4) -> u32 {
+    let (word, shift) = never_16(address.0);
+    let Some(words) = maps::NEVER_16.get_ptr(0) else {
+        // An array of one element always has element 0.
+        return protection::CLOSER;
+    };
+    // SAFETY: 11 bits of index in a value of 2^11 words; volatile, since user space changes them.
+    let word = unsafe { words.cast::<u64>().add(word).read_volatile() };
+    (word >> shift) as u32 & 3
 }
 
 /// The protection of an IPv6 address; a function of its own so that its key has a stack frame to itself.

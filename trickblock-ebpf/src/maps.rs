@@ -9,7 +9,7 @@ use aya_ebpf::{
 use trickblock_common::{
     abi::{
         Budget, COUNTERS, Counter, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, Interface, Lost,
-        PROBE_WORDS, Settings,
+        NEVER_WORDS, PROBE_WORDS, Settings,
     },
     embedded::MAX_NAT64,
 };
@@ -21,6 +21,10 @@ pub static TABLE: Array<[u64; 8]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Hits per indicator id. Shared by all CPUs: per-CPU it would be 512 MB at 1 M ids and 64 CPUs.
 #[map]
 pub static HITS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Summary of [`NEVER_V4`]: most addresses need no more than this.
+#[map]
+pub static NEVER_16: Array<[u64; NEVER_WORDS]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Never-block prefixes; values of `abi::protection`. Written apart from the table on purpose.
 #[map]
@@ -62,9 +66,13 @@ pub static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 #[unsafe(no_mangle)]
 pub static BLOOM_WORDS: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
+pub static BUCKETS_HOST: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
 pub static BUCKETS_V4: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static BUCKETS_V6: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
+pub static AT_HOST: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static AT_V4: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]

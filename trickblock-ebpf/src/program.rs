@@ -86,14 +86,16 @@ fn filter<H: Hook>(frame: &H, link: Link) -> bool {
         return false;
     };
     let (context, generation) = (frame.context(), live.generation());
+    // What is known of the place differs with the number of tags, and none of it is needed from here on.
+    let place = forget(place.0);
     if live.tunnels() == 0 {
-        return look::<H>(context, place.0, generation);
+        return look::<H>(context, place, generation);
     }
     let mut outer = [0; 2];
-    look_outside::<H>(context, place.0, generation, &mut outer);
+    look_outside::<H>(context, place, generation, &mut outer);
     // The verifier goes on once, whatever was found so far.
     let (outcome, transport) = (forget(outer[0]), forget(outer[1]));
-    look_inside::<H>(context, place.0, generation, outcome, transport)
+    look_inside::<H>(context, place, generation, outcome, transport)
 }
 
 /// Everything behind the pass path. Not inline, like the next two: what it needs of stack and registers would be

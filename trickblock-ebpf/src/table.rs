@@ -10,7 +10,9 @@ use trickblock_common::{
     table::{
         Endpoint, KeyV4, KeyV6, Match, Query, Sizes, Words,
         layout::{Buckets, GENERATION, PREAMBLE, ZERO},
-        lookup::{find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6},
+        lookup::{
+            find_host, find_v4, find_v6, side_v4, side_v6, step_v4, step_v6, walk_v4, walk_v6,
+        },
         prefilter::{near_v4, near_v6},
     },
 };
@@ -73,6 +75,14 @@ fn parity(mut number: u64) -> u64 {
 struct Chosen;
 
 impl Sizes for Chosen {
+    #[inline(always)]
+    fn hosts(&self) -> Buckets {
+        Buckets {
+            count: maps::BUCKETS_HOST.load(),
+            at: maps::AT_HOST.load(),
+        }
+    }
+
     #[inline(always)]
     fn v4(&self) -> Buckets {
         Buckets {
@@ -139,8 +149,8 @@ impl Lookup for Live {
     }
 
     #[inline(always)]
-    fn close_v4(&self, source: V4, destination: V4) -> bool {
-        close(source.0, destination.0, self.generation) != 0
+    fn close_v4(&self, address: V4) -> bool {
+        close(address.0, self.generation) != 0
     }
 
     #[inline(always)]
@@ -183,11 +193,9 @@ impl Lookup for Live {
 /// The prefilter where its code need not be inline.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn close(source: u32, destination: u32, generation: u64) -> u64 {
+pub extern "C" fn close(address: u32, generation: u64) -> u64 {
     let live = Live::of(generation);
-    live.map_or(0, |live| {
-        u64::from(live.near_v4(V4(source), V4(destination)))
-    })
+    live.map_or(0, |live| u64::from(live.near_v4(V4(address), V4(address))))
 }
 
 /// The prefilter for the IPv4 address inside of an IPv6 one.
@@ -195,7 +203,7 @@ pub extern "C" fn close(source: u32, destination: u32, generation: u64) -> u64 {
 #[inline(never)]
 pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
     let inside = embedded(&Exact(generation), V6 { high, low });
-    inside.map_or(0, |inside| close(inside.0, inside.0, generation))
+    inside.map_or(0, |inside| close(inside.0, generation))
 }
 
 /// The verdict from both ends' matches.
@@ -269,6 +277,13 @@ pub extern "C" fn length_v6(high: u64, low: u64, query: u64, generation: u64) ->
 #[inline(never)]
 pub extern "C" fn join(one: u64, other: u64) -> u64 {
     Match(one).join(Match(other)).0
+}
+
+/// `find_host` for calls from the walk over prefix lengths.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn record_host(address: u32, generation: u64) -> u64 {
+    Half::of(generation).map_or(0, |half| find_host(&half, &Chosen, V4(address)).0)
 }
 
 /// `find_v4` for calls from the walk over prefix lengths.

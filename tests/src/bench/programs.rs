@@ -13,7 +13,7 @@ use aya::{
 };
 use trickblock::{
     indicator::Indicator,
-    kernel::{Capacity, Filter},
+    kernel::Filter,
     policy::Guard,
     table::{Entry, needed_entries},
 };
@@ -129,10 +129,20 @@ pub struct Loaded {
 impl Loaded {
     /// Loads the shipped program and fills its table.
     pub fn new(list: List, indicators: impl Iterator<Item = Indicator>) -> anyhow::Result<Self> {
+        Self::with_room(list, indicators, 0)
+    }
+
+    /// The same with room for `more` IPv4 addresses.
+    pub fn with_room(
+        list: List,
+        indicators: impl Iterator<Item = Indicator>,
+        more: u64,
+    ) -> anyhow::Result<Self> {
         let entries = entries(indicators);
-        let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
+        let mut needed = needed_entries(entries.iter().map(|entry| &entry.indicator));
+        needed.hosts += more;
         let pins = PinDir::new();
-        let mut filter = Filter::load(&pins.pins(), Capacity { v4, v6 })?;
+        let mut filter = Filter::load(&pins.pins(), needed)?;
         let guard = Guard::compiled_in();
         filter.maps.set_never_block(&guard.protected_values())?;
         filter.maps.set_settings(&daemons_settings())?;

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use trickblock::{indicator::Indicator, table::Change};
 
 use super::{
     figure::Figures,
     milliseconds,
-    pool::{List, Pool},
+    pool::{List, Pool, entries},
     programs::Loaded,
 };
 use crate::sys;
@@ -31,8 +32,7 @@ pub fn measure(
         figures.set(name, filter(size).and_then(|one| swaps(repetitions, one)));
     }
     say("single additions");
-    let added = filter(1_000_000).and_then(|filter| adds(repetitions, filter));
-    figures.set("adds_per_s", added);
+    figures.set("adds_per_s", adds(repetitions, pool));
     for (name, size) in [
         ("bytes_per_indicator_1m", 1_000_000),
         ("bytes_per_indicator_10m", 10_000_000),
@@ -54,15 +54,40 @@ fn swaps(repetitions: usize, filter: &Loaded) -> anyhow::Result<Vec<f64>> {
     seeds.map(swap).collect()
 }
 
-/// Per second.
-fn adds(_repetitions: usize, _filter: &Loaded) -> anyhow::Result<Vec<f64>> {
-    bail!("no in-place updates yet: every change is a whole-set swap")
+/// Addresses that are added to a list of a million.
+const ADDED: usize = 200_000;
+
+/// Per second, until the call returns. What was added is taken out again in between.
+fn adds(repetitions: usize, pool: &Pool) -> anyhow::Result<Vec<f64>> {
+    const LISTED: usize = 1_000_000;
+    let more = u64::try_from(ADDED)?;
+    let filter = Loaded::with_room(List::V4, hosts(pool, LISTED), more)?;
+    let mut added = entries(hosts(pool, LISTED + ADDED).skip(LISTED));
+    anyhow::ensure!(added.len() == ADDED, "the pool of addresses is too small");
+    let first = u32::try_from(LISTED)?;
+    added.iter_mut().for_each(|entry| entry.id += first);
+    let ids: Vec<u32> = added.iter().map(|entry| entry.id).collect();
+    let change = |before, after| Change { before, after };
+    let add: Vec<_> = added.chunks(1).map(|one| change(&[], one)).collect();
+    let remove: Vec<_> = added.chunks(1).map(|one| change(one, &[])).collect();
+    let run = |_| {
+        sys::stop_if_interrupted()?;
+        let start = Instant::now();
+        filter.filter.maps.apply(&add, &ids)?;
+        let took = start.elapsed();
+        filter.filter.maps.apply(&remove, &[])?;
+        Ok(ADDED as f64 / took.as_secs_f64())
+    };
+    (0..repetitions).map(run).collect()
+}
+
+fn hosts(pool: &Pool, size: usize) -> impl Iterator<Item = Indicator> {
+    pool.hosts(size).map(Indicator::host)
 }
 
 /// Bytes per IPv4 address: one half of the table, with prefilter and exact entries, and the hit counters.
 fn memory(pool: &Pool, size: usize) -> anyhow::Result<Vec<f64>> {
-    let hosts = pool.hosts(size).map(trickblock::indicator::Indicator::host);
-    let filter = Loaded::new(List::V4, hosts)?;
+    let filter = Loaded::new(List::V4, hosts(pool, size))?;
     let maps = &filter.filter.maps;
     let words = maps.geometry().half + u64::from(maps.hit_capacity()?);
     Ok(vec![8.0 * words as f64 / filter.size as f64])

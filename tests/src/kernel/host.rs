@@ -31,7 +31,7 @@ pub struct Host {
 impl Host {
     /// Compiled here, without a kernel that was ever asked.
     pub fn new(setup: &Setup) -> anyhow::Result<Self> {
-        let geometry = Geometry::for_entries(SMALL.v4, SMALL.v6).context("too many entries")?;
+        let geometry = Geometry::for_entries(SMALL).context("too many entries")?;
         let mut half = vec![0; usize::try_from(geometry.half)?];
         let entries = entries(&setup.rules)?;
         compile(&entries, 0x5eed, &geometry, &mut half)?;

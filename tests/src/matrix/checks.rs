@@ -69,7 +69,7 @@ fn load(_: &Field, findings: &mut Findings) -> anyhow::Result<String> {
             Constants::default()
         };
         let what = || format!("capacity {v4} + {v6}, tunnels {:#x}", constants.tunnels);
-        measure(Capacity { v4, v6 }, constants, findings).with_context(what)?;
+        measure(Capacity::any(v4, v6), constants, findings).with_context(what)?;
     }
     let programs = &findings.programs;
     let each: Vec<_> = programs

@@ -7,7 +7,7 @@ use trickblock_tests::gateway::{C2, Gateway, INTERFACE};
 
 use crate::{END, verb};
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "schema",
     "state",
     "problems",
@@ -19,6 +19,8 @@ const KEYS: [&str; 17] = [
     "indicators",
     "generation",
     "fingerprint",
+    "image",
+    "revision",
     "feeds",
     "never_block",
     "never_block_fingerprint",
@@ -85,7 +87,13 @@ pub fn status() {
         (&alone["state"], &alone["daemon"]),
         (&json!("degraded"), &Value::Null)
     );
-    for same in ["indicators", "fingerprint", "generation", "never_block"] {
+    for same in [
+        "indicators",
+        "fingerprint",
+        "image",
+        "generation",
+        "never_block",
+    ] {
         assert_eq!(alone[same], running[same], "{same}");
     }
 }

@@ -33,16 +33,37 @@ fn word(place: &Place, at: u64, change: impl Fn(u64) -> u64) {
     bpf::update(&map, &key, &value).unwrap();
 }
 
-/// The places of the words that hold an IPv4 slot's record, and the words.
-fn records(place: &Place) -> Vec<(u64, u64)> {
+/// A word that holds an IPv4 indicator's action and number.
+struct Record {
+    at: u64,
+    word: u64,
+    /// Both bits of its action.
+    action: u64,
+    number: u64,
+}
+
+fn records(place: &Place) -> Vec<Record> {
     let pins = Pins::new(place.site.pins());
     let maps = Maps::open(&pins).unwrap();
     let snapshot = maps.snapshot().unwrap();
-    let (from, to) = (snapshot.geometry.at_v4, snapshot.geometry.at_v6);
-    let slots = (from..to).step_by(2);
+    let Geometry {
+        at_host,
+        at_v4,
+        at_v6,
+        ..
+    } = snapshot.geometry;
     let read = |at: u64| snapshot.half[usize::try_from(at).unwrap()];
-    let taken = slots.filter(|at| read(*at) != 0 && read(at + 1) & (3 << 32) != 0);
-    taken.map(|at| (at + 1, read(at + 1))).collect()
+    let record = |at: u64, action: u64| Record {
+        at,
+        word: read(at),
+        action,
+        number: read(at) & (action & action.wrapping_neg()).wrapping_sub(1),
+    };
+    let hosts = (at_host..at_v4).map(|at| record(at, 3 << 28));
+    let others = (at_v4..at_v6).skip(1).step_by(2);
+    let all = hosts.chain(others.map(|at| record(at, 3 << 32)));
+    all.filter(|record| record.word & record.action != 0)
+        .collect()
 }
 
 pub fn table() {
@@ -91,13 +112,16 @@ pub fn table() {
     place.verify(0, &[]);
 
     // Drop becomes monitor, or two indicators share a number (of nine).
-    for (at, record) in records(&place) {
-        for flipped in [3 << 32, 1] {
-            if flipped == 1 && record & 0xffff_ffff >= 8 {
+    let records = records(&place);
+    assert!(records.len() > 4, "{}", records.len());
+    for record in records {
+        for flipped in [record.action, 1] {
+            if flipped == 1 && record.number >= 8 {
                 continue;
             }
+            let at = record.at;
             word(&place, at, |now| {
-                assert_eq!(now, record);
+                assert_eq!(now, record.word);
                 now ^ flipped
             });
             let report = place.verify(1, &[]);

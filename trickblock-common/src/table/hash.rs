@@ -28,6 +28,17 @@ pub fn spot(key: u64, seed: u64, words: u64, times: impl Fn(u64, u64) -> u64) ->
     }
 }
 
+/// The two buckets of an IPv4 address among `buckets` (below 2³²).
+#[inline(always)]
+pub fn buckets_host(
+    address: u32,
+    seed: u64,
+    buckets: u64,
+    times: impl Fn(u64, u64) -> u64,
+) -> (u64, u64) {
+    two(mix(address as u64 ^ (seed | 1)), buckets, times)
+}
+
 /// The two buckets of an IPv4 key among `buckets` (below 2³²).
 #[inline(always)]
 pub fn buckets_v4(

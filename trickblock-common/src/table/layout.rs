@@ -2,15 +2,17 @@
 
 /// Words before the first half: a page, so that halves can be mapped alone.
 pub const PREAMBLE: u64 = 512;
-/// Word of the generation, from the start of the value.
+/// Word of the generation, from the start of the value. Alone in its line: every packet reads it.
 pub const GENERATION: u64 = 0;
-
-/// Words 1 to 7 say what the value is: [`MAGIC`], then the [`Geometry`] in declaration order.
-pub const IDENTITY: u64 = 1;
 /// A word that is always zero, which the verifier cannot know.
-pub const ZERO: u64 = 8;
+pub const ZERO: u64 = 1;
+/// Word of the revision: odd while the live half is being changed in place, and another number afterwards. For user
+/// space that copies the half.
+pub const REVISION: u64 = 8;
+/// From here on the value says what it is: [`MAGIC`], then the [`Geometry`] in declaration order.
+pub const IDENTITY: u64 = 16;
 /// First of the words that say what the program was loaded with; for user space.
-pub const CONSTANTS: u64 = 16;
+pub const CONSTANTS: u64 = 32;
 /// `trickblk` in ASCII.
 pub const MAGIC: u64 = 0x7472_6963_6b62_6c6b;
 
@@ -22,9 +24,10 @@ pub const SEED: u64 = 0;
 pub const LENGTHS_V4: u64 = 1;
 /// Three words; bit n of them: some IPv6 indicator has a prefix of n bits (1 to 128).
 pub const LENGTHS_V6: u64 = 2;
-/// Entries in the IPv4 and in the IPv6 buckets.
-pub const ENTRIES_V4: u64 = 5;
-pub const ENTRIES_V6: u64 = 6;
+/// Three words: entries in the buckets of hosts, of IPv4 and of IPv6.
+pub const ENTRIES: u64 = 5;
+/// Entries that were taken out in place since the half was compiled: their marks in the prefilter are still there.
+pub const DEAD: u64 = 8;
 /// Bit 0 of [`SEED`]: some IPv6 prefix is too short for the prefilter, every packet is looked up.
 pub const WIDE_V6: u64 = 1;
 
@@ -36,10 +39,49 @@ pub const ANY_24: u64 = HEAD;
 pub const WHOLE_24: u64 = ANY_24 + BITMAP;
 pub const BLOOM: u64 = WHOLE_24 + BITMAP;
 
-/// Slots of a bucket, and words of a slot.
+/// Slots of a bucket of hosts: a cache line. A slot is one word, `address << 32 | flags << 28 | indicator id`.
+pub const SLOTS_HOST: u64 = 8;
+/// Slots of any other bucket, and words of a slot.
 pub const SLOTS: u64 = 4;
 pub const SLOT_V4: u64 = 2;
 pub const SLOT_V6: u64 = 4;
+
+/// Entries of each exact table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// IPv4 addresses, with or without a port.
+    pub hosts: u64,
+    /// IPv4 prefixes, and scopes (port, protocol) of addresses and prefixes.
+    pub v4: u64,
+    /// The same of IPv6, addresses included.
+    pub v6: u64,
+}
+
+impl Room {
+    /// Room for so many entries of each family, of whichever kind.
+    pub const fn any(v4: u64, v6: u64) -> Self {
+        Self { hosts: v4, v4, v6 }
+    }
+
+    pub const fn sum(self) -> u64 {
+        self.hosts.saturating_add(self.v4).saturating_add(self.v6)
+    }
+
+    /// Field by field.
+    #[must_use]
+    pub fn map(self, other: Self, with: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            hosts: with(self.hosts, other.hosts),
+            v4: with(self.v4, other.v4),
+            v6: with(self.v6, other.v6),
+        }
+    }
+
+    /// Whether `other` fits.
+    pub const fn holds(self, other: Self) -> bool {
+        other.hosts <= self.hosts && other.v4 <= self.v4 && other.v6 <= self.v6
+    }
+}
 
 /// The sizes that the loader chooses. The program holds them as load-time constants, so that the
 /// verifier can bound every index.
@@ -48,10 +90,13 @@ pub const SLOT_V6: u64 = 4;
 pub struct Geometry {
     /// Words of the Bloom filter.
     pub bloom: u64,
+    /// Buckets of eight hosts each.
+    pub buckets_host: u64,
     /// Buckets of four entries each.
     pub buckets_v4: u64,
     pub buckets_v6: u64,
-    /// First word of the IPv4 buckets, of the IPv6 buckets, and behind the half.
+    /// First word of the buckets of hosts, of IPv4 and of IPv6, and behind the half.
+    pub at_host: u64,
     pub at_v4: u64,
     pub at_v6: u64,
     pub half: u64,
@@ -60,11 +105,12 @@ pub struct Geometry {
 /// What a lookup needs of the sizes. The program loads each where it is used: it cannot leave out a
 /// load once it is written.
 pub trait Sizes {
+    fn hosts(&self) -> Buckets;
     fn v4(&self) -> Buckets;
     fn v6(&self) -> Buckets;
 }
 
-/// The buckets of one family.
+/// The buckets of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buckets {
     pub count: u64,
@@ -73,6 +119,13 @@ pub struct Buckets {
 }
 
 impl Sizes for Geometry {
+    fn hosts(&self) -> Buckets {
+        Buckets {
+            count: self.buckets_host,
+            at: self.at_host,
+        }
+    }
+
     fn v4(&self) -> Buckets {
         Buckets {
             count: self.buckets_v4,
@@ -88,29 +141,56 @@ impl Sizes for Geometry {
     }
 }
 
-/// Fill of the buckets at which two-choice cuckoo hashing with four slots still finds room.
+/// Fill of the buckets at which two-choice cuckoo hashing still finds room at once, with eight slots and with
+/// four.
+const FILL_HOST_PERCENT: u64 = 92;
 const FILL_PERCENT: u64 = 90;
-/// Above this the value passes the verifier's bound on variable offsets (2²⁹ bytes).
-const MAX_ENTRIES: u64 = 6_000_000;
+/// With larger halves the value passes the verifier's bound on variable offsets (2²⁹ bytes).
+const MAX_HALF: u64 = (1 << 25) - PREAMBLE;
+/// No table holds more of anything; keeps sums from overflowing.
+const MAX_ENTRIES: u64 = MAX_HALF;
 
 impl Geometry {
-    /// Room for so many entries of each family, or `None` above 6 million in sum (IPv6 counts
-    /// twice).
-    pub const fn for_entries(v4: u64, v6: u64) -> Option<Self> {
-        if v4 > MAX_ENTRIES || v6 > MAX_ENTRIES || v4 + 2 * v6 > MAX_ENTRIES {
+    /// Of no table.
+    pub const EMPTY: Self = Self {
+        bloom: 0,
+        buckets_host: 0,
+        buckets_v4: 0,
+        buckets_v6: 0,
+        at_host: 0,
+        at_v4: 0,
+        at_v6: 0,
+        half: 0,
+    };
+
+    /// Room for so many entries of each kind, or `None` where the value would be too large: from about 23 million
+    /// hosts, 11 million entries of IPv4, or 6 million of IPv6.
+    pub const fn for_entries(room: Room) -> Option<Self> {
+        let Room { hosts, v4, v6 } = room;
+        if hosts > MAX_ENTRIES || v4 > MAX_ENTRIES || v6 > MAX_ENTRIES {
             return None;
         }
-        let bloom = bloom_words(v4 + v6);
-        let (buckets_v4, buckets_v6) = (buckets(v4), buckets(v6));
-        let at_v4 = BLOOM + bloom;
+        let bloom = bloom_words(hosts + v4 + v6);
+        let buckets_host = buckets(hosts, FILL_HOST_PERCENT * SLOTS_HOST);
+        let (buckets_v4, buckets_v6) = (
+            buckets(v4, FILL_PERCENT * SLOTS),
+            buckets(v6, FILL_PERCENT * SLOTS),
+        );
+        let at_host = BLOOM + bloom;
+        let at_v4 = at_host + buckets_host * SLOTS_HOST;
         let at_v6 = at_v4 + buckets_v4 * SLOTS * SLOT_V4;
         // One bucket more than is used, since the verifier's bound on an index is that much coarser,
         // and whole pages, so that a half can be mapped alone.
         let half = (at_v6 + (buckets_v6 + 1) * SLOTS * SLOT_V6).next_multiple_of(PREAMBLE);
+        if half > MAX_HALF {
+            return None;
+        }
         Some(Self {
             bloom,
+            buckets_host,
             buckets_v4,
             buckets_v6,
+            at_host,
             at_v4,
             at_v6,
             half,
@@ -118,11 +198,13 @@ impl Geometry {
     }
 
     /// The fields in declaration order.
-    pub const fn to_words(&self) -> [u64; 6] {
+    pub const fn to_words(&self) -> [u64; 8] {
         [
             self.bloom,
+            self.buckets_host,
             self.buckets_v4,
             self.buckets_v6,
+            self.at_host,
             self.at_v4,
             self.at_v6,
             self.half,
@@ -130,23 +212,36 @@ impl Geometry {
     }
 
     /// The geometry with these fields, or `None` where no [`Self::for_entries`] made them.
-    pub fn from_words(words: [u64; 6]) -> Option<Self> {
-        let [bloom, buckets_v4, buckets_v6, at_v4, at_v6, half] = words;
-        let geometry = Self {
+    pub fn from_words(words: [u64; 8]) -> Option<Self> {
+        let [
             bloom,
+            buckets_host,
             buckets_v4,
             buckets_v6,
+            at_host,
+            at_v4,
+            at_v6,
+            half,
+        ] = words;
+        let geometry = Self {
+            bloom,
+            buckets_host,
+            buckets_v4,
+            buckets_v6,
+            at_host,
             at_v4,
             at_v6,
             half,
         };
-        let (bound, behind_v4) = (
-            1 << 26,
-            at_v4.checked_add(buckets_v4.checked_mul(SLOTS * SLOT_V4)?)?,
-        );
-        let behind_v6 = at_v6.checked_add(buckets_v6.checked_mul(SLOTS * SLOT_V6)?)?;
-        let ordered = at_v4 == BLOOM.checked_add(bloom)? && at_v6 == behind_v4 && behind_v6 <= half;
-        (ordered && bloom > 0 && half < bound && half % PREAMBLE == 0).then_some(geometry)
+        if words.iter().any(|word| *word > MAX_HALF) {
+            return None;
+        }
+        let ordered = at_host == BLOOM + bloom
+            && at_v4 == at_host + buckets_host * SLOTS_HOST
+            && at_v6 == at_v4 + buckets_v4 * SLOTS * SLOT_V4
+            && at_v6 + buckets_v6 * SLOTS * SLOT_V6 <= half;
+        let whole = bloom > 0 && bloom % LINE == 0 && half % PREAMBLE == 0;
+        (ordered && whole).then_some(geometry)
     }
 
     /// Words of the whole value, both halves.
@@ -154,12 +249,13 @@ impl Geometry {
         PREAMBLE + 2 * self.half
     }
 
-    /// Entries that may be used: (IPv4, IPv6).
-    pub const fn capacity(&self) -> (u64, u64) {
-        (
-            self.buckets_v4 * SLOTS * FILL_PERCENT / 100,
-            self.buckets_v6 * SLOTS * FILL_PERCENT / 100,
-        )
+    /// Entries that may be used.
+    pub const fn capacity(&self) -> Room {
+        Room {
+            hosts: self.buckets_host * SLOTS_HOST * FILL_HOST_PERCENT / 100,
+            v4: self.buckets_v4 * SLOTS * FILL_PERCENT / 100,
+            v6: self.buckets_v6 * SLOTS * FILL_PERCENT / 100,
+        }
     }
 
     /// First word of the half that `generation` uses.
@@ -168,14 +264,18 @@ impl Geometry {
     }
 }
 
-/// 16 bits per entry.
+/// Words of a cache line.
+const LINE: u64 = 8;
+
+/// 16 bits per entry, in whole lines: buckets of hosts begin with one.
 const fn bloom_words(entries: u64) -> u64 {
-    let words = entries.div_ceil(4);
+    let words = entries.div_ceil(4).next_multiple_of(LINE);
     if words < 1024 { 1024 } else { words }
 }
 
-const fn buckets(entries: u64) -> u64 {
-    let buckets = (entries * 100).div_ceil(FILL_PERCENT * SLOTS);
+/// `filled`: a hundred times the entries that a bucket takes.
+const fn buckets(entries: u64, filled: u64) -> u64 {
+    let buckets = (entries * 100).div_ceil(filled);
     if buckets < 64 { 64 } else { buckets }
 }
 
@@ -183,24 +283,40 @@ const fn buckets(entries: u64) -> u64 {
 mod tests {
     use super::*;
 
+    const fn hosts(hosts: u64) -> Room {
+        Room {
+            hosts,
+            v4: 0,
+            v6: 0,
+        }
+    }
+
     #[test]
     fn holds_what_was_asked_for_and_stays_under_the_verifiers_bound() {
-        for (v4, v6) in [
-            (0, 0),
-            (1, 1),
-            (100_000, 25_000),
-            (1_000_000, 250_000),
-            (6_000_000, 0),
-            (0, 3_000_000),
+        for room in [
+            hosts(0),
+            Room::any(1, 1),
+            Room::any(100_000, 25_000),
+            Room::any(1_000_000, 250_000),
+            Room::any(5_000_000, 1_000_000),
+            hosts(10_000_000),
+            hosts(23_000_000),
+            Room::any(0, 6_000_000),
         ] {
-            let geometry = Geometry::for_entries(v4, v6).expect("in range");
-            assert!(geometry.capacity().0 >= v4 && geometry.capacity().1 >= v6);
-            assert!(geometry.words() * 8 < 1 << 29, "{v4} {v6}");
+            let geometry = Geometry::for_entries(room).expect("in range");
+            assert!(geometry.capacity().holds(room), "{room:?}");
+            assert!(geometry.words() * 8 < 1 << 29, "{room:?}");
             assert_eq!(Geometry::from_words(geometry.to_words()), Some(geometry));
+            assert_eq!(geometry.at_host % LINE, 0);
         }
-        assert_eq!(Geometry::for_entries(6_000_001, 0), None);
-        assert_eq!(Geometry::for_entries(0, 3_000_001), None);
-        assert_eq!(Geometry::for_entries(u64::MAX, u64::MAX), None);
+        for room in [
+            hosts(26_000_000),
+            Room::any(0, 8_000_000),
+            Room::any(u64::MAX, 0),
+            Room::any(0, u64::MAX),
+        ] {
+            assert_eq!(Geometry::for_entries(room), None);
+        }
     }
 
     /// The verifier bounds `bucket * 16` by `buckets * 16 - 1`, not by `(buckets - 1) * 16`: where
@@ -208,16 +324,20 @@ mod tests {
     #[test]
     fn the_last_bucket_never_ends_with_the_half() {
         for entries in 0..3_000 {
-            let geometry = Geometry::for_entries(entries * 7, entries * 3).expect("in range");
+            let geometry =
+                Geometry::for_entries(Room::any(entries * 7, entries * 3)).expect("in range");
             let last = geometry.at_v6 + geometry.buckets_v6 * SLOTS * SLOT_V6;
             assert!(geometry.half >= last + SLOTS * SLOT_V6, "{entries}");
         }
     }
 
+    /// With eight bytes for the hit counter, 24 are the goal.
     #[test]
     fn memory_per_indicator() {
-        // 1 M addresses: 17.8 bytes of buckets, 2 of Bloom, 4.2 of bitmaps.
-        let geometry = Geometry::for_entries(1_000_000, 0).expect("in range");
-        assert!(geometry.half * 8 / 1_000_000 <= 25, "{}", geometry.half * 8);
+        for (count, most) in [(1_000_000, 15.0), (10_000_000, 11.5)] {
+            let geometry = Geometry::for_entries(hosts(count)).expect("in range");
+            let bytes = (geometry.half * 8) as f64 / count as f64;
+            assert!(bytes <= most, "{bytes} at {count}");
+        }
     }
 }

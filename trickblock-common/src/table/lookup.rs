@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Words, hash,
-    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, Sizes},
+    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, Sizes},
     scalar::better,
 };
 use crate::{
@@ -18,6 +18,9 @@ pub trait Table: Nat64Prefixes {
     fn lengths_v4(&self) -> u64;
     /// Word 0 to 2 of the IPv6 prefix lengths.
     fn lengths_v6(&self, word: u64) -> u64;
+    /// Of an address itself, without a scope.
+    fn record_host(&self, address: V4) -> Record;
+    /// Of everything else.
     fn record_v4(&self, key: KeyV4) -> Record;
     fn record_v6(&self, key: KeyV6) -> Record;
     /// One of [`protection`].
@@ -118,7 +121,12 @@ fn narrow(query: Query, narrower: impl Fn(Scope) -> Record) -> u64 {
 pub fn step_v4<T: Table + ?Sized>(table: &T, address: V4, query: Query) -> Match {
     let prefix = address.prefix(query.length);
     let look = |scope: Scope| table.record_v4(KeyV4::new(prefix, scope));
-    step(look(Scope::wide(query.length)), query, look)
+    let own = if query.length == 32 {
+        table.record_host(address)
+    } else {
+        look(Scope::wide(query.length))
+    };
+    step(own, query, look)
 }
 
 /// See [`Table::step_v6`].
@@ -241,7 +249,30 @@ const fn lowest(bits: u64) -> u64 {
     bytes.wrapping_mul(0x0101_0101_0101_0101) >> 56
 }
 
-/// The record of `key`: one of four slots in one of two buckets.
+/// The record of an IPv4 address: one of eight slots in one of two buckets. Each is read whole, so that address and
+/// record are of one time.
+#[inline(always)]
+pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> Record {
+    let buckets = sizes.hosts();
+    let (first, second) =
+        hash::buckets_host(address.0, words.word(SEED), buckets.count, |hash, size| {
+            words.times(hash, size)
+        });
+    for bucket in [first, second] {
+        let at = buckets.at + bucket * SLOTS_HOST;
+        for slot in 0..SLOTS_HOST {
+            let word = words.word(at + slot);
+            if word >> 32 == address.0 as u64 {
+                return Record::of_host(word);
+            }
+        }
+    }
+    Record::NONE
+}
+
+/// The record of `key`, which is no host's: one of four slots in one of two buckets. A key is written last and taken away first,
+/// and what stands beside it is zero before another comes there: whoever reads a new key and the word beside it out of
+/// order finds nothing, which is what was there a moment ago.
 #[inline(always)]
 pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) -> Record {
     let buckets = sizes.v4();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! word 0: generation   …512 words…   half 0   half 1        the half in use is generation & 1
-//! half: head | /24 bitmap | whole-/24 bitmap | Bloom words | IPv4 buckets | IPv6 buckets
+//! half: head | /24 bitmap | whole-/24 bitmap | Bloom words | hosts | IPv4 buckets | IPv6 buckets
 //! ```
 //!
 //! A packet reads the generation once and stays in that half, so it sees the old set or the new one.
@@ -15,7 +15,7 @@ pub mod prefilter;
 pub mod scalar;
 
 pub use key::{KeyV4, KeyV6, Scope};
-pub use layout::{Geometry, Sizes};
+pub use layout::{Geometry, Room, Sizes};
 pub use lookup::{Table, side_v4, side_v6};
 pub use scalar::{Endpoint, Match, Query, Record};
 

@@ -19,6 +19,20 @@ impl Record {
     /// … or are in monitor mode.
     pub const NARROW_MONITOR: u64 = 1 << 35;
 
+    /// Ids are below this: those of hosts share a word with the address.
+    pub const IDS: u32 = 1 << 28;
+
+    /// Of the lower half of a host's slot, `flags << 28 | indicator id`.
+    #[inline(always)]
+    pub const fn of_host(slot: u64) -> Self {
+        Self((slot >> 28 & 0xf) << 32 | (slot & (Self::IDS as u64 - 1)))
+    }
+
+    /// The slot of `address`.
+    pub const fn host(self, address: u32) -> u64 {
+        (address as u64) << 32 | (self.0 >> 32 & 0xf) << 28 | (self.0 & (Self::IDS as u64 - 1))
+    }
+
     #[inline(always)]
     pub const fn has(self, flags: u64) -> bool {
         self.0 & flags != 0

@@ -14,7 +14,7 @@ use super::{Exit, check::set::Set, failed};
 use crate::{
     feed::Format,
     indicator::Indicator,
-    kernel::{Capacity, Filter, FilterError, Judged, Program, random_seed},
+    kernel::{Filter, FilterError, Judged, Program, random_seed},
     policy::{Action, Guard, RuleSet},
     table::{Entry, Ids, ids::OutOfIds, needed_entries},
 };
@@ -102,8 +102,8 @@ struct Replay {
 impl Replay {
     fn load(rules: &RuleSet, guard: &Guard, args: &Args) -> Result<Self, ReplayError> {
         let entries = entries(rules)?;
-        let (v4, v6) = needed_entries(entries.iter().map(|entry| &entry.indicator));
-        let mut filter = Filter::load_private(&args.bpffs, Capacity { v4, v6 })?;
+        let needed = needed_entries(entries.iter().map(|entry| &entry.indicator));
+        let mut filter = Filter::load_private(&args.bpffs, needed)?;
         filter.maps.set_never_block(&guard.protected_values())?;
         filter.maps.swap(&entries, &[], random_seed())?;
         filter.report_everything(args.monitor)?;

@@ -124,8 +124,14 @@ fn write_set(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "{} of {} IPv4 and {} of {} IPv6 table entries used; {} prefixes are never blocked",
-        set.entries_v4, set.capacity_v4, set.entries_v6, set.capacity_v6, status.never_block
+        "table entries used: {} of {} IPv4 addresses, {} of {} IPv4 prefixes and ports, {} of {} IPv6; {} prefixes are never blocked",
+        set.entries.v4_addresses,
+        set.capacity.v4_addresses,
+        set.entries.v4_others,
+        set.capacity.v4_others,
+        set.entries.v6,
+        set.capacity.v6,
+        status.never_block
     )
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
 };
 
 use jiff::Timestamp;
@@ -18,9 +18,10 @@ use crate::{
     config::{Config, FeedConfig},
     feed::Row,
     indicator::Indicator,
-    kernel::{Capacity, Filter, FilterError, Hooks, Load, Pins, random_seed},
+    kernel::{Filter, FilterError, Hooks, Load, Pins, random_seed},
+    observe::status::Hashes,
     policy::{Action, FeedRows, Guard, RuleSet, merge},
-    table::{Entry, Ids, Plan, ids::OutOfIds},
+    table::{Entry, Ids, ids::OutOfIds, needed_entries},
 };
 
 /// A body or configuration that was not put in force; the last good set stays.
@@ -66,6 +67,10 @@ pub struct Engine {
     pub roles: Roles,
     /// A default route led out of one of the interfaces.
     pub(super) had_default_route: bool,
+    /// Of the set in force, once somebody asked.
+    pub(super) hashes: Mutex<Option<Arc<Hashes>>>,
+    /// The table grew, and older programs are still attached.
+    outgrown: bool,
     /// Indices of the interfaces that were attached to at the last look.
     pub(super) seen: BTreeSet<u32>,
 }
@@ -75,7 +80,7 @@ impl Engine {
     pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, FilterError> {
         let pins = Pins::new(&config.paths.pins);
         let wanted = Load {
-            capacity: terms::capacity(&config, &guard, first),
+            capacity: terms::capacity(&config, first),
             constants: terms::constants(&config),
         };
         let filter = Filter::load(&pins, wanted)?;
@@ -102,6 +107,8 @@ impl Engine {
             notes: BTreeMap::new(),
             roles: Roles::default(),
             had_default_route: false,
+            hashes: Mutex::default(),
+            outgrown: false,
             seen: BTreeSet::new(),
             config,
         };
@@ -185,15 +192,15 @@ impl Engine {
         }
     }
 
-    /// Compiles what all feeds say, with `candidate` in place of one feed's content, and swaps it in.
+    /// Puts what all feeds say in force, with `candidate` in place of one feed's content.
     fn enforce(&mut self, candidate: Option<(usize, &Content)>) -> Result<(), Held> {
         let rules = merge(&self.rows(candidate), &self.guard);
-        let plan = self.plan(&rules)?;
+        let wanted = self.wanted_set(&rules);
+        self.make_room(&wanted)?;
+        let plan = self.ids.plan(&self.live, wanted)?;
+        self.filter.maps.renew(&self.live, &plan, random_seed())?;
+        self.ids.commit(&plan);
         if plan.entries != self.live {
-            self.filter
-                .maps
-                .swap(&plan.entries, &plan.fresh, random_seed())?;
-            self.ids.commit(&plan);
             tracing::info!(
                 indicators = plan.entries.len(),
                 new = plan.fresh.len(),
@@ -201,8 +208,47 @@ impl Engine {
                 "new set in force"
             );
         }
+        if plan.entries != self.live || self.outgrown {
+            *self.hashes.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         self.live = plan.entries;
         self.rules = rules;
+        self.take_over()?;
+        Ok(())
+    }
+
+    /// Loads programs with a larger table where `wanted` needs one: it has what was in force, and takes over when it is
+    /// attached.
+    fn make_room(&mut self, wanted: &[(Indicator, bool)]) -> Result<(), FilterError> {
+        let needed = needed_entries(wanted.iter().map(|(indicator, _)| indicator));
+        let maps = &self.filter.maps;
+        let counters = maps.hit_capacity()? as usize;
+        if maps.geometry().capacity().holds(needed) && wanted.len() <= counters {
+            return Ok(());
+        }
+        let load = Load {
+            capacity: terms::roomy(needed).map(maps.geometry().capacity(), u64::max),
+            constants: maps.constants()?,
+        };
+        self.filter = Filter::load(&self.config_pins(), load)?;
+        self.ids = Ids::new(self.filter.maps.hit_capacity()?, &self.live);
+        tracing::info!(
+            hosts = load.capacity.hosts,
+            v4 = load.capacity.v4,
+            v6 = load.capacity.v6,
+            "the table grew"
+        );
+        self.outgrown = true;
+        Ok(())
+    }
+
+    /// Puts the programs of this daemon where older ones of it are; nothing where it is attached nowhere yet.
+    fn take_over(&mut self) -> Result<(), FilterError> {
+        if !self.outgrown || self.hooks.attached()?.is_empty() {
+            return Ok(());
+        }
+        self.attach_all()?;
+        self.outgrown = false;
         Ok(())
     }
 
@@ -218,22 +264,23 @@ impl Engine {
             .collect()
     }
 
-    fn plan(&self, rules: &RuleSet) -> Result<Plan, OutOfIds> {
+    /// What shall be in force, sorted.
+    fn wanted_set(&self, rules: &RuleSet) -> Vec<(Indicator, bool)> {
         let wanted = rules
             .rules
             .iter()
             .map(|rule| (rule.indicator, rule.action == Action::Drop));
         if self.inherited.is_empty() {
-            return self.ids.plan(&self.live, wanted);
+            return wanted.collect();
         }
         let mut union = self.inherited.clone();
         union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
         union.extend(wanted);
-        self.ids.plan(&self.live, union)
+        union.into_iter().collect()
     }
 
     /// Applies a configuration that was read again. The feeds keep what they had where name and
-    /// source are the same. Paths and the table's capacity need a restart; what was switched off
+    /// source are the same. Paths and the table's first capacity need a restart; what was switched off
     /// stays off.
     pub fn reconfigure(&mut self, mut config: Config, guard: Guard) -> Result<(), Held> {
         config.paths.clone_from(&self.config.paths);
@@ -276,9 +323,9 @@ impl Engine {
             return Ok(None);
         }
         let pins = Pins::new(&config.paths.pins);
-        let (v4, v6) = self.filter.maps.geometry().capacity();
+        let capacity = self.filter.maps.geometry().capacity();
         let wanted = Load {
-            capacity: Capacity { v4, v6 },
+            capacity,
             constants,
         };
         Filter::load(&pins, wanted).map(Some)

@@ -1,6 +1,9 @@
 //! Answers of the reading verbs.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +13,7 @@ use crate::{
     kernel::FilterError,
     observe::{
         Status, Why,
-        status::{Daemon, FeedStatus, InterfaceStatus, SCHEMA},
+        status::{Daemon, FeedStatus, Hashes, InterfaceStatus, SCHEMA},
         why::{self, Listed, Origin, RefusedRow, Target},
     },
     policy::{Rule, RuleSet, Source},
@@ -26,7 +29,9 @@ pub struct List {
 
 impl Engine {
     pub fn status(&self) -> Result<Status, FilterError> {
-        let mut status = Status::of_kernel(&self.filter.maps, &self.live, &self.hooks)?;
+        let maps = &self.filter.maps;
+        let hashes = self.hashes();
+        let mut status = Status::of_kernel(maps, &self.live, &hashes, &self.hooks)?;
         status.daemon = Some(Daemon {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -39,6 +44,13 @@ impl Engine {
         self.add_feeds(&mut status);
         status.settle();
         Ok(status)
+    }
+
+    /// Of what is in force; computed once for each set.
+    fn hashes(&self) -> Arc<Hashes> {
+        let mut known = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = || Arc::new(Hashes::of(&self.live, self.filter.maps.geometry()));
+        Arc::clone(known.get_or_insert_with(of))
     }
 
     fn add_interfaces(&self, status: &mut Status) {

@@ -10,12 +10,12 @@ use super::feeds::Content;
 use crate::{
     config::{Config, Hook, Interface, Tunnel, XdpMode},
     kernel::{Capacity, HookChoice, ModeChoice, Role, Way},
-    policy::{Action, FeedRows, Guard, merge},
+    policy::Action,
     table::{Constants, needed_entries},
 };
 
-/// Entries that a table has room for when the configuration says nothing.
-const DEFAULT_CAPACITY: u64 = 262_144;
+/// Entries that every table has room for when the configuration says nothing.
+const LEAST: Capacity = Capacity::any(65_536, 16_384);
 
 pub(super) fn settings(config: &Config) -> Settings {
     let hits = Reason::ALL
@@ -72,20 +72,22 @@ pub(super) fn way(config: &Config, interface: &Interface, role: Role) -> Way {
     }
 }
 
-/// What the configuration says, else twice what the feeds hold now.
-pub(super) fn capacity(config: &Config, guard: &Guard, first: &[&Content]) -> Capacity {
+/// What the configuration says, else what the feeds hold now, counted row by row. The table grows when that is used up.
+pub(super) fn capacity(config: &Config, first: &[&Content]) -> Capacity {
     if let Some(capacity) = config.table.capacity {
         let v4 = u64::from(capacity.get());
-        return Capacity { v4, v6: v4 / 4 };
+        return Capacity::any(v4, v4 / 4);
     }
-    let rows: Vec<FeedRows<'_>> = first
-        .iter()
-        .flat_map(|content| content.rows(Action::Drop))
-        .collect();
-    let rules = merge(&rows, guard).rules;
-    let (v4, v6) = needed_entries(rules.iter().map(|rule| &rule.indicator));
-    Capacity {
-        v4: (2 * v4).max(DEFAULT_CAPACITY),
-        v6: (2 * v6).max(DEFAULT_CAPACITY / 4),
-    }
+    let parts = first.iter().flat_map(|content| &content.parts);
+    let rows = parts.flat_map(|part| part.rows());
+    rows.map(|row| needed_entries([&row.indicator]))
+        .fold(Capacity::default(), |sum, row| {
+            sum.map(row, |sum, row| sum + row)
+        })
+        .map(LEAST, u64::max)
+}
+
+/// With a quarter to spare: a table that grew does not grow again soon.
+pub(super) fn roomy(needed: Capacity) -> Capacity {
+    needed.map(LEAST, |entries, least| (entries + entries / 4).max(least))
 }

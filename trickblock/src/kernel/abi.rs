@@ -3,7 +3,7 @@
 
 use aya::maps::{MapInfo, MapType};
 use trickblock_common::abi::{
-    COUNTERS, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, PROBE_WORDS,
+    COUNTERS, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, NEVER_WORDS, PROBE_WORDS,
 };
 
 /// Prefixes per family in the never-block maps.
@@ -65,10 +65,18 @@ pub(super) const INTERFACES: Shape = shape(
 );
 
 /// Every map of the program.
-pub(super) const SHAPES: [Shape; 11] = [
+pub(super) const SHAPES: [Shape; 12] = [
     TABLE,
     HITS,
     INTERFACES,
+    shape(
+        "NEVER_16",
+        MapType::Array,
+        4,
+        Some(8 * NEVER_WORDS as u32),
+        Some(1),
+        super::sys::MMAPABLE,
+    ),
     shape(
         "NEVER_V4",
         MapType::LpmTrie,

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use trickblock_common::table::Room;
+
 use crate::table::CompileError;
 
 /// Errors of the kernel layer. Every message names the thing, the reason and the fix.
@@ -72,9 +74,10 @@ pub enum FilterError {
     )]
     NoFilter { path: PathBuf },
     #[error(
-        "capacity of {v4} IPv4 and {v6} IPv6 table entries is out of range; set `capacity` in [table] to at most 4000000"
+        "a table of {} IPv4 addresses, {} IPv4 prefixes and ports and {} IPv6 entries is more than a BPF map can be; shorten the lists, or lower `capacity` in [table] (at most 4000000)",
+        .0.hosts, .0.v4, .0.v6
     )]
-    Capacity { v4: u64, v6: u64 },
+    Capacity(Room),
     #[error(transparent)]
     Compile(#[from] CompileError),
     #[error(

@@ -11,49 +11,30 @@ use aya::{
     Ebpf, EbpfLoader, include_bytes_aligned,
     programs::{SchedClassifier, Xdp},
 };
-use trickblock_common::{abi::Settings, table::Geometry};
+use trickblock_common::{
+    abi::Settings,
+    table::{Geometry, Record, Room},
+};
 
 use super::{
     Attached, Events, FilterError, Hooks, Maps, Pins, Program, Way, abi, ask, check_privilege,
-    error::chain, maps::identify, outgrown::Outgrown, programs::Programs, sys,
+    error::chain, outgrown::Outgrown, programs::Programs, sys, table::identify,
 };
 use crate::table::Constants;
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/trickblock-ebpf"));
 
-/// Table entries to make room for, per family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capacity {
-    pub v4: u64,
-    pub v6: u64,
+/// Table entries to make room for.
+pub type Capacity = Room;
+
+fn geometry(room: Room) -> Result<Geometry, FilterError> {
+    Geometry::for_entries(room).ok_or(FilterError::Capacity(room))
 }
 
-impl Capacity {
-    fn geometry(self) -> Result<Geometry, FilterError> {
-        Geometry::for_entries(self.v4, self.v6).ok_or(FilterError::Capacity {
-            v4: self.v4,
-            v6: self.v6,
-        })
-    }
-
-    fn of(maps: &Maps) -> Self {
-        let (v4, v6) = maps.geometry().capacity();
-        Self { v4, v6 }
-    }
-
-    fn max(self, other: Self) -> Self {
-        Self {
-            v4: self.v4.max(other.v4),
-            v6: self.v6.max(other.v6),
-        }
-    }
-
-    /// One hit counter per entry: no indicator takes less than one.
-    fn hits(self) -> u32 {
-        u32::try_from(self.v4.saturating_add(self.v6))
-            .unwrap_or(u32::MAX)
-            .max(1)
-    }
+/// One hit counter per indicator. An address takes an entry of its own and one for each of its ports.
+fn hits(room: Room) -> u32 {
+    let most = u64::from(Record::IDS);
+    u32::try_from(room.sum().min(most)).unwrap_or(1).max(1)
 }
 
 /// What a filter is loaded with, and keeps for as long as it is.
@@ -225,12 +206,12 @@ impl Stage {
                 outgrown,
             });
         }
-        let capacity = outgrown
-            .as_ref()
-            .map_or(capacity, |maps| capacity.max(Capacity::of(maps)));
+        let capacity = outgrown.as_ref().map_or(capacity, |maps| {
+            capacity.map(maps.geometry().capacity(), u64::max)
+        });
         let (table, hits) = (pins.map("TABLE_new"), pins.map("HITS_new"));
         let _ = (fs::remove_file(&table), fs::remove_file(&hits));
-        let geometry = capacity.geometry()?;
+        let geometry = geometry(capacity)?;
         create_table(&geometry, &table)?;
         Ok(Self {
             pins: pins.clone(),
@@ -248,8 +229,10 @@ impl Stage {
         let geometry = self.geometry.to_words();
         let globals = [
             "BLOOM_WORDS",
+            "BUCKETS_HOST",
             "BUCKETS_V4",
             "BUCKETS_V6",
+            "AT_HOST",
             "AT_V4",
             "AT_V6",
             "HALF_WORDS",
@@ -258,7 +241,7 @@ impl Stage {
         // No CO-RE relocation is used: kernels without BTF serve as well.
         loader
             .btf(None)
-            .map_max_entries("HITS", self.capacity.hits());
+            .map_max_entries("HITS", hits(self.capacity));
         loader
             .map_max_entries("NEVER_V4", abi::NEVER_ENTRIES)
             .map_max_entries("NEVER_V6", abi::NEVER_ENTRIES);
@@ -318,16 +301,13 @@ impl Stage {
 }
 
 fn fits(maps: &Maps, capacity: Capacity) -> bool {
-    let (v4, v6) = maps.geometry().capacity();
-    let hits = maps.hit_capacity().unwrap_or(0);
-    v4 >= capacity.v4 && v6 >= capacity.v6 && hits >= capacity.hits()
+    let counters = maps.hit_capacity().unwrap_or(0);
+    maps.geometry().capacity().holds(capacity) && counters >= hits(capacity)
 }
 
 fn create_table(geometry: &Geometry, path: &Path) -> Result<(), FilterError> {
-    let bytes = u32::try_from(geometry.words() * 8).map_err(|_| FilterError::Capacity {
-        v4: geometry.buckets_v4,
-        v6: geometry.buckets_v6,
-    })?;
+    let bytes = u32::try_from(geometry.words() * 8)
+        .map_err(|_| FilterError::Capacity(geometry.capacity()))?;
     let table = sys::create_table(bytes).map_err(FilterError::io("create map", "TABLE"))?;
     identify(table.as_fd(), geometry)?;
     sys::pin(table.as_fd(), path).map_err(FilterError::io("pin", path.display()))

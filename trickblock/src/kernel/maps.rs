@@ -1,6 +1,6 @@
 //! The maps of a filter, whether just loaded or opened from their pins.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::AsFd as _;
 
 use aya::{
     Ebpf,
@@ -10,23 +10,20 @@ use serde::Serialize;
 use trickblock_common::{
     Direction, Outcome, Reason, Side,
     abi::{Interface, Lost, PROBE_COUNT, PROBE_OUTCOME, PROBE_WORDS, Settings, counter},
-    table::{
-        Geometry,
-        layout::{CONSTANTS, ENTRIES_V4, ENTRIES_V6, GENERATION, IDENTITY, MAGIC, PREAMBLE},
-    },
+    table::{Geometry, Room},
 };
 
-use super::{
-    FilterError, Interfaces, Pins, abi,
-    sys::{self, Mapping},
-};
-use crate::table::{Constants, Entry, Never, Snapshot, compile, dump};
+use super::{FilterError, Interfaces, Pins, abi, sys::Mapping, table::Table};
+use crate::table::{Change, Constants, Entry, Never, Plan, Snapshot, changes};
 
-/// Typed maps and the table's geometry.
+/// Changes that are made in place however small the set is.
+const FEW_CHANGES: usize = 1_000;
+
+/// Typed maps.
 pub struct Maps {
-    table: MapData,
-    geometry: Geometry,
+    table: Table,
     hits: MapData,
+    pub(super) never_16: MapData,
     pub(super) never_v4: LpmTrie<MapData, [u8; 4], u32>,
     pub(super) never_v6: LpmTrie<MapData, [u8; 16], u32>,
     counter: PerCpuArray<MapData, [u64; 2]>,
@@ -99,11 +96,10 @@ impl Maps {
     fn typed(
         source: &mut dyn FnMut(&'static str) -> Result<Map, FilterError>,
     ) -> Result<Self, FilterError> {
-        let table = data(source("TABLE")?)?;
         Ok(Self {
-            geometry: geometry(&table)?,
-            table,
+            table: Table::new(data(source("TABLE")?)?)?,
             hits: data(source("HITS")?)?,
+            never_16: data(source("NEVER_16")?)?,
             never_v4: LpmTrie::try_from(source("NEVER_V4")?)
                 .map_err(FilterError::map("NEVER_V4"))?,
             never_v6: LpmTrie::try_from(source("NEVER_V6")?)
@@ -118,56 +114,37 @@ impl Maps {
     }
 
     pub fn geometry(&self) -> &Geometry {
-        &self.geometry
-    }
-
-    fn table(&self) -> BorrowedFd<'_> {
-        self.table.fd().as_fd()
-    }
-
-    fn preamble(&self) -> Result<Mapping, FilterError> {
-        Mapping::new(self.table(), 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))
-    }
-
-    fn half(&self, generation: u64) -> Result<Mapping, FilterError> {
-        let at = self.geometry.half_at(generation);
-        Mapping::new(self.table(), at, self.geometry.half).map_err(FilterError::io("map", "TABLE"))
+        &self.table.geometry
     }
 
     /// The number of swaps so far.
     pub fn generation(&self) -> Result<u64, FilterError> {
-        Ok(self.preamble()?.load(GENERATION))
+        self.table.generation()
+    }
+
+    /// A number that is another one after every change in place, and odd during one.
+    pub fn revision(&self) -> Result<u64, FilterError> {
+        self.table.revision()
     }
 
     /// The entries in force, sorted.
     pub fn entries(&self) -> Result<Vec<Entry>, FilterError> {
-        let mut live = self.half(self.generation()?)?;
-        Ok(dump(live.words_mut(), &self.geometry))
+        self.table.entries()
     }
 
-    /// Table entries in use: (IPv4, IPv6).
-    pub fn used(&self) -> Result<(u64, u64), FilterError> {
-        let live = self.half(self.generation()?)?;
-        Ok((live.load(ENTRIES_V4), live.load(ENTRIES_V6)))
+    /// Table entries in use.
+    pub fn used(&self) -> Result<Room, FilterError> {
+        self.table.used()
     }
 
     /// Writes down what the program was loaded with, for whoever opens the pins later.
     pub(super) fn note_constants(&self, constants: &Constants) -> Result<(), FilterError> {
-        let preamble = self.preamble()?;
-        for (index, word) in (CONSTANTS..).zip(constants.to_words()) {
-            preamble.store(index, word);
-        }
-        Ok(())
+        self.table.note_constants(constants)
     }
 
     /// What the program was loaded with.
     pub fn constants(&self) -> Result<Constants, FilterError> {
-        let preamble = self.preamble()?;
-        let mut words = [0; Constants::WORDS];
-        for (index, word) in (CONSTANTS..).zip(&mut words) {
-            *word = preamble.load(index);
-        }
-        Ok(Constants::from_words(&words))
+        self.table.constants()
     }
 
     /// The number of probes so far, and what was said of the last one.
@@ -177,31 +154,54 @@ impl Maps {
 
     /// A copy of what is in force, for looking things up on the host.
     pub fn snapshot(&self) -> Result<Snapshot, FilterError> {
-        let mut live = self.half(self.generation()?)?;
-        let half = live.words_mut().to_vec();
         Ok(Snapshot {
-            geometry: self.geometry,
+            geometry: *self.geometry(),
             constants: self.constants()?,
-            half,
+            half: self.table.copy()?,
             never: Never::new(self.never_block()?),
         })
     }
 
     /// Builds `entries` in the idle half, zeroes the counters of `fresh` ids, and flips: every packet
     /// sees the old set or the new one. Returns the new generation after a grace period, when no
-    /// packet sees the old set any more. On an error the old set stays in force.
+    /// packet sees the old set any more.
+    ///
+    /// # Errors
+    /// The old set stays in force then.
     pub fn swap(&self, entries: &[Entry], fresh: &[u32], seed: u64) -> Result<u64, FilterError> {
-        let preamble = self.preamble()?;
-        let next = preamble.load(GENERATION) + 1;
-        let mut idle = self.half(next)?;
-        compile(entries, seed, &self.geometry, idle.words_mut())?;
+        self.table.swap(entries, seed, || self.zero_hits(fresh))
+    }
+
+    /// Changes what is in force in place, after zeroing the counters of `fresh` ids: each change is whole for every packet,
+    /// all of them together are not. Returns when no packet sees what was taken away.
+    ///
+    /// # Errors
+    /// If a change does not fit; some may be in force then, and the set has to be swapped in as a whole.
+    pub fn apply(&self, changes: &[Change<'_>], fresh: &[u32]) -> Result<(), FilterError> {
         self.zero_hits(fresh)?;
-        preamble.store(GENERATION, next);
-        if sys::grace_period().is_err() {
-            // The new set is in force already, so this is no failure; no packet takes a second.
-            std::thread::sleep(std::time::Duration::from_secs(1));
+        self.table.apply(changes)
+    }
+
+    /// Brings `next` into force in the place of `live`: in place where little changes, else as a whole.
+    ///
+    /// # Errors
+    /// If it does not fit: what was in force stays.
+    pub fn renew(&self, live: &[Entry], next: &Plan, seed: u64) -> Result<(), FilterError> {
+        let changes = changes(live, &next.entries);
+        if changes.is_empty() {
+            return Ok(());
         }
-        Ok(next)
+        let little = changes.len() * 4 <= live.len().max(FEW_CHANGES * 4);
+        let in_place = little && !self.table.is_worn()?;
+        if in_place && self.apply(&changes, &next.fresh).is_ok() {
+            return Ok(());
+        }
+        let swapped = self.swap(&next.entries, &next.fresh, seed);
+        if swapped.is_err() && in_place {
+            // The changes may have stopped on their way.
+            self.swap(live, &[], seed)?;
+        }
+        swapped.map(drop)
     }
 
     fn hits_mapping(&self) -> Result<Mapping, FilterError> {
@@ -325,46 +325,10 @@ fn data(map: Map) -> Result<MapData, FilterError> {
     match map {
         Map::Array(data) => Ok(data),
         _ => Err(FilterError::Map {
-            map: "TABLE, HITS or PROBE",
+            map: "TABLE, HITS, NEVER_16 or PROBE",
             reason: "not an array".to_owned(),
         }),
     }
-}
-
-/// Reads and checks what the table says of itself.
-fn geometry(table: &MapData) -> Result<Geometry, FilterError> {
-    let damaged = || FilterError::Map {
-        map: "TABLE",
-        reason: "its header is damaged".to_owned(),
-    };
-    let bytes = u64::from(
-        table
-            .info()
-            .map_err(FilterError::map("TABLE"))?
-            .value_size(),
-    );
-    if bytes < PREAMBLE * 8 {
-        return Err(damaged());
-    }
-    let preamble =
-        Mapping::new(table.fd().as_fd(), 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))?;
-    let word = |index: u64| preamble.load(IDENTITY + index);
-    let fields = [word(1), word(2), word(3), word(4), word(5), word(6)];
-    let geometry = Geometry::from_words(fields).filter(|_| word(0) == MAGIC);
-    // The program would be bound to a value that does not hold what the header promises.
-    geometry
-        .filter(|geometry| geometry.words() * 8 == bytes)
-        .ok_or_else(damaged)
-}
-
-/// Writes what the table says of itself.
-pub(super) fn identify(table: BorrowedFd<'_>, geometry: &Geometry) -> Result<(), FilterError> {
-    let preamble = Mapping::new(table, 0, PREAMBLE).map_err(FilterError::io("map", "TABLE"))?;
-    for (index, field) in (1u64..).zip(geometry.to_words()) {
-        preamble.store(IDENTITY + index, field);
-    }
-    preamble.store(IDENTITY, MAGIC);
-    Ok(())
 }
 
 fn sum(

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod netlink;
 mod never;
 mod outgrown;
+mod pages;
 mod pins;
 mod place;
 mod privilege;
@@ -29,6 +30,7 @@ pub mod routes;
 mod seats;
 mod switch;
 mod sys;
+mod table;
 
 pub use ask::Judged;
 pub use attach::Hooks;

@@ -226,6 +226,13 @@ impl Mapping {
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.words) }
     }
 
+    /// A copy, word by word, of what may change underneath.
+    pub(super) fn to_vec(&self) -> Vec<u64> {
+        (0..self.words as u64)
+            .map(|index| self.load(index))
+            .collect()
+    }
+
     fn at(&self, index: u64) -> Option<NonNull<u64>> {
         let index = usize::try_from(index)
             .ok()

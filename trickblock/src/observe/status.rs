@@ -1,7 +1,10 @@
 //! `trickblock status`: one object, whether the daemon answers or only the pins are left.
 
 use serde::{Deserialize, Serialize};
-use trickblock_common::abi::protection;
+use trickblock_common::{
+    abi::protection,
+    table::{Geometry, Room},
+};
 
 use super::interface::{SWITCHED_OFF, interfaces};
 pub use super::{
@@ -10,7 +13,7 @@ pub use super::{
 };
 use crate::{
     kernel::{FilterError, Hooks, Maps, Pins},
-    table::{Entry, fingerprint, never_block_fingerprint},
+    table::{Entry, fingerprint, image_hash, never_block_fingerprint},
 };
 
 /// Version of the JSON.
@@ -45,8 +48,12 @@ pub struct Status {
     pub indicators: Indicators,
     /// Whole-set swaps since the table was made.
     pub generation: u64,
+    /// Changes in place since the table was made, times two.
+    pub revision: u64,
     /// SHA-256 over the rule set, equal for equal sets.
     pub fingerprint: String,
+    /// SHA-256 over the table that it compiles to with seed 0, equal for equal sets, counter numbers and sizes.
+    pub image: String,
     pub feeds: Vec<FeedStatus>,
     /// Prefixes on the never-block list.
     pub never_block: usize,
@@ -76,11 +83,9 @@ pub struct Indicators {
     pub ports: usize,
     /// Those that only count.
     pub monitor: usize,
-    /// Table entries in use and available; an indicator takes one or two.
-    pub entries_v4: u64,
-    pub entries_v6: u64,
-    pub capacity_v4: u64,
-    pub capacity_v6: u64,
+    /// Table entries in use and available; an indicator takes one or two. The table grows when they are used up.
+    pub entries: Entries,
+    pub capacity: Entries,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,6 +107,42 @@ pub struct FeedStatus {
     pub warnings: Vec<String>,
 }
 
+/// What a rule set is known by. To compute it takes about a second for a million indicators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hashes {
+    pub fingerprint: String,
+    pub image: String,
+}
+
+impl Hashes {
+    pub fn of(entries: &[Entry], geometry: &Geometry) -> Self {
+        Self {
+            fingerprint: fingerprint(entries),
+            image: image_hash(entries, geometry),
+        }
+    }
+}
+
+/// Entries of each exact table.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Entries {
+    /// IPv4 addresses.
+    pub v4_addresses: u64,
+    /// IPv4 prefixes, ports and protocols.
+    pub v4_others: u64,
+    pub v6: u64,
+}
+
+impl From<Room> for Entries {
+    fn from(room: Room) -> Self {
+        Self {
+            v4_addresses: room.hosts,
+            v4_others: room.v4,
+            v6: room.v6,
+        }
+    }
+}
+
 /// Events since the filter was loaded.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct EventStatus {
@@ -115,7 +156,12 @@ pub struct EventStatus {
 
 impl Status {
     /// What the maps and links say, without a daemon.
-    pub fn of_kernel(maps: &Maps, entries: &[Entry], hooks: &Hooks) -> Result<Self, FilterError> {
+    pub fn of_kernel(
+        maps: &Maps,
+        entries: &[Entry],
+        hashes: &Hashes,
+        hooks: &Hooks,
+    ) -> Result<Self, FilterError> {
         let lost = maps.lost()?;
         let monitor = maps.settings()?.monitor != 0;
         let never = maps.never_block()?;
@@ -131,7 +177,9 @@ impl Status {
             interfaces: interfaces(hooks, &maps.interfaces)?,
             indicators: Indicators::of(maps, entries)?,
             generation: maps.generation()?,
-            fingerprint: fingerprint(entries),
+            revision: maps.revision()?,
+            fingerprint: hashes.fingerprint.clone(),
+            image: hashes.image.clone(),
             feeds: Vec::new(),
             never_block: never
                 .iter()
@@ -151,7 +199,10 @@ impl Status {
     /// The status of a filter whose daemon is gone, from its pins.
     pub fn of_pins(pins: &Pins) -> Result<Self, FilterError> {
         let maps = Maps::open(pins)?;
-        let mut status = Self::of_kernel(&maps, &maps.entries()?, &Hooks::new(pins.clone()))?;
+        let entries = maps.entries()?;
+        let hashes = Hashes::of(&entries, maps.geometry());
+        let hooks = Hooks::new(pins.clone());
+        let mut status = Self::of_kernel(&maps, &entries, &hashes, &hooks)?;
         status.problem("no daemon is running: the set in force stays as it is, its feeds are not refreshed; start one with `trickblock run`");
         status.settle();
         Ok(status)
@@ -187,8 +238,6 @@ impl Status {
 impl Indicators {
     fn of(maps: &Maps, entries: &[Entry]) -> Result<Self, FilterError> {
         let count = |is: fn(&&Entry) -> bool| entries.iter().filter(is).count();
-        let (entries_v4, entries_v6) = maps.used()?;
-        let (capacity_v4, capacity_v6) = maps.geometry().capacity();
         let v6 = count(|entry| entry.indicator.prefix.network().is_ipv6());
         Ok(Self {
             total: entries.len(),
@@ -198,10 +247,8 @@ impl Indicators {
                 entry.indicator.port.is_some() || entry.indicator.protocol.is_some()
             }),
             monitor: count(|entry| !entry.drop),
-            entries_v4,
-            entries_v6,
-            capacity_v4,
-            capacity_v6,
+            entries: maps.used()?.into(),
+            capacity: maps.geometry().capacity().into(),
         })
     }
 }

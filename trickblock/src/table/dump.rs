@@ -6,43 +6,45 @@ use std::{
 };
 
 use ipnet::IpNet;
-use trickblock_common::table::{Geometry, Record, Scope};
+use trickblock_common::{
+    V4,
+    table::{Geometry, Record, Scope},
+};
 
 use super::{
     Entry,
-    cuckoo::{Slot, SlotV4, SlotV6},
+    slot::{Host, Slot, SlotV4, SlotV6},
 };
 use crate::indicator::{Indicator, Protocol};
 
 /// All entries of `half`, sorted. Slots that no compiler wrote (impossible prefix lengths) are left
 /// out.
 pub fn dump(half: &[u64], geometry: &Geometry) -> Vec<Entry> {
-    let Geometry {
-        at_v4,
-        at_v6,
-        half: end,
-        ..
-    } = *geometry;
-    let v4 = slots::<SlotV4>(half, at_v4, at_v6).filter_map(|slot| {
-        let address = IpAddr::V4(Ipv4Addr::from_bits(slot.key.prefix().0));
-        entry(address, slot.key.scope(), slot.record)
-    });
-    let v6 = slots::<SlotV6>(half, at_v6, end).filter_map(|slot| {
+    let hosts = slots::<Host>(half, geometry);
+    let hosts = hosts.filter_map(|slot| entry(v4(slot.address), Scope::wide(32), slot.record));
+    let mut entries: Vec<Entry> = hosts.collect();
+    let scoped = slots::<SlotV4>(half, geometry);
+    entries.extend(
+        scoped.filter_map(|slot| entry(v4(slot.key.prefix()), slot.key.scope(), slot.record)),
+    );
+    let v6 = slots::<SlotV6>(half, geometry);
+    entries.extend(v6.filter_map(|slot| {
         let bits = (u128::from(slot.key.high) << 64) | u128::from(slot.key.low);
-        entry(
-            IpAddr::V6(Ipv6Addr::from_bits(bits)),
-            slot.key.scope(),
-            slot.record,
-        )
-    });
-    let mut entries: Vec<Entry> = v4.chain(v6).collect();
+        let address = IpAddr::V6(Ipv6Addr::from_bits(bits));
+        entry(address, slot.key.scope(), slot.record)
+    }));
     entries.sort_unstable_by_key(|entry| entry.indicator);
     entries
 }
 
-fn slots<S: Slot + 'static>(half: &[u64], from: u64, to: u64) -> impl Iterator<Item = S> + '_ {
-    let words = half.get(from as usize..to as usize).unwrap_or_default();
-    words.chunks_exact(S::WORDS).filter_map(S::read)
+fn v4(address: V4) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(address.0))
+}
+
+fn slots<'a, S: Slot + 'a>(half: &'a [u64], geometry: &Geometry) -> impl Iterator<Item = S> + 'a {
+    let table = S::table(geometry);
+    let count = table.count as usize * S::SLOTS;
+    (0..count).filter_map(move |slot| S::read(half, table.at as usize + slot * S::WORDS))
 }
 
 fn entry(address: IpAddr, scope: Scope, record: Record) -> Option<Entry> {

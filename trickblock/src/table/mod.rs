@@ -1,11 +1,15 @@
 //! A rule set compiled into the flat image that the kernel reads, and read back from it.
 
+mod apply;
+mod cells;
 pub mod compile;
 mod constants;
-mod cuckoo;
 pub mod dump;
 pub mod ids;
+mod image;
 mod never;
+mod record;
+mod slot;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -13,8 +17,10 @@ mod tests;
 use std::fmt::Display;
 
 use ipnet::IpNet;
-use trickblock_common::{V4, V6};
+use trickblock_common::{V4, V6, table::Geometry};
 
+pub use apply::{Change, Cleared, apply, changes, is_worn};
+pub use cells::{Cells, Read};
 pub use compile::{CompileError, compile, needed_entries};
 pub use constants::Constants;
 pub use dump::dump;
@@ -44,7 +50,32 @@ pub fn fingerprint(entries: &[Entry]) -> String {
     )
 }
 
-/// The same over a never-block list with its values.
+/// SHA-256 over the half that these entries compile to with seed 0, in words of little-endian bytes: equal for equal sets,
+/// ids and sizes. Empty where they do not fit.
+pub fn image_hash(entries: &[Entry], geometry: &Geometry) -> String {
+    use sha2::{Digest as _, Sha256};
+    let mut half = vec![0; geometry.half as usize];
+    if compile(entries, 0, geometry, &mut half).is_err() {
+        return String::new();
+    }
+    let mut hash = Sha256::new();
+    for block in half.chunks(512) {
+        let bytes: Vec<u8> = block.iter().flat_map(|word| word.to_le_bytes()).collect();
+        hash.update(bytes);
+    }
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// As [`fingerprint`], over a never-block list with its values.
 pub fn never_block_fingerprint(list: &[(IpNet, u32)]) -> String {
     hashed(list.iter().map(|(prefix, value)| (prefix, value)))
 }
@@ -61,12 +92,7 @@ fn hashed<A: Display, B: Display>(pairs: impl Iterator<Item = (A, B)>) -> String
         let _ = writeln!(line, "{one} {other}");
         hash.update(line.as_bytes());
     }
-    hash.finalize()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    hex(&hash.finalize())
 }
 
 /// A prefix in the form that keys and hashes use.

@@ -10,7 +10,7 @@ use trickblock_common::{
     judge::decide,
     table::{
         Endpoint, Geometry, KeyV4, KeyV6, Match, Record, Table,
-        lookup::{find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6},
+        lookup::{find_host, find_v4, find_v6, lengths_v4, lengths_v6, side_v4, side_v6},
         prefilter::{near_v4, near_v6},
     },
 };
@@ -115,6 +115,10 @@ impl Table for Snapshot {
 
     fn lengths_v6(&self, word: u64) -> u64 {
         lengths_v6(self.half.as_slice(), word)
+    }
+
+    fn record_host(&self, address: V4) -> Record {
+        find_host(self.half.as_slice(), &self.geometry, address)
     }
 
     fn record_v4(&self, key: KeyV4) -> Record {

@@ -57,7 +57,8 @@ const ATTEMPTS: usize = 3;
 /// Everything that decides on packets, as it is in force.
 #[derive(PartialEq)]
 struct State {
-    generation: u64,
+    /// Swaps, and changes in place: another number after each.
+    version: [u64; 2],
     monitor: bool,
     constants: Constants,
     never: Vec<(IpNet, u32)>,
@@ -68,7 +69,7 @@ impl State {
     fn read(prober: &Prober) -> Result<Self, FilterError> {
         let maps = &prober.maps;
         Ok(Self {
-            generation: maps.generation()?,
+            version: [maps.generation()?, maps.revision()?],
             monitor: maps.settings()?.monitor != 0,
             constants: maps.constants()?,
             never: maps.never_block()?,
@@ -98,7 +99,7 @@ pub fn verify(
         let entries = prober.maps.entries()?;
         if told
             .as_ref()
-            .is_some_and(|told| told.generation != state.generation)
+            .is_some_and(|told| [told.generation, told.revision] != state.version)
         {
             continue;
         }

@@ -48,6 +48,15 @@ pub(super) fn check(
         }
     }
     compiled_in(&state.never, report);
+    if !prober.maps.is_summed_up()? {
+        let said = ["what the list says", "something else"].map(str::to_owned);
+        report.differs(
+            "never_block_list",
+            "the summary of the list, by /16",
+            said,
+            RELOAD,
+        );
+    }
     Ok(())
 }
 

@@ -1,0 +1,82 @@
+//! A mapped array of which only the pages are mapped that are asked for.
+
+use std::{cell::RefCell, collections::BTreeMap, io, os::fd::BorrowedFd};
+
+use trickblock_common::table::layout::PREAMBLE;
+
+use super::{FilterError, sys::Mapping};
+use crate::table::{Cells, Read};
+
+/// Words of a page.
+const PAGE: u64 = PREAMBLE;
+
+/// For a few words of a large table: mapping all of it would take longer than changing them.
+pub(super) struct Pages<'a> {
+    map: BorrowedFd<'a>,
+    /// Word of the map that is word 0 here; begins a page.
+    from: u64,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    pages: BTreeMap<u64, Mapping>,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(map: BorrowedFd<'a>, from: u64) -> Self {
+        Self {
+            map,
+            from,
+            state: RefCell::default(),
+        }
+    }
+
+    /// # Errors
+    /// If a page could not be mapped: what was to be read there was 0, and what was to be written is not.
+    pub(super) fn finish(self) -> Result<(), FilterError> {
+        match self.state.into_inner().failed {
+            Some(error) => Err(FilterError::io("map a page of", "TABLE")(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn with<T>(&self, index: usize, work: impl FnOnce(&Mapping, u64) -> T) -> Option<T> {
+        let (page, word) = (index as u64 / PAGE, index as u64 % PAGE);
+        let state = &mut *self.state.borrow_mut();
+        if !state.pages.contains_key(&page) {
+            match Mapping::new(self.map, self.from + page * PAGE, PAGE) {
+                Ok(mapping) => drop(state.pages.insert(page, mapping)),
+                Err(error) => state.failed = Some(error),
+            }
+        }
+        state.pages.get(&page).map(|mapping| work(mapping, word))
+    }
+}
+
+impl Read for Pages<'_> {
+    fn load(&self, index: usize) -> u64 {
+        self.with(index, |page, word| page.load(word)).unwrap_or(0)
+    }
+}
+
+impl Cells for Pages<'_> {
+    fn store(&mut self, index: usize, value: u64) {
+        self.with(index, |page, word| page.store(word, value));
+    }
+}
+
+impl Read for Mapping {
+    #[inline]
+    fn load(&self, index: usize) -> u64 {
+        Self::load(self, index as u64)
+    }
+}
+
+impl Cells for Mapping {
+    #[inline]
+    fn store(&mut self, index: usize, value: u64) {
+        Self::store(self, index as u64, value);
+    }
+}

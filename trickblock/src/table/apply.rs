@@ -1,0 +1,272 @@
+//! Changes in the half that packets look at.
+//!
+//! Nothing that is there is ever moved. A key is written after what belongs to it, and before the prefilter lets packets get to
+//! it; a record that changes is one store. Of what goes, the key is cleared at once, and the rest when no packet can have
+//! found the key any more ([`Cleared::wipe`], after a grace period); the slot is used again after another one, so that nobody
+//! finds a new key with an old record, in whichever order a processor reads them.
+
+use trickblock_common::{
+    V4,
+    table::{
+        Geometry, KeyV4, KeyV6, Record, Room, Scope,
+        layout::{DEAD, ENTRIES},
+    },
+};
+
+use super::{
+    CompileError, Entry, Prefix,
+    cells::{Cells, Read},
+    compile::{BLOCK, check_prefixes, check_room},
+    image::Image,
+    needed_entries,
+    record::{self, groups},
+    slot::{Host, Slot, SlotV4, SlotV6},
+};
+
+/// The entries of one prefix, as they are and as they shall be. One of both may be empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    pub before: &'a [Entry],
+    pub after: &'a [Entry],
+}
+
+impl<'a> Change<'a> {
+    fn prefix(&self) -> Option<Prefix> {
+        let entry = self.after.first().or(self.before.first())?;
+        Some(Prefix::from(entry.indicator.prefix))
+    }
+
+    fn sides(&self) -> [&'a [Entry]; 2] {
+        [self.before, self.after]
+    }
+}
+
+/// What is to change from one sorted set to another, by prefix.
+pub fn changes<'a>(before: &'a [Entry], after: &'a [Entry]) -> Vec<Change<'a>> {
+    let (mut old, mut new) = (groups(before).peekable(), groups(after).peekable());
+    let mut changes = Vec::new();
+    let prefix = |group: &&'a [Entry]| group.first().map(|entry| entry.indicator.prefix);
+    loop {
+        // `None` is less than anything: a side that is at its end has to wait.
+        let (left, right) = (old.peek().and_then(prefix), new.peek().and_then(prefix));
+        let (take_old, take_new) = match (left, right) {
+            (None, None) => return changes,
+            (Some(_), None) => (true, false),
+            (None, Some(_)) => (false, true),
+            (Some(left), Some(right)) => (left <= right, right <= left),
+        };
+        let next = |take: bool, groups: &mut dyn Iterator<Item = &'a [Entry]>| {
+            take.then(|| groups.next()).flatten().unwrap_or_default()
+        };
+        let change = Change {
+            before: next(take_old, &mut old),
+            after: next(take_new, &mut new),
+        };
+        if change.before != change.after {
+            changes.push(change);
+        }
+    }
+}
+
+/// Slots without a key whose records are still there.
+#[derive(Debug, Default)]
+#[must_use = "slots are lost until the half is compiled anew"]
+pub struct Cleared {
+    /// First word and number of words of each.
+    slots: Vec<(usize, usize)>,
+}
+
+impl Cleared {
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Clears them; to be called after a grace period, and before another one.
+    pub fn wipe(self, cells: &mut impl Cells) {
+        for (at, words) in self.slots {
+            (at..at + words).for_each(|word| cells.store(word, 0));
+        }
+    }
+}
+
+/// Makes the half that `cells` holds say what `changes` want. What goes is taken away last, so that no slot is used twice.
+///
+/// # Errors
+/// If the set does not fit, before anything was changed; or if an entry finds no free slot: then a part of the changes is in
+/// force, and the half has to be compiled anew.
+pub fn apply(
+    changes: &[Change<'_>],
+    cells: &mut impl Cells,
+    geometry: &Geometry,
+) -> Result<Cleared, CompileError> {
+    let needed = needed_then(changes, &*cells);
+    check_room(needed, geometry.capacity())?;
+    changes
+        .iter()
+        .try_for_each(|change| check_prefixes(change.after))?;
+    let mut image = Image::of(cells, geometry);
+    for (index, change) in changes.iter().enumerate() {
+        if index % BLOCK == 0 {
+            image.fetch_all(&changes[index..changes.len().min(index + BLOCK)]);
+        }
+        if !image.put(change) {
+            return Err(CompileError::Full {
+                family: "IPv4 and IPv6",
+                needed: needed.sum(),
+                capacity: geometry.capacity().sum(),
+            });
+        }
+    }
+    let mut cleared = Cleared::default();
+    changes
+        .iter()
+        .for_each(|change| image.take(change, &mut cleared));
+    image.note(needed);
+    Ok(cleared)
+}
+
+/// Entries of each table after the changes.
+fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
+    let word = |index: u64| cells.load((ENTRIES + index) as usize);
+    let now = Room {
+        hosts: word(0),
+        v4: word(1),
+        v6: word(2),
+    };
+    let of = |side: usize| {
+        let entries = changes.iter().flat_map(|change| change.sides()[side]);
+        needed_entries(entries.map(|entry| &entry.indicator))
+    };
+    let [gone, come] = [of(0), of(1)];
+    now.map(come, |now, come| now + come)
+        .map(gone, u64::saturating_sub)
+}
+
+impl<C: Cells> Image<'_, C> {
+    fn fetch_all(&self, changes: &[Change<'_>]) {
+        for side in [0, 1] {
+            let firsts = changes
+                .iter()
+                .filter_map(|change| change.sides()[side].first());
+            self.fetch(firsts);
+        }
+    }
+
+    /// Everything but what goes; false where a slot is missing.
+    fn put(&mut self, change: &Change<'_>) -> bool {
+        let Some(prefix) = change.prefix().filter(|_| !change.after.is_empty()) else {
+            return true;
+        };
+        let wide = record::wide(change.after);
+        let mut narrow = record::narrow(change.after);
+        let fresh = change.before.is_empty();
+        let placed = match prefix {
+            Prefix::V4(address, 32) => {
+                let own = Host {
+                    address,
+                    record: wide,
+                };
+                narrow.all(|(scope, record)| self.put_slot(slot_v4(address, scope, record), fresh))
+                    && self.put_slot(own, fresh)
+            }
+            Prefix::V4(prefix, length) => {
+                let own = slot_v4(prefix, Scope::wide(u64::from(length)), wide);
+                narrow.all(|(scope, record)| self.put_slot(slot_v4(prefix, scope, record), fresh))
+                    && self.put_slot(own, fresh)
+            }
+            Prefix::V6(prefix, length) => {
+                let slot = |scope, record| SlotV6 {
+                    key: KeyV6::new(prefix, scope),
+                    record,
+                };
+                let own = slot(Scope::wide(u64::from(length)), wide);
+                narrow.all(|(scope, record)| self.put_slot(slot(scope, record), fresh))
+                    && self.put_slot(own, fresh)
+            }
+        };
+        if placed && fresh {
+            self.mark(prefix);
+        }
+        placed
+    }
+
+    /// `fresh`: no slot has this key yet.
+    #[inline]
+    fn put_slot<S: Slot>(&mut self, slot: S, fresh: bool) -> bool {
+        let there = if fresh { None } else { self.find(&slot) };
+        match there {
+            None => self.place(&slot),
+            Some((at, old)) => {
+                if old.record() != slot.record() {
+                    slot.write_record(&mut self.cells, at);
+                }
+                true
+            }
+        }
+    }
+
+    /// What is in `before` alone.
+    fn take(&mut self, change: &Change<'_>, cleared: &mut Cleared) {
+        let Some(prefix) = change.prefix().filter(|_| !change.before.is_empty()) else {
+            return;
+        };
+        let record = Record::NONE;
+        let kept = |scope: Scope| record::narrow(change.after).any(|(other, _)| other == scope);
+        let narrow = record::narrow(change.before).map(|(scope, _)| scope);
+        let narrow: Vec<Scope> = narrow.filter(|scope| !kept(*scope)).collect();
+        let all = change.after.is_empty();
+        match prefix {
+            Prefix::V4(address, length) => {
+                let mut clear = |scope| self.clear(&slot_v4(address, scope, record), cleared);
+                narrow.into_iter().for_each(&mut clear);
+                if all && length < 32 {
+                    clear(Scope::wide(u64::from(length)));
+                }
+                if all && length == 32 {
+                    self.clear(&Host { address, record }, cleared);
+                }
+            }
+            Prefix::V6(prefix, length) => {
+                let mut clear = |scope| {
+                    let key = KeyV6::new(prefix, scope);
+                    self.clear(&SlotV6 { key, record }, cleared);
+                };
+                narrow.into_iter().for_each(&mut clear);
+                if all {
+                    clear(Scope::wide(u64::from(length)));
+                }
+            }
+        }
+        if all {
+            let dead = self.cells.load(DEAD as usize) + 1;
+            self.cells.store(DEAD as usize, dead);
+        }
+    }
+
+    fn clear<S: Slot>(&mut self, key: &S, cleared: &mut Cleared) {
+        if let Some((at, _)) = self.find(key) {
+            S::clear_key(&mut self.cells, at);
+            cleared.slots.push((at, S::WORDS));
+        }
+    }
+}
+
+fn slot_v4(prefix: V4, scope: Scope, record: Record) -> SlotV4 {
+    SlotV4 {
+        key: KeyV4::new(prefix, scope),
+        record,
+    }
+}
+
+/// Whether so much was taken out that the prefilter is worth compiling anew.
+pub fn is_worn(cells: &impl Read) -> bool {
+    let live: u64 = (0..3)
+        .map(|table| cells.load((ENTRIES + table) as usize))
+        .sum();
+    let dead = cells.load(DEAD as usize);
+    dead > 1_000 && dead * 4 > live + dead
+}

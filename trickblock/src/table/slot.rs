@@ -1,0 +1,193 @@
+//! The slots of the exact tables.
+
+use trickblock_common::{
+    V4,
+    table::{
+        Geometry, KeyV4, KeyV6, Record, Sizes as _, hash,
+        layout::{Buckets, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST},
+    },
+};
+
+use super::cells::{Cells, Read};
+
+/// A slot of `WORDS` words: the key, then the record, or both in one.
+pub(super) trait Slot: Copy {
+    const WORDS: usize;
+    /// Of a bucket.
+    const SLOTS: usize;
+    /// Where the table of such slots is.
+    fn table(geometry: &Geometry) -> Buckets;
+    fn buckets(&self, seed: u64, count: u64) -> (u64, u64);
+    /// A slot that is taken.
+    fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self>;
+    /// The key comes last: whoever finds it finds the record.
+    fn write(&self, cells: &mut (impl Cells + ?Sized), at: usize);
+    fn has_key_of(&self, other: &Self) -> bool;
+    fn record(&self) -> Record;
+
+    /// Another record for a key that stays: one store.
+    fn write_record(&self, cells: &mut (impl Cells + ?Sized), at: usize);
+    /// Takes the key away, but not what stands beside it: a packet may have found it.
+    fn clear_key(cells: &mut (impl Cells + ?Sized), at: usize);
+
+    fn is_free(cells: &(impl Read + ?Sized), at: usize) -> bool {
+        Self::read(cells, at).is_none()
+    }
+}
+
+/// An IPv4 address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host {
+    pub address: V4,
+    pub record: Record,
+}
+
+/// Any other entry of IPv4.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotV4 {
+    pub key: KeyV4,
+    pub record: Record,
+}
+
+/// An entry of IPv6.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotV6 {
+    pub key: KeyV6,
+    pub record: Record,
+}
+
+impl Slot for Host {
+    const WORDS: usize = 1;
+    const SLOTS: usize = SLOTS_HOST as usize;
+
+    fn table(geometry: &Geometry) -> Buckets {
+        geometry.hosts()
+    }
+
+    #[inline]
+    fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
+        hash::buckets_host(self.address.0, seed, count, hash::product)
+    }
+
+    #[inline]
+    fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self> {
+        let word = cells.load(at);
+        (word != 0).then_some(Self {
+            address: V4((word >> 32) as u32),
+            record: Record::of_host(word),
+        })
+    }
+
+    #[inline]
+    fn write(&self, cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at, self.record.host(self.address.0));
+    }
+
+    fn has_key_of(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+
+    fn record(&self) -> Record {
+        self.record
+    }
+
+    fn write_record(&self, cells: &mut (impl Cells + ?Sized), at: usize) {
+        self.write(cells, at);
+    }
+
+    fn clear_key(cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at, 0);
+    }
+}
+
+impl Slot for SlotV4 {
+    const WORDS: usize = SLOT_V4 as usize;
+    const SLOTS: usize = SLOTS as usize;
+
+    fn table(geometry: &Geometry) -> Buckets {
+        geometry.v4()
+    }
+
+    fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
+        hash::buckets_v4(self.key.0, seed, count, hash::product)
+    }
+
+    fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self> {
+        let key = cells.load(at);
+        (key != 0).then(|| Self {
+            key: KeyV4(key),
+            record: Record(cells.load(at + 1)),
+        })
+    }
+
+    fn write(&self, cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at + 1, self.record.0);
+        cells.store(at, self.key.0);
+    }
+
+    fn has_key_of(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
+    fn record(&self) -> Record {
+        self.record
+    }
+
+    fn write_record(&self, cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at + 1, self.record.0);
+    }
+
+    fn clear_key(cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at, 0);
+    }
+}
+
+impl Slot for SlotV6 {
+    const WORDS: usize = SLOT_V6 as usize;
+    const SLOTS: usize = SLOTS as usize;
+
+    fn table(geometry: &Geometry) -> Buckets {
+        geometry.v6()
+    }
+
+    fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
+        let KeyV6 { high, low, bits } = self.key;
+        hash::buckets_v6([high, low, bits], seed, count, hash::product)
+    }
+
+    /// No real key has a length of 0 in its bits.
+    fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self> {
+        let bits = cells.load(at + 2);
+        (bits != 0).then(|| Self {
+            key: KeyV6 {
+                high: cells.load(at),
+                low: cells.load(at + 1),
+                bits,
+            },
+            record: Record(cells.load(at + 3)),
+        })
+    }
+
+    fn write(&self, cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at, self.key.high);
+        cells.store(at + 1, self.key.low);
+        cells.store(at + 3, self.record.0);
+        cells.store(at + 2, self.key.bits);
+    }
+
+    fn has_key_of(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
+    fn record(&self) -> Record {
+        self.record
+    }
+
+    fn write_record(&self, cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at + 3, self.record.0);
+    }
+
+    fn clear_key(cells: &mut (impl Cells + ?Sized), at: usize) {
+        cells.store(at + 2, 0);
+    }
+}
