@@ -32,6 +32,7 @@ pub mod updates;
 pub mod veth;
 
 use crate::sys;
+use figure::first_line;
 use lookup::Field;
 pub use plan::Plan;
 use pool::{List, Pool};
@@ -120,7 +121,7 @@ fn load_filters(plan: &Plan, set: &mut Set, say: &mut dyn FnMut(&str)) -> anyhow
             match Loaded::new(pool.list, pool.indicators(size)) {
                 Ok(filter) => set.filters.push(filter),
                 Err(error) => {
-                    let why = format!("{error:#}");
+                    let why = first_line(&error);
                     say(&why);
                     set.missing.push((Target::Trickblock, size, why));
                 }
@@ -146,7 +147,7 @@ fn load_rivals(plan: &Plan, set: &mut Set, say: &mut dyn FnMut(&str)) -> anyhow:
                 match rival {
                     Ok(rival) => set.rivals.push(rival),
                     Err(error) => {
-                        let why = format!("{error:#}");
+                        let why = first_line(&error);
                         say(&why);
                         set.missing.push((target, *size, why));
                     }
@@ -172,7 +173,7 @@ fn costs(
             missing.find(|(target, count, _)| (*target, *count) == (Target::Trickblock, size));
         found.map(|(_, _, why)| why.clone())
     };
-    startup::measure(repetitions, pool, refused, say, &mut report.figures)
+    startup::measure(&plan.starts, pool, refused, say, &mut report.figures)
 }
 
 /// By method, corpus, program and size.

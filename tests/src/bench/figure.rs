@@ -74,7 +74,7 @@ impl Figures {
                 };
                 figure.value = Summary::of(samples);
             }
-            Err(error) => figure.note = format!("{error:#}"),
+            Err(error) => figure.note = first_line(&error),
         }
     }
 
@@ -84,6 +84,12 @@ impl Figures {
         let figure = figures.find(|figure| figure.name == name)?;
         figure.value.map(|value| value.median)
     }
+}
+
+/// What went wrong, without the log that may follow.
+pub fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -20,8 +20,19 @@ pub struct Plan {
     /// Of the frames on veth.
     pub frames: Effort,
     pub frame_sizes: &'static [usize],
-    /// Times that each update and each start is repeated.
+    /// Times that each update is repeated.
     pub repetitions: usize,
+    pub starts: Starts,
+}
+
+/// How often the daemon is started with each list.
+#[derive(Clone, Copy, Debug)]
+pub struct Starts {
+    pub repetitions: usize,
+    /// None is begun after this time.
+    pub limit: Duration,
+    /// A start that takes longer has failed.
+    pub patience: Duration,
 }
 
 const SIZES: [usize; 5] = [1_000, 10_000, 100_000, 1_000_000, 10_000_000];
@@ -48,6 +59,11 @@ impl Plan {
         },
         frame_sizes: &[1_000, 1_000_000],
         repetitions: 5,
+        starts: Starts {
+            repetitions: 5,
+            limit: Duration::from_secs(30),
+            patience: Duration::from_secs(60),
+        },
     };
     /// Within forty minutes.
     pub const FULL: Self = Self {
@@ -70,6 +86,11 @@ impl Plan {
         },
         frame_sizes: &SIZES,
         repetitions: 7,
+        starts: Starts {
+            repetitions: 7,
+            limit: Duration::from_secs(150),
+            patience: Duration::from_secs(120),
+        },
     };
 
     /// The lists that its corpora need, random IPv4 first.

@@ -14,6 +14,7 @@ use trickblock::indicator::Indicator;
 use super::{
     figure::Figures,
     lane::{C2, Lane},
+    plan::Starts,
     pool::Pool,
 };
 use crate::{
@@ -22,8 +23,8 @@ use crate::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Rows of one feed; a longer list is several feeds.
-const ROWS: usize = 1_000_000;
+/// Rows of one feed, the most that there may be; a longer list is several feeds.
+const ROWS: usize = 2_000_000;
 /// The list that the daemon's memory is asked with.
 const MEMORY: usize = 100_000;
 /// The lists that it starts with.
@@ -33,10 +34,10 @@ const STARTS: [(&str, usize); 3] = [
     ("cold_start_10m_s", 10_000_000),
 ];
 
-/// Starts the daemon on feeds of each size so many times, on a new state directory each. What fails is
+/// Starts the daemon on feeds of each size some times, on a new state directory each. What fails is
 /// noted; `refused` is why a size needs no trying.
 pub fn measure(
-    repetitions: usize,
+    plan: &Starts,
     pool: &Pool,
     refused: impl Fn(usize) -> Option<String>,
     say: &mut dyn FnMut(&str),
@@ -49,18 +50,19 @@ pub fn measure(
             continue;
         }
         let feeds = feeds(pool, size);
-        let mut memory = Vec::new();
-        let starts = (1..=repetitions).map(|run| {
+        let (mut memory, begun) = (Vec::new(), Instant::now());
+        let in_time = |run: &usize| *run == 1 || begun.elapsed() < plan.limit;
+        let starts = (1..=plan.repetitions).take_while(in_time).map(|run| {
             sys::stop_if_interrupted()?;
-            let (time, mib) = start(&lane, &feeds, size)?;
+            let (time, mib) = start(&lane, &feeds, size, plan.patience)?;
             memory.extend(mib);
-            let time = time.as_secs_f64();
+            let (time, runs) = (time.as_secs_f64(), plan.repetitions);
             say(&format!(
-                "start {run} of {repetitions}: {size} rows in force after {time:.3} s"
+                "start {run} of {runs}: {size} rows in force after {time:.3} s"
             ));
             Ok(time)
         });
-        let starts = starts.collect();
+        let starts: anyhow::Result<Vec<f64>> = starts.collect();
         sys::stop_if_interrupted()?;
         figures.set(name, starts);
         if size == MEMORY {
@@ -71,9 +73,14 @@ pub fn measure(
 }
 
 /// One start; how long it took, and the private memory where that is asked for.
-fn start(lane: &Lane, feeds: &[String], size: usize) -> anyhow::Result<(Duration, Option<f64>)> {
+fn start(
+    lane: &Lane,
+    feeds: &[String],
+    size: usize,
+    patience: Duration,
+) -> anyhow::Result<(Duration, Option<f64>)> {
     let site = site(feeds)?;
-    let (time, daemon) = lane.time_to_block(&site)?;
+    let (time, daemon) = lane.time_to_block(&site, patience)?;
     check(&daemon, size)?;
     let mib = (size == MEMORY).then(|| settled_private_mib(daemon.pid()));
     let mib = mib.transpose()?;
@@ -81,14 +88,16 @@ fn start(lane: &Lane, feeds: &[String], size: usize) -> anyhow::Result<(Duration
     Ok((time, mib))
 }
 
-/// So many rows of plain lists, the C2 in the middle of them.
+/// So many rows of plain lists, the C2 in the middle of the last one.
 fn feeds(pool: &Pool, size: usize) -> Vec<String> {
+    let before_last = (size - 1) / ROWS * ROWS;
+    let c2 = before_last.midpoint(size);
     let mut feeds = vec![String::new(); size.div_ceil(ROWS)];
     for (row, indicator) in pool.indicators(size).enumerate() {
         let text = &mut feeds[row / ROWS];
         let Indicator { prefix, port, .. } = indicator;
         let _infallible = match port {
-            _ if row == size / 2 => writeln!(text, "{C2}"),
+            _ if row == c2 => writeln!(text, "{C2}"),
             Some(port) => writeln!(text, "{}:{port}", prefix.addr()),
             None => writeln!(text, "{}", prefix.addr()),
         };
@@ -190,6 +199,7 @@ mod tests {
         assert_eq!((feeds.len(), lines().count()), (2, ROWS + 10));
         assert_eq!(lines().filter(|line| *line == "203.0.113.7").count(), 1);
         let ported = lines().filter(|line| line.ends_with(":443"));
+        // The C2 takes no row with a port here.
         assert_eq!(ported.count(), ROWS / 10 + 1);
     }
 }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 
 use super::{
     corpus::Corpus,
+    figure::first_line,
     lookup::{self, Effort, Timed},
     pool::Pool,
     programs::Programs,
@@ -51,7 +52,7 @@ pub fn measure(
             sys::stop_if_interrupted()?;
             match sink(&ground, &own, target, (pool_of(*size), *size)) {
                 Ok(sink) => sinks.push(sink),
-                Err(error) => rows.extend(missing(target, *size, &format!("{error:#}"))),
+                Err(error) => rows.extend(missing(target, *size, &first_line(&error))),
             }
         }
         say(&format!("veth: {} has its lists", target.name()));
