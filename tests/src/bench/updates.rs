@@ -56,8 +56,8 @@ fn swaps(repetitions: usize, filter: &Loaded) -> anyhow::Result<Vec<f64>> {
 
 /// Addresses that are added to a list of a million, and what it has room for beyond that million. Nothing
 /// is moved in place: a table that is all but full does not take each address.
-const ADDED: usize = 200_000;
-const ROOM: u64 = 500_000;
+const ADDED: usize = 100_000;
+const ROOM: u64 = 1_000_000;
 
 /// Per second, until the call returns. What was added is taken out again in between.
 fn adds(repetitions: usize, pool: &Pool) -> anyhow::Result<Vec<f64>> {
