@@ -6,7 +6,7 @@ mod ebpf_build;
 
 #[cfg(feature = "bench")]
 fn main() -> anyhow::Result<()> {
-    ebpf_build::build(&["bench"], &["bench"])
+    ebpf_build::build(&["bench"], &["bench", "generator", "rivals"])
 }
 
 #[cfg(not(feature = "bench"))]

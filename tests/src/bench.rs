@@ -1,62 +1,53 @@
-//! The benchmark: what a packet, an update and a start cost.
+//! The benchmark: what a packet, an update and a start cost, here and elsewhere.
 //!
 //! It measures and compares; it asserts nothing about speed. What it does check is that each
 //! program gives the verdicts that its row claims to have timed.
 
 use std::time::{Duration, Instant};
 
+pub mod cells;
+pub mod charts;
 pub mod corpus;
+pub mod document;
+pub mod figure;
+pub mod goal;
+pub mod goals;
 pub mod host;
 pub mod lane;
 pub mod lookup;
 pub mod machine;
+pub mod plan;
+pub mod pool;
 pub mod programs;
+pub mod real;
 pub mod report;
+pub mod rivals;
+pub mod row;
 pub mod startup;
 pub mod stats;
+pub mod svg;
 pub mod table;
+pub mod target;
 pub mod updates;
+pub mod veth;
 
-use corpus::{Family, Pool};
-use lookup::Effort;
+use crate::sys;
+use figure::first_line;
+use lookup::Field;
+pub use plan::Plan;
+use pool::{List, Pool};
 use programs::Loaded;
 use report::Report;
+use rivals::Rival;
+use target::Target;
 
-/// Indicators of the tables that are compared.
-pub const SIZES: [usize; 3] = [1_000, 100_000, 1_000_000];
-/// The size that the goals are about.
-pub const GOAL_SIZE: usize = 100_000;
-
-/// How long it may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    pub effort: Effort,
-    /// Times that each update and each start is repeated.
-    pub repetitions: usize,
-    /// Nothing but the shared code on the host.
-    pub host_only: bool,
-}
-
-impl Plan {
-    /// Within three minutes.
-    pub const QUICK: Self = Self {
-        effort: Effort {
-            rounds: 10,
-            packets: 1 << 22,
-            limit: Duration::from_secs(120),
-        },
-        repetitions: 5,
-        host_only: false,
-    };
-    pub const FULL: Self = Self {
-        effort: Effort {
-            rounds: 15,
-            packets: 1 << 24,
-            limit: Duration::from_secs(900),
-        },
-        repetitions: 9,
-        host_only: false,
-    };
+/// What there is, and why something is not: (target, list size, reason).
+#[derive(Default)]
+struct Set {
+    pools: Vec<Pool>,
+    filters: Vec<Loaded>,
+    rivals: Vec<Rival>,
+    missing: Vec<(Target, usize, String)>,
 }
 
 /// Measures everything, calling `progress` with a line now and then. What was measured before an
@@ -65,11 +56,12 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Report {
     let started = Instant::now();
     let mut report = Report {
         machine: machine::facts(),
+        quick: plan.quick,
         ..Report::default()
     };
     let mut say = |line: &str| {
         let at = started.elapsed().as_secs_f64();
-        progress(&format!("[{at:5.1} s] {line}"));
+        progress(&format!("[{at:6.1} s] {line}"));
     };
     report.error = measure(plan, &mut say, &mut report)
         .err()
@@ -79,26 +71,121 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&str)) -> Report {
 }
 
 fn measure(plan: &Plan, say: &mut dyn FnMut(&str), report: &mut Report) -> anyhow::Result<()> {
-    say("making addresses and packets");
-    let largest = SIZES.into_iter().max().unwrap_or(GOAL_SIZE);
-    let pools = Family::ALL.map(|family| Pool::new(family, largest));
-    if !plan.host_only {
-        startup::measure(plan.repetitions, &pools[0], say, report)?;
+    let mut set = Set::default();
+    for list in plan.lists() {
+        let size = plan.largest(list);
+        say(&format!("drawing {size} addresses, {list:?}"));
+        set.pools.push(Pool::new(list, size));
     }
-    say("loading a filter of each size");
-    let mut filters = Vec::new();
-    for pool in &pools {
-        for size in SIZES {
-            filters.push(Loaded::new(pool, size)?);
-        }
-    }
-    report.host = host::measure(plan.effort.rounds, &pools, &filters, say)?;
+    load_filters(plan, &mut set, say)?;
+    report.host = host::measure(
+        plan.effort.rounds,
+        &set.pools,
+        &set.filters,
+        plan.host_sizes,
+        say,
+    )?;
     if plan.host_only {
         return Ok(());
     }
-    updates::measure(plan.repetitions, &filters, say, report)?;
-    report.rows = lookup::measure(&plan.effort, &pools, &filters, say)?;
+    costs(plan, &set, say, report)?;
+    load_rivals(plan, &mut set, say)?;
+    let field = Field {
+        pools: &set.pools,
+        filters: &set.filters,
+        rivals: &set.rivals,
+        corpora: plan.corpora,
+        sizes: plan.sizes,
+        missing: &set.missing,
+    };
+    report.rows = lookup::measure(&plan.effort, &field, say)?;
+    say("freeing the kernel's maps");
+    (set.filters, set.rivals) = (Vec::new(), Vec::new());
+    let drops = veth::measure(&plan.frames, &set.pools[0], plan.frame_sizes, say);
+    sys::stop_if_interrupted()?;
+    match drops {
+        Ok(rows) => report.rows.extend(rows),
+        Err(error) => report.gaps.push(format!("frames on veth: {error:#}")),
+    }
+    sort(report);
     Ok(())
+}
+
+/// A size that is refused is noted, and missing from then on.
+fn load_filters(plan: &Plan, set: &mut Set, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    for pool in &set.pools {
+        let sizes = plan.sizes.iter().copied();
+        for size in sizes.filter(|size| *size <= pool.addresses.len()) {
+            sys::stop_if_interrupted()?;
+            say(&format!("a filter with {size} indicators, {:?}", pool.list));
+            match Loaded::new(pool.list, pool.indicators(size)) {
+                Ok(filter) => set.filters.push(filter),
+                Err(error) => {
+                    let why = first_line(&error);
+                    say(&why);
+                    set.missing.push((Target::Trickblock, size, why));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn load_rivals(plan: &Plan, set: &mut Set, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    for pool in &set.pools {
+        for target in [Target::KernelHash, Target::KernelLpm, Target::XdpFilter] {
+            if pool.list == List::V6 && target != Target::XdpFilter {
+                continue;
+            }
+            for size in plan.sizes.iter().filter(|size| **size <= target.most()) {
+                sys::stop_if_interrupted()?;
+                say(&format!("{} with {size} indicators", target.name()));
+                let rival = match target {
+                    Target::XdpFilter => Rival::xdp_filter(pool, *size),
+                    _ => Rival::kernel(target, pool, *size),
+                };
+                match rival {
+                    Ok(rival) => set.rivals.push(rival),
+                    Err(error) => {
+                        let why = first_line(&error);
+                        say(&why);
+                        set.missing.push((target, *size, why));
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Updates, starts and memory.
+fn costs(
+    plan: &Plan,
+    set: &Set,
+    say: &mut dyn FnMut(&str),
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (repetitions, pool) = (plan.repetitions, &set.pools[0]);
+    updates::measure(repetitions, &set.filters, pool, say, &mut report.figures)?;
+    let refused = |size| {
+        let mut missing = set.missing.iter();
+        let found =
+            missing.find(|(target, count, _)| (*target, *count) == (Target::Trickblock, size));
+        found.map(|(_, _, why)| why.clone())
+    };
+    startup::measure(&plan.starts, pool, refused, say, &mut report.figures)
+}
+
+/// By method, corpus, program and size.
+fn sort(report: &mut Report) {
+    report.rows.sort_by_key(|row| {
+        (
+            row.method as u8,
+            row.corpus as u8,
+            row.target as u8,
+            row.indicators,
+        )
+    });
 }
 
 /// In milliseconds.

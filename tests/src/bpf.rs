@@ -91,6 +91,33 @@ pub fn update(map: impl AsFd, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
         .context("BPF_MAP_UPDATE_ELEM")
 }
 
+/// Adds keys of so many bytes each, all with the same value, in one system call.
+pub fn update_batch(
+    map: impl AsFd,
+    keys: &[u8],
+    key_bytes: usize,
+    value: &[u8],
+) -> anyhow::Result<()> {
+    let count = keys.len() / key_bytes;
+    if count == 0 {
+        return Ok(());
+    }
+    let values = value.repeat(count);
+    let mut attributes = Batch {
+        keys: keys.as_ptr().addr() as u64,
+        values: values.as_ptr().addr() as u64,
+        count: u32::try_from(count)?,
+        map: map.as_fd().as_raw_fd(),
+        ..Batch::default()
+    };
+    call_mut(MAP_UPDATE_BATCH, &mut attributes)
+        .map(drop)
+        .with_context(|| {
+            let done = attributes.count;
+            format!("BPF_MAP_UPDATE_BATCH: {done} of {count} elements")
+        })
+}
+
 /// Removes `key`.
 pub fn delete(map: impl AsFd, key: &[u8]) -> anyhow::Result<()> {
     let attributes = Element {
@@ -193,6 +220,31 @@ pub fn test_run(program: impl AsFd, frame: &[u8], repeat: u32) -> anyhow::Result
     Ok(attributes.result)
 }
 
+/// Runs an XDP program on so many copies of `frame`, and does with each what the program says: it can
+/// send them out of an interface of the calling thread's network namespace.
+pub fn run_live(program: impl AsFd, frame: &[u8], repeat: u32) -> anyhow::Result<()> {
+    let mut attributes = LiveRun {
+        run: TestRun {
+            program: program.as_fd().as_raw_fd(),
+            result: 0,
+            data_size_in: u32::try_from(frame.len())?,
+            data_size_out: 0,
+            data_in: frame.as_ptr().addr() as u64,
+            data_out: 0,
+            repeat,
+            duration: 0,
+        },
+        context: [0; 3],
+        flags: LIVE_FRAMES,
+        cpu: 0,
+        batch_size: 0,
+        padding: 0,
+    };
+    call_mut(PROG_TEST_RUN, &mut attributes)
+        .map(drop)
+        .context("BPF_PROG_TEST_RUN with live frames")
+}
+
 /// Loads an XDP program that passes every packet.
 pub fn load_pass() -> anyhow::Result<OwnedFd> {
     const XDP_PASS: u32 = 2;
@@ -269,11 +321,14 @@ const OBJ_PIN: libc::c_int = 6;
 const OBJ_GET: libc::c_int = 7;
 const PROG_TEST_RUN: libc::c_int = 10;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+const MAP_UPDATE_BATCH: libc::c_int = 26;
 const LINK_CREATE: libc::c_int = 28;
 const LINK_UPDATE: libc::c_int = 29;
 const SCHED_CLS: u32 = 3;
 const XDP: u32 = 6;
 const ATTACH_XDP: u32 = 37;
+/// `BPF_F_TEST_XDP_LIVE_FRAMES`
+const LIVE_FRAMES: u32 = 1 << 1;
 const TCX_INGRESS: u32 = 46;
 const TCX_EGRESS: u32 = 47;
 /// `XDP_FLAGS_SKB_MODE` and `XDP_FLAGS_DRV_MODE`
@@ -288,6 +343,19 @@ struct Element {
     map: i32,
     key: u64,
     value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct Batch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map: i32,
+    element_flags: u64,
     flags: u64,
 }
 
@@ -318,6 +386,17 @@ struct TestRun {
     data_out: u64,
     repeat: u32,
     duration: u32,
+}
+
+#[repr(C)]
+struct LiveRun {
+    run: TestRun,
+    /// Sizes and addresses of a context: none.
+    context: [u64; 3],
+    flags: u32,
+    cpu: u32,
+    batch_size: u32,
+    padding: u32,
 }
 
 #[repr(C)]

@@ -115,6 +115,24 @@ pub fn interface_index(name: &str) -> io::Result<u32> {
     }
 }
 
+/// Makes interface `name` of the calling thread's network namespace join received packets. On a veth this
+/// is what makes it take frames that XDP sends, where no program is attached.
+pub fn enable_gro(name: &str) -> io::Result<()> {
+    /// `ETHTOOL_SGRO` and `SIOCETHTOOL`.
+    const SET_GRO: u32 = 0x2c;
+    const ETHTOOL: libc::c_ulong = 0x8946;
+    let mut on = [SET_GRO, 1];
+    // SAFETY: all-zero bytes are a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(15)) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_data = on.as_mut_ptr().cast();
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+    // SAFETY: the pointer is to a live ifreq, whose own pointer is to two words as this request takes them.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), ETHTOOL, &raw const request) }).map(drop)
+}
+
 /// Makes a named pipe.
 pub fn make_fifo(path: &std::path::Path) -> io::Result<()> {
     let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes())?;

@@ -8,9 +8,9 @@
 #[expect(dead_code, reason = "only the shipped program counts bytes")]
 mod frame;
 #[cfg(target_arch = "bpf")]
+mod no_lookup;
+#[cfg(target_arch = "bpf")]
 mod programs {
-    use core::cell::Cell;
-
     use aya_ebpf::{
         EbpfContext as _,
         bindings::xdp_action,
@@ -18,14 +18,12 @@ mod programs {
         maps::{Array, ProgramArray},
         programs::XdpContext,
     };
-    use trickblock_common::{
-        Frame as _, Link, Lookup, V4, V6,
-        embedded::{Nat64, Nat64Prefixes},
-        glance,
-        table::{Endpoint, Match},
-    };
+    use trickblock_common::{Frame as _, Link, glance};
 
-    use crate::frame::{Hook as _, XdpFrame};
+    use crate::{
+        frame::{Hook as _, XdpFrame},
+        no_lookup::NoLookup,
+    };
 
     /// Pairs of addresses: a power of two.
     const PAIRS: usize = 1 << 20;
@@ -46,9 +44,33 @@ mod programs {
     #[map]
     static TARGET: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
-    /// Aborts where the frame is too short or slot 0 is empty.
+    /// For programs that cannot take a frame in several pieces: the kernel keeps them apart.
+    #[map]
+    static TARGET_LINEAR: ProgramArray = ProgramArray::with_max_entries(1, 0);
+
     #[xdp(frags)]
     pub fn drive_v4(context: XdpContext) -> u32 {
+        to_v4(&context, &TARGET)
+    }
+
+    #[xdp(frags)]
+    pub fn drive_v6(context: XdpContext) -> u32 {
+        to_v6(&context, &TARGET)
+    }
+
+    #[xdp]
+    pub fn drive_linear_v4(context: XdpContext) -> u32 {
+        to_v4(&context, &TARGET_LINEAR)
+    }
+
+    #[xdp]
+    pub fn drive_linear_v6(context: XdpContext) -> u32 {
+        to_v6(&context, &TARGET_LINEAR)
+    }
+
+    /// Aborts where the frame is too short or slot 0 is empty.
+    #[inline(always)]
+    fn to_v4(context: &XdpContext, target: &ProgramArray) -> u32 {
         let start = context.data() + SOURCE_V4;
         if start + 8 > context.data_end() {
             return xdp_action::XDP_ABORTED;
@@ -58,13 +80,13 @@ mod programs {
             unsafe { copy::<u32>(pair.cast(), start, 2) };
         }
         // SAFETY: nothing is left to be dropped when the other program takes over.
-        unsafe { TARGET.tail_call(&context, 0) };
+        unsafe { target.tail_call(context, 0) };
         xdp_action::XDP_ABORTED
     }
 
-    /// As [`drive_v4`].
-    #[xdp(frags)]
-    pub fn drive_v6(context: XdpContext) -> u32 {
+    /// As [`to_v4`].
+    #[inline(always)]
+    fn to_v6(context: &XdpContext, target: &ProgramArray) -> u32 {
         let start = context.data() + SOURCE_V6;
         if start + 32 > context.data_end() {
             return xdp_action::XDP_ABORTED;
@@ -74,7 +96,7 @@ mod programs {
             unsafe { copy::<u64>(pair, start, 4) };
         }
         // SAFETY: nothing is left to be dropped when the other program takes over.
-        unsafe { TARGET.tail_call(&context, 0) };
+        unsafe { target.tail_call(context, 0) };
         xdp_action::XDP_ABORTED
     }
 
@@ -82,6 +104,12 @@ mod programs {
     #[xdp(frags)]
     pub fn bare_pass(_context: XdpContext) -> u32 {
         xdp_action::XDP_PASS
+    }
+
+    /// The same for a drop; with live frames, what it costs to get rid of one.
+    #[xdp(frags)]
+    pub fn bare_drop(_context: XdpContext) -> u32 {
+        xdp_action::XDP_DROP
     }
 
     /// The shipped parser, which ends where the shipped lookup begins.
@@ -122,58 +150,6 @@ mod programs {
         for index in 0..count {
             // SAFETY: promised by the caller; the address in a packet has no alignment.
             unsafe { to.add(index).write_unaligned(from.add(index).read()) };
-        }
-    }
-
-    /// Has an answer for every address, and it is no.
-    #[derive(Default)]
-    struct NoLookup {
-        seen: Cell<u64>,
-    }
-
-    impl Nat64Prefixes for NoLookup {
-        #[inline(always)]
-        fn nat64(&self, _: usize) -> Nat64 {
-            Nat64::NONE
-        }
-    }
-
-    impl Lookup for NoLookup {
-        #[inline(always)]
-        fn near_v4(&self, source: V4, destination: V4) -> bool {
-            self.seen
-                .set(u64::from(source.0) + u64::from(destination.0));
-            false
-        }
-
-        fn close_v4(&self, _: V4) -> bool {
-            false
-        }
-
-        #[inline(always)]
-        fn near_v6(&self, source: V6, destination: V6) -> bool {
-            self.seen
-                .set((source.high ^ destination.high) | (source.low ^ destination.low));
-            false
-        }
-
-        fn side_v4(&self, _: V4, _: Endpoint) -> Match {
-            Match(0)
-        }
-
-        fn side_v6(&self, _: V6, _: Endpoint) -> Match {
-            Match(0)
-        }
-
-        #[inline(always)]
-        fn tunnels(&self) -> u64 {
-            0
-        }
-
-        /// The compiler must not know it, or it leaves out bounds checks that the verifier needs.
-        #[inline(always)]
-        fn blur(&self, number: u64) -> u64 {
-            core::hint::black_box(number)
         }
     }
 

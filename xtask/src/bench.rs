@@ -21,13 +21,14 @@ pub struct Args {
     args: Vec<String>,
 }
 
-/// Sets up, builds, and replaces this process by the benchmark, as `demo` does and for its reasons.
+/// Sets up, gets what it is compared with, builds, and replaces this process by the benchmark, as `demo` does and for its reasons.
 ///
 /// # Errors
 /// If setup or the build fails; it does not return otherwise.
 pub fn run(args: &Args) -> Result<bool> {
     const FEATURE: [&str; 2] = ["--features", "trickblock-tests/bench"];
     setup::ensure()?;
+    setup::ensure_rivals();
     let mut build = cargo();
     build
         .args(["build", "--release", "--bins"])

@@ -99,6 +99,46 @@ pub fn ensure_unpacker() -> Result<()> {
     apt::install(&[PACKAGE]).with_context(by_hand)
 }
 
+/// What the benchmark compares with: without it those rows are empty, and say why.
+const RIVALS: [Tool; 4] = [
+    Tool {
+        program: "nft",
+        package: "nftables",
+        reason: "nft_hash, nft_interval",
+    },
+    Tool {
+        program: "ipset",
+        package: "ipset",
+        reason: "ipset",
+    },
+    Tool {
+        program: "iptables",
+        package: "iptables",
+        reason: "ipset",
+    },
+    Tool {
+        program: "xdp-filter",
+        package: "xdp-tools",
+        reason: "xdp_filter",
+    },
+];
+
+/// Installs what the benchmark compares with, as far as that is possible; says what is missing.
+pub fn ensure_rivals() {
+    for tool in RIVALS.iter().filter(|tool| find(tool.program).is_none()) {
+        let package = tool.package;
+        match apt::install(&[package]) {
+            Ok(()) => println!("installed {package}, which the benchmark compares with"),
+            Err(error) => println!(
+                "no figures of {}: {} is missing and cannot be installed: {error:#}; {}",
+                tool.reason,
+                tool.program,
+                apt::by_hand(&[package])
+            ),
+        }
+    }
+}
+
 /// Asks apt's sources what there is now.
 ///
 /// # Errors

@@ -7,11 +7,12 @@ use trickblock::table::Snapshot;
 use trickblock_common::{Frame as _, Link, Outcome, judge};
 
 use super::{
-    corpus::{Family, Pool, Random},
+    corpus::zipf,
+    pool::{Family, List, PORT, Pool},
     programs::Loaded,
     stats::Summary,
 };
-use crate::{packet::Packet, sys};
+use crate::{packet::Packet, random::Random, sys};
 
 /// Packets before a corpus repeats: too many for the caches of one core.
 const FRAMES: usize = 1 << 18;
@@ -54,16 +55,18 @@ pub struct Rate {
     pub rounds: usize,
 }
 
-/// Every family, size and kind of flows.
+/// Both families, tables of these sizes, every kind of flows.
 pub fn measure(
     rounds: usize,
     pools: &[Pool],
     filters: &[Loaded],
+    sizes: &[usize],
     say: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Vec<Rate>> {
     let mut rates = Vec::new();
-    for filter in filters {
-        let pool = pools.iter().find(|pool| pool.family == filter.family);
+    let filters = filters.iter();
+    for filter in filters.filter(|one| one.list != List::Real && sizes.contains(&one.size)) {
+        let pool = pools.iter().find(|pool| pool.list == filter.list);
         let pool = pool.context("no addresses of a family")?;
         let snapshot = filter.filter.maps.snapshot()?;
         for flows in Flows::ALL {
@@ -73,7 +76,7 @@ pub fn measure(
         }
         say(&format!(
             "the shared code on the host, {:?}, {} indicators",
-            filter.family, filter.size
+            filter.list, filter.size
         ));
     }
     Ok(rates)
@@ -101,7 +104,7 @@ fn rate(
         samples.push(FRAMES as f64 / took.as_secs_f64());
     }
     Ok(Rate {
-        family: filter.family,
+        family: filter.list.family(),
         flows,
         indicators: filter.size,
         packets_per_second: Summary::of(samples).context("no round")?,
@@ -128,7 +131,7 @@ struct Frames {
 
 /// TCP and UDP by turns, of one length.
 fn frames(pool: &Pool, listed: usize, flows: Flows) -> Frames {
-    let mut random = Random(0x0f_1005);
+    let mut random = Random::new(0x0f_1005);
     let pairs: Vec<_> = (0..FRAMES)
         .map(|index| pool.flow(index % listed, flows, &mut random))
         .collect();
@@ -144,9 +147,9 @@ fn frames(pool: &Pool, listed: usize, flows: Flows) -> Frames {
         let packet = Packet::ip(source, destination);
         // One in ten indicators is about TCP only.
         let frame = if index % 2 == 0 || flows == Flows::Hit {
-            packet.tcp(49_152, super::corpus::PORT).payload(&[0; 20])
+            packet.tcp(49_152, PORT).payload(&[0; 20])
         } else {
-            packet.udp(49_152, super::corpus::PORT).payload(&[0; 32])
+            packet.udp(49_152, PORT).payload(&[0; 32])
         };
         let frame = frame.build();
         length = frame.length();
@@ -154,26 +157,4 @@ fn frames(pool: &Pool, listed: usize, flows: Flows) -> Frames {
         bytes.resize((index + 1) * STRIDE, 0);
     }
     Frames { bytes, length }
-}
-
-/// An index below `count`: the first comes about twice as often as the second.
-fn zipf(count: usize, random: &mut Random) -> usize {
-    let unit = (random.bits() >> 11) as f64 / (1_u64 << 53) as f64;
-    // The inverse of a logarithmic distribution function.
-    let index = (count as f64).powf(unit) - 1.0;
-    (index as usize).min(count - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_flows_are_frequent() {
-        let mut random = Random(7);
-        let drawn: Vec<usize> = (0..10_000).map(|_| zipf(1 << 18, &mut random)).collect();
-        let first = drawn.iter().filter(|index| **index == 0).count();
-        assert!((400..800).contains(&first), "{first}");
-        assert!(drawn.iter().any(|index| *index > 100_000));
-    }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::corpus::PORT;
+use super::pool::PORT;
 use crate::{
     cli::{Daemon, Site},
     netns::{Lab, Netns},
@@ -70,16 +70,20 @@ impl Lane {
     }
 
     /// Sends numbered packets all the while; the time from the start of the process to the first
-    /// packet after the last that arrived.
-    pub fn time_to_block(&self, site: &Site) -> anyhow::Result<(Duration, Daemon)> {
+    /// packet after the last that arrived. Fails after `patience`.
+    pub fn time_to_block(
+        &self,
+        site: &Site,
+        patience: Duration,
+    ) -> anyhow::Result<(Duration, Daemon)> {
         let mut traffic = Traffic::new(self);
         traffic.wait_until_it_flows()?;
         let started = Instant::now();
         let daemon = Daemon::spawn(site, Some(&self.gateway))?;
         while traffic.silent_for() < SILENCE {
             sys::stop_if_interrupted()?;
-            if started.elapsed() > PATIENCE {
-                bail!("packets still pass after {PATIENCE:?}\n{}", daemon.log());
+            if started.elapsed() > patience {
+                bail!("packets still pass after {patience:?}\n{}", daemon.log());
             }
             traffic.step()?;
         }

@@ -1,25 +1,29 @@
 //! ns per packet: each program on each corpus, in interleaved rounds.
 
-use std::{
-    rc::Rc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
 use super::{
-    corpus::{Corpus, PAIRS, Pool, Random},
+    cells::{Cell, Subject, cells},
+    corpus::{Corpus, PAIRS},
+    pool::{Pool, shuffle},
     programs::{Loaded, Programs, XDP_DROP, XDP_PASS},
+    rivals::Rival,
+    row::{Measured, Row},
     stats::Summary,
+    target::{Method, Target},
 };
-use crate::sys;
+use crate::{random::Random, sys};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     pub rounds: usize,
-    /// Packets per program, corpus and round.
+    /// Packets per program, corpus and round, at most.
     pub packets: u32,
+    /// What takes longer than this for so many packets is shown fewer.
+    pub cell: Duration,
     /// On a busy machine rounds take longer: none is begun after this time, but for the first
     /// [`FEWEST`].
     pub limit: Duration,
@@ -27,99 +31,81 @@ pub struct Effort {
 
 /// Rounds of which a median still says something.
 const FEWEST: usize = 3;
+/// Packets that time even the slowest program well enough.
+const FEWEST_PACKETS: u32 = 1 << 17;
 
-/// What the drivers are aimed at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// Returns at once.
-    BarePass,
-    /// The shipped parser without a lookup.
-    ParsePass,
-    /// The shipped program, with a table of so many indicators.
-    Trickblock(usize),
-}
-
-impl Target {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BarePass => "bare_pass",
-            Self::ParsePass => "parse_pass",
-            Self::Trickblock(_) => "trickblock",
-        }
-    }
-
-    pub const fn indicators(self) -> Option<usize> {
-        match self {
-            Self::Trickblock(size) => Some(size),
-            _ => None,
-        }
-    }
-}
-
-/// One program on one corpus.
-#[derive(Clone, Debug)]
-pub struct Row {
-    pub target: Target,
-    pub corpus: Corpus,
-    pub ns_per_packet: Summary,
-    /// With the time of the bare program in the same round subtracted.
-    pub net_ns: f64,
-    /// To the parser in the same round; gross, harness included.
-    pub ratio_to_parse_pass: f64,
-    pub rounds: usize,
-}
-
-impl Row {
-    /// What the figures alone do not say; empty where nothing.
-    pub fn note(&self) -> &'static str {
-        match self.corpus {
-            Corpus::Hit => "every packet is dropped, counted, and asks for an event",
-            Corpus::Near => "ratio to parse_pass on uniform",
-            _ => "",
-        }
-    }
+/// What there is to measure.
+pub struct Field<'a> {
+    pub pools: &'a [Pool],
+    pub filters: &'a [Loaded],
+    pub rivals: &'a [Rival],
+    pub corpora: &'a [Corpus],
+    pub sizes: &'a [usize],
+    /// Why something is missing: (target, list size, reason).
+    pub missing: &'a [(Target, usize, String)],
 }
 
 /// Runs every cell once per round, in random order.
 pub fn measure(
     effort: &Effort,
-    pools: &[Pool],
-    filters: &[Loaded],
+    field: &Field<'_>,
     say: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Vec<Row>> {
     let mut stage = Stage {
         programs: Programs::load()?,
-        filters,
     };
     say("drawing the packets of each corpus");
-    let mut cells = cells(pools, filters)?;
+    let (mut cells, mut rows) = cells(field)?;
     say("checking the verdicts of every program on every corpus");
-    for cell in &cells {
-        let what = || format!("{} on {}", cell.target.name(), cell.corpus.name());
-        stage.check(cell).with_context(what)?;
+    for cell in &mut cells {
+        sys::stop_if_interrupted()?;
+        let what = format!("{} on {}", cell.target.name(), cell.corpus.name());
+        cell.packets = stage.check(cell, effort).context(what)?;
     }
     let _first = first_in_line(say);
-    let (start, mut random) = (Instant::now(), Random(0x07de7));
+    rounds(effort, &mut cells, say, |cell| stage.time(cell))?;
+    for cell in &cells {
+        rows.extend(rows_of(cell, &cells)?);
+    }
+    Ok(rows)
+}
+
+/// Calls `time` for every cell once per round, and keeps what it says.
+pub fn rounds<T: Timed>(
+    effort: &Effort,
+    cells: &mut [T],
+    say: &mut dyn FnMut(&str),
+    mut time: impl FnMut(&T) -> anyhow::Result<f64>,
+) -> anyhow::Result<()> {
+    let (start, mut random) = (Instant::now(), Random::new(0x07de7));
     let mut order: Vec<usize> = (0..cells.len()).collect();
     for round in 1..=effort.rounds {
         if round > FEWEST && start.elapsed() > effort.limit {
             say("the time is up: no further rounds");
             break;
         }
-        random.shuffle(&mut order);
+        shuffle(&mut order, &mut random);
         for index in &order {
             sys::stop_if_interrupted()?;
-            let time = stage.time(&cells[*index], packets(&cells[*index], effort))?;
-            cells[*index].samples.push(time);
+            let sample = time(&cells[*index])?;
+            cells[*index].samples().push(sample);
         }
-        say(&format!(
-            "round {round} of {}: {} programs and corpora, up to {} packets each",
-            effort.rounds,
-            cells.len(),
-            effort.packets
-        ));
+        let (count, rounds) = (cells.len(), effort.rounds);
+        say(&format!("round {round} of {rounds}: {count} cells"));
     }
-    cells.iter().map(|cell| row(cell, &cells)).collect()
+    Ok(())
+}
+
+/// Something that is measured once per round.
+pub trait Timed {
+    /// ns per packet, one per round.
+    fn samples(&mut self) -> &mut Vec<f64>;
+}
+
+impl Timed for Cell<'_> {
+    fn samples(&mut self) -> &mut Vec<f64> {
+        &mut self.samples
+    }
 }
 
 /// CPU time leaves out what other processes do, but not the cold caches that they leave behind:
@@ -135,120 +121,117 @@ fn first_in_line(say: &mut dyn FnMut(&str)) -> Option<sys::Realtime> {
         .ok()
 }
 
-/// A drop takes ten times as long as a pass, and a quarter of the packets time it as well.
-fn packets(cell: &Cell, effort: &Effort) -> u32 {
-    match cell.corpus {
-        Corpus::Hit => effort.packets / 4,
-        _ => effort.packets,
-    }
-}
-
-struct Cell {
-    target: Target,
-    corpus: Corpus,
-    pairs: Rc<[u64]>,
-    /// ns per packet, one per round.
-    samples: Vec<f64>,
-}
-
-fn cells(pools: &[Pool], filters: &[Loaded]) -> anyhow::Result<Vec<Cell>> {
-    let mut cells = Vec::new();
-    for corpus in Corpus::ALL {
-        let of_family = filters.iter().filter(|one| one.family == corpus.family());
-        let pool = pools.iter().find(|pool| pool.family == corpus.family());
-        let pool = pool.context("no addresses of a family")?;
-        let mut pairs: Rc<[u64]> = corpus.pairs(pool, 1).into();
-        let mut add = |target, pairs: &Rc<[u64]>| {
-            cells.push(Cell {
-                target,
-                corpus,
-                pairs: Rc::clone(pairs),
-                samples: Vec::new(),
-            });
-        };
-        if corpus.baseline() == corpus {
-            add(Target::BarePass, &pairs);
-            add(Target::ParsePass, &pairs);
-        }
-        for filter in of_family {
-            if corpus.depends_on_size() {
-                pairs = corpus.pairs(pool, filter.size).into();
-            }
-            add(Target::Trickblock(filter.size), &pairs);
-        }
-    }
-    Ok(cells)
-}
-
-/// `None` for the programs that are not the filter.
-fn find<'a>(filters: &'a [Loaded], cell: &Cell) -> Option<&'a Loaded> {
-    let size = cell.target.indicators()?;
-    let family = cell.corpus.family();
-    filters
-        .iter()
-        .find(|one| one.family == family && one.size == size)
-}
-
-struct Stage<'a> {
+struct Stage {
     programs: Programs,
-    filters: &'a [Loaded],
 }
 
-impl Stage<'_> {
-    fn set(&mut self, cell: &Cell) -> anyhow::Result<()> {
+impl Stage {
+    fn set(&mut self, cell: &Cell<'_>) -> anyhow::Result<()> {
         self.programs.show(cell.corpus.family(), &cell.pairs)?;
-        match find(self.filters, cell) {
-            Some(filter) => self.programs.aim(filter.program()),
-            None => self.programs.aim(self.programs.own(cell.target.name())?),
+        match cell.subject {
+            Subject::Own => self
+                .programs
+                .aim(self.programs.own(cell.target.name())?, false),
+            Subject::Filter(filter) => self.programs.aim(filter.program(), false),
+            Subject::Rival(rival) => self.programs.aim(rival.program()?, rival.is_linear()),
         }
     }
 
-    /// Every pair once: a program that gives other verdicts is not worth timing.
-    fn check(&mut self, cell: &Cell) -> anyhow::Result<()> {
-        let packets = u32::try_from(PAIRS)?;
-        let dropped = |stage: &Self| find(stage.filters, cell).map_or(Ok(0), Loaded::dropped);
-        let before = dropped(self)?;
-        self.set(cell)?;
-        let (verdict, _) = self.programs.run(cell.corpus.family(), packets)?;
-        let dropped = dropped(self)? - before;
-        let expected = match cell.corpus {
-            Corpus::Hit => (XDP_DROP, u64::from(packets)),
-            _ => (XDP_PASS, 0),
+    /// Every pair once: a program that gives other verdicts is not worth timing. Returns how many
+    /// packets it shall be shown per round.
+    fn check(&mut self, cell: &Cell<'_>, effort: &Effort) -> anyhow::Result<u32> {
+        let packets = match cell.subject {
+            Subject::Rival(_) => FEWEST_PACKETS,
+            _ => u32::try_from(PAIRS)?,
         };
+        let dropped = || match cell.subject {
+            Subject::Filter(filter) => filter.dropped(),
+            _ => Ok(0),
+        };
+        let before = dropped()?;
+        self.set(cell)?;
+        let (verdict, time) = self.run(cell, packets)?;
+        let dropped = dropped()? - before;
+        let drops = cell.corpus == Corpus::Hit && !cell.target.only_passes();
+        let counted = matches!(cell.subject, Subject::Filter(_)) && drops;
+        let expected = (
+            if drops { XDP_DROP } else { XDP_PASS },
+            if counted { u64::from(packets) } else { 0 },
+        );
         ensure!(
             (verdict, dropped) == expected,
             "the last verdict is {verdict} and {dropped} packets were dropped, not {expected:?}"
         );
-        Ok(())
+        Ok(fitting(effort, time / packets))
+    }
+
+    fn run(&self, cell: &Cell<'_>, packets: u32) -> anyhow::Result<(u32, Duration)> {
+        let linear = matches!(cell.subject, Subject::Rival(rival) if rival.is_linear());
+        self.programs.run(cell.corpus.family(), linear, packets)
     }
 
     /// ns per packet.
-    fn time(&mut self, cell: &Cell, packets: u32) -> anyhow::Result<f64> {
+    fn time(&mut self, cell: &Cell<'_>) -> anyhow::Result<f64> {
         self.set(cell)?;
-        let (_, time) = self.programs.run(cell.corpus.family(), packets)?;
-        Ok(time.as_secs_f64() * 1e9 / f64::from(packets))
+        let (_, time) = self.run(cell, cell.packets)?;
+        Ok(time.as_secs_f64() * 1e9 / f64::from(cell.packets))
     }
 }
 
-fn row(cell: &Cell, cells: &[Cell]) -> anyhow::Result<Row> {
+/// A power of two.
+fn fitting(effort: &Effort, packet: Duration) -> u32 {
+    let mut packets = effort.packets;
+    while packets > FEWEST_PACKETS && packet * packets > effort.cell {
+        packets /= 2;
+    }
+    packets
+}
+
+fn rows_of(cell: &Cell<'_>, cells: &[Cell<'_>]) -> anyhow::Result<Vec<Row>> {
+    let rows = cell.sizes.iter().map(|size| {
+        Ok(Row {
+            method: Method::TestRun,
+            target: cell.target,
+            corpus: cell.corpus,
+            indicators: *size,
+            measured: Some(measured(cell, *size, cells)?),
+            note: note(cell),
+        })
+    });
+    rows.collect()
+}
+
+fn measured(cell: &Cell<'_>, size: usize, cells: &[Cell<'_>]) -> anyhow::Result<Measured> {
     let baseline = |target| {
-        let corpus = cell.corpus.baseline();
-        let found = cells
-            .iter()
-            .find(|one| one.target == target && one.corpus == corpus);
+        let found = cells.iter().find(|one| {
+            one.target == target && one.corpus == cell.corpus && one.sizes.contains(&size)
+        });
         found.context("no row to compare with")
     };
     let (bare, parse) = (baseline(Target::BarePass)?, baseline(Target::ParsePass)?);
-    let paired = |other: &Cell, with: fn(f64, f64) -> f64| {
+    let paired = |other: &Cell<'_>, with: fn(f64, f64) -> f64| {
         let rounds = cell.samples.iter().zip(&other.samples);
         Summary::of(rounds.map(|(own, other)| with(*own, *other))).context("no round")
     };
-    Ok(Row {
-        target: cell.target,
-        corpus: cell.corpus,
-        ns_per_packet: Summary::of(cell.samples.iter().copied()).context("no round")?,
+    Ok(Measured {
+        ns: Summary::of(cell.samples.iter().copied()).context("no round")?,
         net_ns: paired(bare, |own, bare| own - bare)?.median,
-        ratio_to_parse_pass: paired(parse, |own, parse| own / parse)?.median,
+        to_parse_pass: Some(paired(parse, |own, parse| own / parse)?.median),
+        whole_ns: None,
+        to_bare_drop: None,
         rounds: cell.samples.len(),
     })
+}
+
+fn note(cell: &Cell<'_>) -> String {
+    let note = match (cell.target, cell.corpus) {
+        (Target::Trickblock, Corpus::Hit) => {
+            "every packet is dropped, counted, and asks for an event"
+        }
+        (Target::KernelHash | Target::KernelLpm, Corpus::Hit) => "drops, and counts nothing",
+        (Target::XdpFilter, _) => "without libxdp's dispatcher in front",
+        _ if cell.sizes.len() > 1 => "looks nothing up: measured once for all sizes",
+        _ => "",
+    };
+    note.to_owned()
 }

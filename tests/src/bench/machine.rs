@@ -1,6 +1,6 @@
 //! The machine that the figures belong to.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ pub struct Facts {
     /// `net.core.bpf_jit_enable` and `net.core.bpf_jit_harden`; empty where they are not shown.
     pub jit: String,
     pub jit_harden: String,
+    /// What the rivals' programs say of themselves; those that are missing are left out.
+    pub tools: BTreeMap<String, String>,
     /// Before anything was measured: one minute's average.
     pub load: String,
 }
@@ -28,6 +30,7 @@ pub fn facts() -> Facts {
         mitigations: mitigations(),
         jit: read("/proc/sys/net/core/bpf_jit_enable"),
         jit_harden: read("/proc/sys/net/core/bpf_jit_harden"),
+        tools: tools(),
         load: first_word(&read("/proc/loadavg")),
     }
 }
@@ -42,6 +45,7 @@ impl Facts {
             "mitigations": self.mitigations,
             "bpf_jit_enable": self.jit,
             "bpf_jit_harden": self.jit_harden,
+            "tools": self.tools,
             "load_average": self.load,
         })
     }
@@ -64,6 +68,25 @@ fn cpu_model(info: &str) -> String {
         (name.trim() == "model name").then(|| value.trim().to_owned())
     };
     info.lines().find_map(field).unwrap_or_default()
+}
+
+fn tools() -> BTreeMap<String, String> {
+    const TOOLS: [(&str, &[&str]); 4] = [
+        ("nft", &["--version"]),
+        ("ipset", &["--version"]),
+        ("iptables", &["--version"]),
+        // The program does not say it.
+        (
+            "dpkg-query",
+            &["-W", "-f", "${Package} ${Version}", "xdp-tools"],
+        ),
+    ];
+    let version = |(tool, arguments): (&str, &[&str])| {
+        let output = Command::new(tool).args(arguments).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Some((tool.to_owned(), text.lines().next()?.trim().to_owned()))
+    };
+    TOOLS.into_iter().filter_map(version).collect()
 }
 
 fn mitigations() -> BTreeMap<String, String> {

@@ -12,13 +12,14 @@ use aya::{
     programs::Xdp,
 };
 use trickblock::{
+    indicator::Indicator,
     kernel::Filter,
     policy::Guard,
     table::{Entry, needed_entries},
 };
 use trickblock_common::{Reason, Verdict, abi::Settings};
 
-use super::corpus::{Family, PORT, Pool};
+use super::pool::{Family, List, PORT, entries};
 use crate::{bpf, kernel::PinDir, packet::Packet, sys};
 
 /// Return values of an XDP program.
@@ -26,12 +27,21 @@ pub const XDP_DROP: u32 = 1;
 pub const XDP_PASS: u32 = 2;
 
 static OBJECT: &[u8] = include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bench"));
-const PROGRAMS: [&str; 4] = ["drive_v4", "drive_v6", "bare_pass", "parse_pass"];
+const PROGRAMS: [&str; 7] = [
+    "drive_v4",
+    "drive_v6",
+    "drive_linear_v4",
+    "drive_linear_v6",
+    "bare_pass",
+    "bare_drop",
+    "parse_pass",
+];
 
 /// The drivers and the programs that do less than the filter.
 pub struct Programs {
     ebpf: Ebpf,
     target: MapData,
+    target_linear: MapData,
     pairs: [MapData; 2],
 }
 
@@ -49,10 +59,12 @@ impl Programs {
         }
         let mut map = |name| ebpf.take_map(name).context(name);
         let target = data(map("TARGET")?)?;
+        let target_linear = data(map("TARGET_LINEAR")?)?;
         let pairs = [data(map("PAIRS_V4")?)?, data(map("PAIRS_V6")?)?];
         Ok(Self {
             ebpf,
             target,
+            target_linear,
             pairs,
         })
     }
@@ -64,9 +76,13 @@ impl Programs {
         Ok(program.fd()?.as_fd())
     }
 
-    /// Makes the drivers call `program`.
-    pub fn aim(&self, program: BorrowedFd<'_>) -> anyhow::Result<()> {
-        bpf::write_program(self.target.fd(), program).context("the drivers' target")
+    /// Makes the drivers call `program`; `linear` if it cannot take a frame in several pieces.
+    pub fn aim(&self, program: BorrowedFd<'_>, linear: bool) -> anyhow::Result<()> {
+        let target = match linear {
+            true => &self.target_linear,
+            false => &self.target,
+        };
+        bpf::write_program(target.fd(), program).context("the drivers' target")
     }
 
     /// Makes the driver of this family start with the first of these pairs.
@@ -75,10 +91,21 @@ impl Programs {
     }
 
     /// Runs so many packets; the last verdict and the CPU time of all.
-    pub fn run(&self, family: Family, packets: u32) -> anyhow::Result<(u32, Duration)> {
-        let (name, frame) = match family {
-            Family::V4 => ("drive_v4", Packet::v4("192.0.2.1", "198.51.100.1")),
-            Family::V6 => ("drive_v6", Packet::v6("2001:db8::1", "2001:db8::2")),
+    pub fn run(
+        &self,
+        family: Family,
+        linear: bool,
+        packets: u32,
+    ) -> anyhow::Result<(u32, Duration)> {
+        let name = match (family, linear) {
+            (Family::V4, false) => "drive_v4",
+            (Family::V6, false) => "drive_v6",
+            (Family::V4, true) => "drive_linear_v4",
+            (Family::V6, true) => "drive_linear_v6",
+        };
+        let frame = match family {
+            Family::V4 => Packet::v4("192.0.2.1", "198.51.100.1"),
+            Family::V6 => Packet::v6("2001:db8::1", "2001:db8::2"),
         };
         let frame = frame.tcp(49_152, PORT).payload(&[0; 64]).build();
         let driver = self.own(name)?;
@@ -88,9 +115,9 @@ impl Programs {
     }
 }
 
-/// A filter of its own with a table of one family, set up as the daemon does it.
+/// A filter of its own with a table of one list, set up as the daemon does it.
 pub struct Loaded {
-    pub family: Family,
+    pub list: List,
     /// Indicators.
     pub size: usize,
     pub filter: Filter,
@@ -101,9 +128,19 @@ pub struct Loaded {
 
 impl Loaded {
     /// Loads the shipped program and fills its table.
-    pub fn new(pool: &Pool, size: usize) -> anyhow::Result<Self> {
-        let entries = pool.entries(size);
-        let needed = needed_entries(entries.iter().map(|entry| &entry.indicator));
+    pub fn new(list: List, indicators: impl Iterator<Item = Indicator>) -> anyhow::Result<Self> {
+        Self::with_room(list, indicators, 0)
+    }
+
+    /// The same with room for `more` IPv4 addresses.
+    pub fn with_room(
+        list: List,
+        indicators: impl Iterator<Item = Indicator>,
+        more: u64,
+    ) -> anyhow::Result<Self> {
+        let entries = entries(indicators);
+        let mut needed = needed_entries(entries.iter().map(|entry| &entry.indicator));
+        needed.hosts += more;
         let pins = PinDir::new();
         let mut filter = Filter::load(&pins.pins(), needed)?;
         let guard = Guard::compiled_in();
@@ -111,8 +148,8 @@ impl Loaded {
         filter.maps.set_settings(&daemons_settings())?;
         let program = bpf::open_pin(&pins.version().join("program"))?;
         let loaded = Self {
-            family: pool.family,
-            size,
+            list,
+            size: entries.len(),
             filter,
             entries,
             program,

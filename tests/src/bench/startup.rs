@@ -12,72 +12,100 @@ use anyhow::{Context as _, bail, ensure};
 use trickblock::indicator::Indicator;
 
 use super::{
-    GOAL_SIZE,
-    corpus::Pool,
+    figure::Figures,
     lane::{C2, Lane},
-    report::Report,
-    stats::Summary,
+    plan::Starts,
+    pool::Pool,
 };
-use crate::cli::{Daemon, Site};
+use crate::{
+    cli::{Daemon, Site},
+    sys,
+};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Rows of one feed, the most that there may be; a longer list is several feeds.
+const ROWS: usize = 2_000_000;
+/// The list that the daemon's memory is asked with.
+const MEMORY: usize = 100_000;
+/// The lists that it starts with.
+const STARTS: [(&str, usize); 3] = [
+    ("text_to_attached_100k_s", MEMORY),
+    ("cold_start_1m_s", 1_000_000),
+    ("cold_start_10m_s", 10_000_000),
+];
 
-/// Starts the daemon on a feed of [`GOAL_SIZE`] rows so many times, on a new state directory each.
+/// Starts the daemon on feeds of each size some times, on a new state directory each. What fails is
+/// noted; `refused` is why a size needs no trying.
 pub fn measure(
-    repetitions: usize,
+    plan: &Starts,
     pool: &Pool,
+    refused: impl Fn(usize) -> Option<String>,
     say: &mut dyn FnMut(&str),
-    report: &mut Report,
+    figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let lane = Lane::new()?;
-    let feed = feed(pool);
-    let (mut starts, mut memory) = (Vec::new(), Vec::new());
-    for run in 1..=repetitions {
-        let site = site(&feed)?;
-        let (time, daemon) = lane.time_to_block(&site)?;
-        check(&daemon)?;
-        let mib = settled_private_mib(daemon.pid())?;
-        say(&format!(
-            "start {run} of {repetitions}: {GOAL_SIZE} rows in force after {:.0} ms, {mib:.1} MiB private",
-            super::milliseconds(time)
-        ));
-        starts.push(time.as_secs_f64());
-        memory.push(mib);
-        daemon.terminate(PATIENCE)?;
+    for (name, size) in STARTS {
+        if let Some(why) = refused(size) {
+            figures.set(name, Err(anyhow::Error::msg(why)));
+            continue;
+        }
+        let feeds = feeds(pool, size);
+        let (mut memory, begun) = (Vec::new(), Instant::now());
+        let in_time = |run: &usize| *run == 1 || begun.elapsed() < plan.limit;
+        let starts = (1..=plan.repetitions).take_while(in_time).map(|run| {
+            sys::stop_if_interrupted()?;
+            let (time, mib) = start(&lane, &feeds, size, plan.patience)?;
+            memory.extend(mib);
+            let (time, runs) = (time.as_secs_f64(), plan.repetitions);
+            say(&format!(
+                "start {run} of {runs}: {size} rows in force after {time:.3} s"
+            ));
+            Ok(time)
+        });
+        let starts: anyhow::Result<Vec<f64>> = starts.collect();
+        sys::stop_if_interrupted()?;
+        figures.set(name, starts);
+        if size == MEMORY {
+            figures.set("daemon_private_mib_100k", Ok(memory));
+        }
     }
-    report.text_to_attached_100k_s = Summary::of(starts);
-    report.daemon_private_mib_100k = Summary::of(memory);
     Ok(())
 }
 
-/// [`GOAL_SIZE`] rows of a plain list, the C2 in the middle of them.
-fn feed(pool: &Pool) -> String {
-    let mut text = String::new();
-    for (row, indicator) in pool.indicators(GOAL_SIZE).enumerate() {
-        let _infallible = match (row == GOAL_SIZE / 2, indicator) {
-            (true, _) => writeln!(text, "{C2}"),
-            (
-                false,
-                Indicator {
-                    prefix,
-                    port: Some(port),
-                    ..
-                },
-            ) => {
-                writeln!(text, "{}:{port}", prefix.addr())
-            }
-            (false, Indicator { prefix, .. }) => writeln!(text, "{}", prefix.addr()),
-        };
-    }
-    text
+/// One start; how long it took, and the private memory where that is asked for.
+fn start(
+    lane: &Lane,
+    feeds: &[String],
+    size: usize,
+    patience: Duration,
+) -> anyhow::Result<(Duration, Option<f64>)> {
+    let site = site(feeds)?;
+    let (time, daemon) = lane.time_to_block(&site, patience)?;
+    check(&daemon, size)?;
+    let mib = (size == MEMORY).then(|| settled_private_mib(daemon.pid()));
+    let mib = mib.transpose()?;
+    daemon.terminate(PATIENCE)?;
+    Ok((time, mib))
 }
 
-fn site(feed: &str) -> anyhow::Result<Site> {
-    let site = Site::new()?;
-    let path = site.dir().join("feed.txt");
-    fs::write(&path, feed).with_context(|| path.display().to_string())?;
-    site.configure(&format!(
-        r#"
+/// So many rows of plain lists, the C2 in the middle of the last one.
+fn feeds(pool: &Pool, size: usize) -> Vec<String> {
+    let before_last = (size - 1) / ROWS * ROWS;
+    let c2 = before_last.midpoint(size);
+    let mut feeds = vec![String::new(); size.div_ceil(ROWS)];
+    for (row, indicator) in pool.indicators(size).enumerate() {
+        let text = &mut feeds[row / ROWS];
+        let Indicator { prefix, port, .. } = indicator;
+        let _infallible = match port {
+            _ if row == c2 => writeln!(text, "{C2}"),
+            Some(port) => writeln!(text, "{}:{port}", prefix.addr()),
+            None => writeln!(text, "{}", prefix.addr()),
+        };
+    }
+    feeds
+}
+
+const CONFIGURATION: &str = r#"
 [filter]
 xdp = "native"
 
@@ -88,18 +116,24 @@ role = "inside"
 [[interface]]
 name = "uplink"
 role = "uplink"
+"#;
 
-[[feed]]
-name = "list"
-path = {path:?}
-format = "plain"
-"#
-    ))?;
+fn site(feeds: &[String]) -> anyhow::Result<Site> {
+    let site = Site::new()?;
+    let mut configuration = CONFIGURATION.to_owned();
+    for (number, feed) in feeds.iter().enumerate() {
+        let path = site.dir().join(format!("feed-{number}.txt"));
+        fs::write(&path, feed).with_context(|| path.display().to_string())?;
+        let section =
+            format!("\n[[feed]]\nname = \"list-{number}\"\npath = {path:?}\nformat = \"plain\"\n");
+        configuration.push_str(&section);
+    }
+    site.configure(&configuration)?;
     Ok(site)
 }
 
 /// Everything that was listed is in force, on both interfaces.
-fn check(daemon: &Daemon) -> anyhow::Result<()> {
+fn check(daemon: &Daemon, size: usize) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let status = daemon.status();
@@ -107,8 +141,8 @@ fn check(daemon: &Daemon) -> anyhow::Result<()> {
         match &status {
             Ok(status) if status["state"] == "active" => {
                 let total = total(status);
-                let expected = u64::try_from(GOAL_SIZE).ok();
-                ensure!(total == expected, "{total:?} indicators, not {GOAL_SIZE}");
+                let expected = u64::try_from(size).ok();
+                ensure!(total == expected, "{total:?} indicators, not {size}");
                 return Ok(());
             }
             _ if Instant::now() < deadline => thread::sleep(Duration::from_millis(100)),
@@ -149,7 +183,7 @@ fn private_of(rollup: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::corpus::Family;
+    use crate::bench::pool::List;
 
     #[test]
     fn private_memory_is_clean_and_dirty() {
@@ -159,16 +193,13 @@ mod tests {
     }
 
     #[test]
-    fn the_feed_has_its_rows_and_the_c2() {
-        let feed = feed(&Pool::new(Family::V4, GOAL_SIZE));
-        assert_eq!(feed.lines().count(), GOAL_SIZE);
-        assert_eq!(
-            feed.lines().filter(|line| *line == "203.0.113.7").count(),
-            1
-        );
-        assert_eq!(
-            feed.lines().filter(|line| line.ends_with(":443")).count(),
-            GOAL_SIZE / 10
-        );
+    fn the_feeds_have_their_rows_and_the_c2() {
+        let feeds = feeds(&Pool::new(List::V4, ROWS + 10), ROWS + 10);
+        let lines = || feeds.iter().flat_map(|feed| feed.lines());
+        assert_eq!((feeds.len(), lines().count()), (2, ROWS + 10));
+        assert_eq!(lines().filter(|line| *line == "203.0.113.7").count(), 1);
+        let ported = lines().filter(|line| line.ends_with(":443"));
+        // The C2 takes no row with a port here.
+        assert_eq!(ported.count(), ROWS / 10 + 1);
     }
 }

@@ -3,10 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    host::Rate,
-    lookup::Row,
-    report::{Goal, Report},
-    stats::Summary,
+    goal::Goal, goals::goals, host::Rate, report::Report, row::Row, stats::Summary, target::Method,
 };
 
 /// Rows, updates, and the goals last.
@@ -20,9 +17,10 @@ pub fn table(report: &Report) -> String {
         machine.kernel, machine.cpus, machine.cpu, machine.load
     );
     rows(&mut text, &report.rows);
+    drops(&mut text, &report.rows);
     host(&mut text, &report.host);
     updates(&mut text, report);
-    for goal in report.goals() {
+    for goal in goals(report) {
         let _ = writeln!(text, "{}", line(&goal));
     }
     if let Some(error) = &report.error {
@@ -33,34 +31,89 @@ pub fn table(report: &Report) -> String {
 }
 
 fn rows(text: &mut String, rows: &[Row]) {
-    if rows.is_empty() {
+    let mut rows = rows
+        .iter()
+        .filter(|row| row.method == Method::TestRun)
+        .peekable();
+    if rows.peek().is_none() {
         return;
     }
     let _ = writeln!(
         text,
-        "\n{:<11} {:<11} {:>10} {:>9} {:>15} {:>8} {:>8} {:>7}",
+        "\n{:<12} {:<11} {:>10} {:>9} {:>17} {:>8} {:>8} {:>7}",
         "program", "corpus", "indicators", "ns/packet", "min – max", "net ns", "× parse", "Mpps"
     );
+    let mut shown = None;
     for row in rows {
-        let Summary { median, min, max } = row.ns_per_packet;
-        let indicators = row.target.indicators();
+        let (target, corpus) = (row.target.name(), row.corpus.name());
+        let this = (target, corpus, row.ns());
+        if row.measured.is_some() && shown.replace(this) == Some(this) {
+            // Measured once for all sizes.
+            continue;
+        }
+        let _ = write!(text, "{target:<12} {corpus:<11} {:>10} ", row.indicators);
+        let Some(measured) = &row.measured else {
+            let _ = writeln!(text, "{:>9} {}", "–", row.note);
+            continue;
+        };
+        let Summary { median, min, max } = measured.ns;
         let _ = writeln!(
             text,
-            "{:<11} {:<11} {:>10} {:>9.1} {:>15} {:>8.1} {:>8.2} {:>7.1}",
-            row.target.name(),
-            row.corpus.name(),
-            indicators.map_or_else(|| "–".to_owned(), |count| count.to_string()),
-            median,
+            "{median:>9.1} {:>17} {:>8.1} {:>8.2} {:>7.1}",
             format!("{min:.1} – {max:.1}"),
-            row.net_ns,
-            row.ratio_to_parse_pass,
+            measured.net_ns,
+            measured.to_parse_pass.unwrap_or(f64::NAN),
             1e3 / median,
         );
     }
     let _ = writeln!(
         text,
-        "medians of {} rounds; net: minus bare_pass; × parse: gross, to parse_pass of the same round",
-        rows.iter().map(|row| row.rounds).max().unwrap_or(0)
+        "medians; net: minus bare_pass; × parse: gross, to parse_pass of the same round"
+    );
+}
+
+fn drops(text: &mut String, rows: &[Row]) {
+    let mut rows = rows
+        .iter()
+        .filter(|row| row.method == Method::Veth)
+        .peekable();
+    if rows.peek().is_none() {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "\n{:<12} {:<8} {:>10} {:>9} {:>19} {:>7} {:>9} {:>7} {:>7}",
+        "veth, drop",
+        "corpus",
+        "indicators",
+        "ns/packet",
+        "min – max",
+        "Mpps",
+        "with gen.",
+        "Mpps",
+        "% bare"
+    );
+    for row in rows {
+        let (target, corpus) = (row.target.name(), row.corpus.name());
+        let _ = write!(text, "{target:<12} {corpus:<8} {:>10} ", row.indicators);
+        let Some(measured) = &row.measured else {
+            let _ = writeln!(text, "{:>9} {}", "–", row.note);
+            continue;
+        };
+        let Summary { median, min, max } = measured.ns;
+        let whole = measured.whole_ns.unwrap_or(f64::NAN);
+        let _ = writeln!(
+            text,
+            "{median:>9.1} {:>19} {:>7.2} {whole:>9.1} {:>7.2} {:>7.0}",
+            format!("{min:.1} – {max:.1}"),
+            1e3 / median,
+            1e3 / whole,
+            100.0 * measured.to_bare_drop.unwrap_or(f64::NAN),
+        );
+    }
+    let _ = writeln!(
+        text,
+        "one CPU; ns/packet without the generator; % bare: rate with the generator, to bare_drop's"
     );
 }
 
@@ -92,52 +145,43 @@ fn host(text: &mut String, rates: &[Rate]) {
 }
 
 fn updates(text: &mut String, report: &Report) {
-    let figures = [
-        ("swap of 100 k indicators", &report.swap_100k_ms, "ms"),
-        ("swap of 1 M indicators", &report.swap_1m_ms, "ms"),
-        (
-            "100 k rows from text to attached",
-            &report.text_to_attached_100k_s,
-            "s",
-        ),
-        (
-            "daemon's private memory at 100 k",
-            &report.daemon_private_mib_100k,
-            "MiB",
-        ),
-    ];
     let _ = writeln!(text);
-    for (what, figure, unit) in figures {
-        let Some(Summary { median, min, max }) = figure else {
+    for figure in &report.figures.0 {
+        let Some(Summary { median, min, max }) = figure.value else {
+            let _ = writeln!(text, "{:<55} – {}", figure.what, figure.note);
             continue;
         };
         let _ = writeln!(
             text,
-            "{what:<34} {median:>8.2} {unit} ({min:.2} – {max:.2})"
+            "{:<55} {median:>8.2} {} ({min:.2} – {max:.2})",
+            figure.what, figure.unit
         );
+    }
+    for gap in &report.gaps {
+        let _ = writeln!(text, "not measured: {gap}");
     }
     let _ = writeln!(text);
 }
 
 fn line(goal: &Goal) -> String {
     let Goal {
+        name,
         what,
         limit,
         unit,
-        value,
         ..
     } = goal;
-    let measured = value.map_or_else(
+    let measured = goal.value.map_or_else(
         || "not measured".to_owned(),
         |value| format!("{value:.2} {unit}"),
     );
-    let verdict = match goal.met() {
-        Some(true) => "met",
-        Some(false) => "NOT met",
-        None => "NOT measured",
-    };
     let bound = if goal.at_least { "≥" } else { "≤" };
-    format!("{verdict:<12} {what}: {measured}, goal {bound} {limit} {unit}")
+    let verdict = goal.verdict();
+    let beside = match goal.beside.as_str() {
+        "" => String::new(),
+        text => format!(" ({text})"),
+    };
+    format!("{verdict:<12} {name}: {what}: {measured}, goal {bound} {limit} {unit}{beside}")
 }
 
 #[cfg(test)]
@@ -146,22 +190,20 @@ mod tests {
 
     #[test]
     fn every_goal_has_its_line_whatever_was_measured() {
-        let report = Report {
-            text_to_attached_100k_s: Summary::of([0.4]),
-            daemon_private_mib_100k: Summary::of([65.0]),
+        let mut report = Report {
             error: Some("a reason".to_owned()),
             ..Report::default()
         };
+        report.figures.set("swap_1m_ms", Ok(vec![40.0]));
+        report.figures.set("cold_start_1m_s", Ok(vec![0.5]));
         let text = table(&report);
-        assert!(text.contains("NOT measured PASS with 100 k"), "{text}");
-        assert!(
-            text.contains("met          100 k indicators from text"),
-            "{text}"
-        );
-        assert!(
-            text.contains("NOT met      the daemon's private memory"),
-            "{text}"
-        );
-        assert!(text.contains("NOT finished: a reason"), "{text}");
+        for line in [
+            "NOT measured P1_random: ",
+            "met          P7_swap: ",
+            "NOT met      P8_1m: ",
+            "NOT finished: a reason",
+        ] {
+            assert!(text.contains(line), "{line}\n{text}");
+        }
     }
 }

@@ -1,38 +1,95 @@
-//! How long a whole new set takes, from entries to the end of the grace period.
+//! How long a change takes, from entries to the end of the grace period, and what a set takes in memory.
 
 use std::time::Instant;
 
 use anyhow::Context as _;
+use trickblock::{indicator::Indicator, table::Change};
 
-use super::{corpus::Family, milliseconds, programs::Loaded, report::Report, stats::Summary};
+use super::{
+    figure::Figures,
+    milliseconds,
+    pool::{List, Pool, entries},
+    programs::Loaded,
+};
 use crate::sys;
 
-/// Swaps every IPv4 table of a size that is reported so many times.
+/// Measures on the IPv4 filters, as far as they are there.
 pub fn measure(
     repetitions: usize,
     filters: &[Loaded],
+    pool: &Pool,
     say: &mut dyn FnMut(&str),
-    report: &mut Report,
+    figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let swap = |size: usize| -> anyhow::Result<Summary> {
-        let filter = filters
-            .iter()
-            .find(|one| one.family == Family::V4 && one.size == size);
-        median(repetitions, filter.context("no filter of this size")?)
+    let filter = |size: usize| {
+        let mut filters = filters.iter();
+        let found = filters.find(|one| one.list == List::V4 && one.size == size);
+        found.with_context(|| format!("no filter with {size} indicators"))
     };
-    say("swapping whole sets");
-    report.swap_100k_ms = Some(swap(100_000)?);
-    report.swap_1m_ms = Some(swap(1_000_000)?);
+    for (name, size) in [("swap_100k_ms", 100_000), ("swap_1m_ms", 1_000_000)] {
+        say(&format!("swapping whole sets of {size}"));
+        sys::stop_if_interrupted()?;
+        figures.set(name, filter(size).and_then(|one| swaps(repetitions, one)));
+    }
+    say("single additions");
+    figures.set("adds_per_s", adds(repetitions, pool));
+    for (name, size) in [
+        ("bytes_per_indicator_1m", 1_000_000),
+        ("bytes_per_indicator_10m", 10_000_000),
+    ] {
+        figures.set(name, memory(pool, size));
+    }
     Ok(())
 }
 
-fn median(repetitions: usize, filter: &Loaded) -> anyhow::Result<Summary> {
-    let mut times = Vec::new();
-    for seed in (2..).step_by(2).take(repetitions) {
+/// In milliseconds.
+fn swaps(repetitions: usize, filter: &Loaded) -> anyhow::Result<Vec<f64>> {
+    let seeds = (2..).step_by(2).take(repetitions);
+    let swap = |seed| {
         sys::stop_if_interrupted()?;
         let start = Instant::now();
         filter.swap(seed)?;
-        times.push(milliseconds(start.elapsed()));
-    }
-    Summary::of(times).context("no repetitions")
+        Ok(milliseconds(start.elapsed()))
+    };
+    seeds.map(swap).collect()
+}
+
+/// Addresses that are added to a list of a million, and what it has room for beyond that million. Nothing
+/// is moved in place: a table that is all but full does not take each address.
+const ADDED: usize = 100_000;
+const ROOM: u64 = 1_000_000;
+
+/// Per second, until the call returns. What was added is taken out again in between.
+fn adds(repetitions: usize, pool: &Pool) -> anyhow::Result<Vec<f64>> {
+    const LISTED: usize = 1_000_000;
+    let filter = Loaded::with_room(List::V4, hosts(pool, LISTED), ROOM)?;
+    let mut added = entries(hosts(pool, LISTED + ADDED).skip(LISTED));
+    anyhow::ensure!(added.len() == ADDED, "the pool of addresses is too small");
+    let first = u32::try_from(LISTED)?;
+    added.iter_mut().for_each(|entry| entry.id += first);
+    let ids: Vec<u32> = added.iter().map(|entry| entry.id).collect();
+    let change = |before, after| Change { before, after };
+    let add: Vec<_> = added.chunks(1).map(|one| change(&[], one)).collect();
+    let remove: Vec<_> = added.chunks(1).map(|one| change(one, &[])).collect();
+    let run = |_| {
+        sys::stop_if_interrupted()?;
+        let start = Instant::now();
+        filter.filter.maps.apply(&add, &ids)?;
+        let took = start.elapsed();
+        filter.filter.maps.apply(&remove, &[])?;
+        Ok(ADDED as f64 / took.as_secs_f64())
+    };
+    (0..repetitions).map(run).collect()
+}
+
+fn hosts(pool: &Pool, size: usize) -> impl Iterator<Item = Indicator> {
+    pool.hosts(size).map(Indicator::host)
+}
+
+/// Bytes per IPv4 address: one half of the table, with prefilter and exact entries, and the hit counters.
+fn memory(pool: &Pool, size: usize) -> anyhow::Result<Vec<f64>> {
+    let filter = Loaded::new(List::V4, hosts(pool, size))?;
+    let maps = &filter.filter.maps;
+    let words = maps.geometry().half + u64::from(maps.hit_capacity()?);
+    Ok(vec![8.0 * words as f64 / filter.size as f64])
 }

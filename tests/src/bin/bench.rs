@@ -1,10 +1,13 @@
 //! `cargo xtask bench` builds everything and runs this.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, bail};
 use trickblock_tests::{
-    bench::{self, Plan, report::Report, table::table},
+    bench::{self, Plan, document, report::Report, table::table},
     cli,
     harness::Need,
     sys,
@@ -25,19 +28,23 @@ fn main() -> ExitCode {
 }
 
 const HELP: &str = "\
-Measures what a packet, a new set and a start cost. Needs root.
+Measures what a packet, a new set and a start cost, here and elsewhere. Needs root.
 
-Usage: bench [--quick] [--host] [--json FILE]
+Usage: bench [--quick] [--host] [--doc] [--json FILE]
 
-  --quick      fewer rounds of fewer packets, within three minutes
+  --quick      fewer corpora, sizes and packets, within six minutes instead of forty
   --host       only the shared code on the host
+  --doc        write docs/benchmarks.md, as a full run that succeeds does anyway
   --json FILE  write the figures there, also those of a run that fails
   --help       show this
 
 A goal that is missed is said and is no failure. Other work on the machine shows in the
 minima and maxima; run it on an idle one.
 
-Exit code: 0 if everything was measured, 1 if not, 2 for wrong arguments, 128 + n after
+What cannot run here (a program that is not installed, a list that does not fit) has rows without figures
+that say why.
+
+Exit code: 0 if the run came to its end, 1 if not, 2 for wrong arguments, 128 + n after
 signal n.
 ";
 
@@ -45,6 +52,7 @@ signal n.
 struct Arguments {
     quick: bool,
     host: bool,
+    doc: bool,
     json: Option<PathBuf>,
     help: bool,
 }
@@ -56,6 +64,7 @@ impl Arguments {
             match word.as_str() {
                 "--quick" => arguments.quick = true,
                 "--host" => arguments.host = true,
+                "--doc" => arguments.doc = true,
                 "--json" => {
                     arguments.json = Some(words.next().context("--json needs a FILE")?.into());
                 }
@@ -84,9 +93,7 @@ fn show(arguments: &Arguments) -> ExitCode {
         |()| bench::run(&plan, |line| println!("{line}")),
     );
     print!("{}", table(&report));
-    if let Some(path) = &arguments.json
-        && let Err(error) = report.write(path)
-    {
+    if let Err(error) = keep(arguments, &report) {
         eprintln!("bench: {error:#}");
         return ExitCode::FAILURE;
     }
@@ -97,6 +104,21 @@ fn show(arguments: &Arguments) -> ExitCode {
         None => ExitCode::FAILURE,
     }
 }
+
+/// Writes the files that were asked for.
+fn keep(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.json {
+        report.write(path)?;
+    }
+    let is_full = !arguments.quick && !arguments.host && report.error.is_none();
+    if is_full || arguments.doc {
+        document::write(report, Path::new(DOCS))?;
+    }
+    Ok(())
+}
+
+/// The documentation of the tree that this was built in.
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs");
 
 /// What is best done before there is anything to clean up.
 fn prepare() -> anyhow::Result<()> {
