@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use super::{
     cells::{Cell, Subject, cells},
     corpus::{Corpus, PAIRS},
+    figure::first_line,
     pool::{Pool, shuffle},
     programs::{Loaded, Programs, XDP_DROP, XDP_PASS},
     rivals::Rival,
@@ -55,12 +56,18 @@ pub fn measure(
         programs: Programs::load()?,
     };
     say("drawing the packets of each corpus");
-    let (mut cells, mut rows) = cells(field)?;
+    let (drawn, mut rows) = cells(field)?;
     say("checking the verdicts of every program on every corpus");
-    for cell in &mut cells {
+    let mut cells = Vec::new();
+    for mut cell in drawn {
         sys::stop_if_interrupted()?;
-        let what = format!("{} on {}", cell.target.name(), cell.corpus.name());
-        cell.packets = stage.check(cell, effort).context(what)?;
+        match stage.check(&cell, effort) {
+            Ok(packets) => {
+                cell.packets = packets;
+                cells.push(cell);
+            }
+            Err(error) => rows.extend(refused(&cell, &error, say)),
+        }
     }
     let _first = first_in_line(say);
     rounds(effort, &mut cells, say, |cell| stage.time(cell))?;
@@ -68,6 +75,16 @@ pub fn measure(
         rows.extend(rows_of(cell, &cells)?);
     }
     Ok(rows)
+}
+
+/// Rows of what gives wrong verdicts, or none.
+fn refused(cell: &Cell<'_>, error: &anyhow::Error, say: &mut dyn FnMut(&str)) -> Vec<Row> {
+    let why = format!("not timed: {}", first_line(error));
+    let (target, corpus, sizes) = (cell.target.name(), cell.corpus.name(), &cell.sizes);
+    say(&format!("{target} on {corpus}, lists of {sizes:?}: {why}"));
+    let row =
+        |size: &usize| Row::missing(Method::TestRun, (cell.target, cell.corpus, *size), &*why);
+    cell.sizes.iter().map(row).collect()
 }
 
 /// Calls `time` for every cell once per round, and keeps what it says.

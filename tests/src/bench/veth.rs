@@ -58,10 +58,21 @@ pub fn measure(
         say(&format!("veth: {} has its lists", target.name()));
     }
     let generator = Generator::load()?;
-    let mut cells = cells(&sinks, pool_of)?;
-    for cell in &mut cells {
-        let what = || format!("{} on {}", cell.name(), cell.corpus.name());
-        cell.packets = check(&generator, &ground, cell, effort).with_context(what)?;
+    let mut cells = Vec::new();
+    for mut cell in drawn(&sinks, pool_of)? {
+        match (check(&generator, &ground, &cell, effort), cell.sink) {
+            (Ok(packets), _) => {
+                cell.packets = packets;
+                cells.push(cell);
+            }
+            (Err(error), Some(sink)) => {
+                let why = format!("not timed: {}", first_line(&error));
+                say(&format!("{} on {}: {why}", cell.name(), cell.corpus.name()));
+                let missing = (sink.target, cell.corpus, sink.size);
+                rows.push(Row::missing(Method::Veth, missing, why));
+            }
+            (Err(error), None) => return Err(error.context("the generator")),
+        }
     }
     lookup::rounds(effort, &mut cells, say, |cell| {
         generator.time(&ground, cell.sink, &cell.flows, cell.packets)
@@ -110,7 +121,8 @@ impl Timed for Cell<'_> {
     }
 }
 
-fn cells<'a, 'p>(
+/// All cells, not yet checked.
+fn drawn<'a, 'p>(
     sinks: &'a [Sink],
     pool_of: impl Fn(usize) -> &'p Pool,
 ) -> anyhow::Result<Vec<Cell<'a>>> {
