@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         wire("reload_takes_modes_and_guards", reload::modes_and_guards),
         wire("monitor_per_feed", reload::monitor_per_feed),
         wire("a_list_outgrows_its_table", growth::outgrown),
+        wire("growth_follows_a_renamed_interface", growth::renamed),
     ])
 }
 

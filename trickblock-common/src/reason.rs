@@ -115,7 +115,8 @@ reasons! {
     BadTotalLength = 19, "bad_total_length", Pass;
     /// Only ports of the address are listed, and the packet ends inside an extension header.
     TruncatedExtension = 20, "truncated_extension", Pass;
-    /// Only ports of the address are listed, and they hide behind more than eight extension headers.
+    /// More than eight extension headers, behind which ports hide where only those of the address are listed, or a tunnel
+    /// where tunnels are looked into.
     TooManyExtensions = 21, "too_many_extensions", Pass;
     /// Only ports of the address are listed, and the packet ends before its ports.
     TruncatedTransport = 22, "truncated_transport", Pass;

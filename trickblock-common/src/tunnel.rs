@@ -82,6 +82,10 @@ pub fn inner<F: Frame + ?Sized>(
     if transport.failure() == Reason::IncompleteFirstFragment as u8 {
         return hidden(kinds, protocol);
     }
+    // Nor can it be told here.
+    if transport.failure() == Reason::TooManyExtensions as u8 {
+        return Place::stopped(Reason::TooManyExtensions);
+    }
     // The walk got to the transport header, or the offset means nothing.
     if at == 0 || !may_carry(protocol, kinds) {
         return Place::NOWHERE;

@@ -48,6 +48,9 @@ fn carried<'a>(outer: Packet<'a>, transport: &Transport, names: &[String]) -> In
     match transport.failure {
         None | Some("no_ports") => {}
         Some(HIDDEN) if may_be_one(transport.protocol, names) => return Inside::Wrong(HIDDEN),
+        Some(failure @ "too_many_extensions") if !names.is_empty() => {
+            return Inside::Wrong(failure);
+        }
         _ => return Inside::Nothing,
     }
     let on = |name: &str| names.iter().any(|named| named == name);

@@ -29,6 +29,11 @@ fn hits(gateway: &Gateway) -> u64 {
     row.unwrap()["hits"].as_u64().unwrap()
 }
 
+fn room(status: &Value) -> u64 {
+    let room = &status["indicators"]["capacity"]["v4_addresses"];
+    room.as_u64().unwrap()
+}
+
 /// Everything goes on: what was listed is dropped throughout, and its hits are not forgotten.
 pub fn outgrown() {
     let gateway = Gateway::new().unwrap();
@@ -79,5 +84,28 @@ pub fn outgrown() {
     );
     gateway.filters().unwrap();
     verb(&gateway, 0, &["verify"]);
+    daemon.terminate(END).unwrap();
+}
+
+/// The larger table gets to where the filter sits, whatever the interface is called by then.
+pub fn renamed() {
+    let gateway = Gateway::new().unwrap();
+    gateway.answer(body(list(3)));
+    let daemon = gateway.daemon().unwrap();
+    gateway.filters().unwrap();
+    gateway
+        .inside()
+        .ip(&["link", "set", "eth0", "name", "eth9"])
+        .unwrap();
+    let late = "45.0.100.7";
+    assert_eq!(gateway.wire.passes(late, 5), 5);
+
+    gateway.answer(body(list(MANY)));
+    gateway.verb("reload", &[]).unwrap();
+
+    let grown = gateway.wait_for_status(|status| status["indicators"]["total"] == MANY + 1);
+    assert!(room(&grown.unwrap()) > u64::from(MANY));
+    assert_eq!(gateway.wire.passes(late, 5), 0, "{}", gateway.site.log());
+    gateway.filters().unwrap();
     daemon.terminate(END).unwrap();
 }

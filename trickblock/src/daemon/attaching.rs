@@ -101,6 +101,7 @@ impl Engine {
         if !self.hooks.switched_off().is_empty() {
             return Ok(Vec::new());
         }
+        self.take_over();
         let attached = self.hooks.attached()?;
         let known = self.find_roles();
         let back: Vec<_> = self

@@ -18,10 +18,10 @@ use crate::{
     config::{Config, FeedConfig},
     feed::Row,
     indicator::Indicator,
-    kernel::{Filter, FilterError, Hooks, Load, Pins, random_seed},
+    kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
     policy::{Action, FeedRows, Guard, RuleSet, merge},
-    table::{Entry, Ids, ids::OutOfIds, needed_entries},
+    table::{Entry, Ids, Plan, ids::OutOfIds, needed_entries},
 };
 
 /// A body or configuration that was not put in force; the last good set stays.
@@ -71,6 +71,8 @@ pub struct Engine {
     pub(super) hashes: Mutex<Option<Arc<Hashes>>>,
     /// The table grew, and older programs are still attached.
     outgrown: bool,
+    /// Ids of those.
+    older: BTreeMap<u32, Program>,
     /// Indices of the interfaces that were attached to at the last look.
     pub(super) seen: BTreeSet<u32>,
 }
@@ -84,6 +86,7 @@ impl Engine {
             constants: terms::constants(&config),
         };
         let filter = Filter::load(&pins, wanted)?;
+        filter.maps.heal(random_seed())?;
         let live = filter.maps.entries()?;
         let ids = Ids::new(filter.maps.hit_capacity()?, &live);
         let (started, lost_before) = (Timestamp::now(), filter.maps.lost()?);
@@ -109,6 +112,7 @@ impl Engine {
             had_default_route: false,
             hashes: Mutex::default(),
             outgrown: false,
+            older: BTreeMap::new(),
             seen: BTreeSet::new(),
             config,
         };
@@ -197,7 +201,7 @@ impl Engine {
         let rules = merge(&self.rows(candidate), &self.guard);
         let wanted = self.wanted_set(&rules);
         self.make_room(&wanted)?;
-        let plan = self.ids.plan(&self.live, wanted)?;
+        let plan = self.plan(wanted)?;
         self.filter.maps.renew(&self.live, &plan, random_seed())?;
         self.ids.commit(&plan);
         if plan.entries != self.live {
@@ -213,8 +217,26 @@ impl Engine {
         }
         self.live = plan.entries;
         self.rules = rules;
-        self.take_over()?;
+        self.take_over();
         Ok(())
+    }
+
+    /// Where so much changes that the counters of what goes are needed for what comes, the former goes first.
+    fn plan(&mut self, wanted: Vec<(Indicator, bool)>) -> Result<Plan, Held> {
+        if let Ok(plan) = self.ids.plan(&self.live, wanted.iter().copied()) {
+            return Ok(plan);
+        }
+        let mut stays = self.live.clone();
+        stays.retain(|entry| {
+            let found = wanted.binary_search_by_key(&entry.indicator, |(indicator, _)| *indicator);
+            found.is_ok()
+        });
+        let stays = stays.iter().map(|entry| (entry.indicator, entry.drop));
+        let fewer = self.ids.plan(&self.live, stays)?;
+        self.filter.maps.renew(&self.live, &fewer, random_seed())?;
+        self.ids.commit(&fewer);
+        self.live = fewer.entries;
+        Ok(self.ids.plan(&self.live, wanted)?)
     }
 
     /// Loads programs with a larger table where `wanted` needs one: it has what was in force, and takes over when it is
@@ -227,9 +249,10 @@ impl Engine {
             return Ok(());
         }
         let load = Load {
-            capacity: terms::roomy(needed).map(maps.geometry().capacity(), u64::max),
+            capacity: terms::grown(maps.geometry().capacity(), needed),
             constants: maps.constants()?,
         };
+        self.older.extend(self.hooks.known()?);
         self.filter = Filter::load(&self.config_pins(), load)?;
         self.ids = Ids::new(self.filter.maps.hit_capacity()?, &self.live);
         tracing::info!(
@@ -242,14 +265,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts the programs of this daemon where older ones of it are; nothing where it is attached nowhere yet.
-    fn take_over(&mut self) -> Result<(), FilterError> {
-        if !self.outgrown || self.hooks.attached()?.is_empty() {
-            return Ok(());
+    /// Puts the programs of this daemon where older ones of it are. What cannot be replaced now is tried again by the next
+    /// look at the interfaces; it goes on with what was in force before.
+    pub(super) fn take_over(&mut self) {
+        if !self.outgrown {
+            return;
         }
-        self.attach_all()?;
-        self.outgrown = false;
-        Ok(())
+        match self.filter.take_over(&self.older) {
+            Ok(()) => {
+                self.older.clear();
+                self.outgrown = false;
+            }
+            Err(error) => tracing::error!("the larger table is not in force everywhere: {error}"),
+        }
     }
 
     fn rows<'a>(&'a self, candidate: Option<(usize, &'a Content)>) -> Vec<FeedRows<'a>> {

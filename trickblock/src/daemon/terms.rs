@@ -4,9 +4,10 @@ use trickblock_common::{
     Reason, V6, Verdict,
     abi::{Settings, tunnel},
     embedded::Nat64,
+    table::Geometry,
 };
 
-use super::feeds::Content;
+use super::feeds::{Content, PartRows};
 use crate::{
     config::{Config, Hook, Interface, Tunnel, XdpMode},
     kernel::{Capacity, HookChoice, ModeChoice, Role, Way},
@@ -79,7 +80,7 @@ pub(super) fn capacity(config: &Config, first: &[&Content]) -> Capacity {
         return Capacity::any(v4, v4 / 4);
     }
     let parts = first.iter().flat_map(|content| &content.parts);
-    let rows = parts.flat_map(|part| part.rows());
+    let rows = parts.flat_map(PartRows::rows);
     rows.map(|row| needed_entries([&row.indicator]))
         .fold(Capacity::default(), |sum, row| {
             sum.map(row, |sum, row| sum + row)
@@ -87,7 +88,11 @@ pub(super) fn capacity(config: &Config, first: &[&Content]) -> Capacity {
         .map(LEAST, u64::max)
 }
 
-/// With a quarter to spare: a table that grew does not grow again soon.
-pub(super) fn roomy(needed: Capacity) -> Capacity {
-    needed.map(LEAST, |entries, least| (entries + entries / 4).max(least))
+/// Room for `needed` in the place of what there is, with a quarter to spare where that can be: a table that grew does not
+/// grow again soon.
+pub(super) fn grown(present: Capacity, needed: Capacity) -> Capacity {
+    let roomy = needed.map(LEAST, |entries, least| (entries + entries / 4).max(least));
+    let choices = [roomy.map(present, u64::max), needed.map(present, u64::max)];
+    let possible = |room: &Capacity| Geometry::for_entries(*room).is_some();
+    choices.into_iter().find(possible).unwrap_or(needed)
 }

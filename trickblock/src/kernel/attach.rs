@@ -1,6 +1,6 @@
 //! Hooks: which interfaces the programs sit on. Pins and the kernel are the only record.
 
-use std::{fs, io, os::fd::AsFd as _, path::Path};
+use std::{collections::BTreeMap, fs, io, os::fd::AsFd as _, path::Path};
 
 use super::{
     Attached, FilterError, Hook, HookChoice, Interfaces, ModeChoice, Pins, Program, Way, clsact,
@@ -194,6 +194,33 @@ impl Hooks {
             hook: hook.name(),
             reason: error.to_string(),
         })
+    }
+
+    /// The pinned programs by their ids.
+    pub fn known(&self) -> Result<BTreeMap<u32, Program>, FilterError> {
+        let pinned = Programs::pinned(&self.pins)?;
+        let id = |program: Program| {
+            let id = sys::program_id(pinned.get(program));
+            let id = id.map_err(FilterError::io("query", program.name()))?;
+            Ok((id, program))
+        };
+        Program::ALL.into_iter().map(id).collect()
+    }
+
+    /// Gives each place of one of the `older` programs the new one of its kind.
+    pub(super) fn replace(
+        &self,
+        programs: &Programs,
+        older: &BTreeMap<u32, Program>,
+    ) -> Result<(), FilterError> {
+        let mut done = Ok(());
+        for place in self.places()?.into_iter().filter(Place::is_live) {
+            let kind = place.program.and_then(|id| older.get(&id));
+            if let Some(kind) = kind {
+                done = done.and(place.update(programs.get(*kind), &self.owner()));
+            }
+        }
+        done
     }
 
     /// Gives the pin the place and name of today: it may come from another ABI version, or the

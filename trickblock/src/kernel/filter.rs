@@ -1,6 +1,7 @@
 //! A loaded filter: its program, its maps, its place in bpffs.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::fd::AsFd as _,
     path::{Path, PathBuf},
@@ -149,6 +150,24 @@ impl Filter {
             outgrown.catch_up(&self.maps)?;
         }
         Ok(attached)
+    }
+
+    /// Puts these programs wherever those of `older` sit, whatever the interface is called by now and in whichever network
+    /// namespace it is, and lets go of the maps that the older ones used.
+    ///
+    /// # Errors
+    /// The first one; all that could be replaced is.
+    pub fn take_over(&mut self, older: &BTreeMap<u32, Program>) -> Result<(), FilterError> {
+        let Some(hooks) = self.hooks.clone() else {
+            return Ok(());
+        };
+        let replaced = hooks.replace(&self.programs()?, older);
+        if let Some(outgrown) = &mut self.outgrown {
+            outgrown.catch_up(&self.maps)?;
+        }
+        replaced?;
+        self.outgrown = None;
+        Ok(())
     }
 
     /// Instructions that the verifier processed for a program, where the kernel tells.

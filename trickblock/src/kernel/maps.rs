@@ -179,7 +179,19 @@ impl Maps {
     /// If a change does not fit; some may be in force then, and the set has to be swapped in as a whole.
     pub fn apply(&self, changes: &[Change<'_>], fresh: &[u32]) -> Result<(), FilterError> {
         self.zero_hits(fresh)?;
-        self.table.apply(changes)
+        let retired = changes.iter().any(Change::retires);
+        self.table.apply(changes, retired)
+    }
+
+    /// Compiles what is in force anew where somebody was cut short while changing it: what is half there is no longer so.
+    ///
+    /// # Errors
+    /// If it cannot be compiled; what is in force stays as it is.
+    pub fn heal(&self, seed: u64) -> Result<(), FilterError> {
+        if self.table.is_half_changed()? {
+            self.swap(&self.entries()?, &[], seed)?;
+        }
+        Ok(())
     }
 
     /// Brings `next` into force in the place of `live`: in place where little changes, else as a whole.

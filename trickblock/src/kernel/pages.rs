@@ -1,6 +1,11 @@
 //! A mapped array of which only the pages are mapped that are asked for.
 
-use std::{cell::RefCell, collections::BTreeMap, io, os::fd::BorrowedFd};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, btree_map::Entry},
+    io,
+    os::fd::BorrowedFd,
+};
 
 use trickblock_common::table::layout::PREAMBLE;
 
@@ -45,19 +50,27 @@ impl<'a> Pages<'a> {
     fn with<T>(&self, index: usize, work: impl FnOnce(&Mapping, u64) -> T) -> Option<T> {
         let (page, word) = (index as u64 / PAGE, index as u64 % PAGE);
         let state = &mut *self.state.borrow_mut();
-        if !state.pages.contains_key(&page) {
-            match Mapping::new(self.map, self.from + page * PAGE, PAGE) {
-                Ok(mapping) => drop(state.pages.insert(page, mapping)),
-                Err(error) => state.failed = Some(error),
-            }
+        if state.failed.is_some() {
+            // What was read as 0 must not be written back.
+            return None;
         }
-        state.pages.get(&page).map(|mapping| work(mapping, word))
+        let mapping = match state.pages.entry(page) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(place) => match Mapping::new(self.map, self.from + page * PAGE, PAGE) {
+                Ok(mapping) => place.insert(mapping),
+                Err(error) => {
+                    state.failed = Some(error);
+                    return None;
+                }
+            },
+        };
+        Some(work(mapping, word))
     }
 }
 
 impl Read for Pages<'_> {
     fn load(&self, index: usize) -> u64 {
-        self.with(index, |page, word| page.load(word)).unwrap_or(0)
+        self.with(index, Mapping::load).unwrap_or(0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where things live on the BPF file system.
 //!
 //! ```text
-//! /sys/fs/bpf/trickblock/v2/maps/TABLE …             the maps
+//! /sys/fs/bpf/trickblock/v3/maps/TABLE …             the maps
 //!                           program                  the loaded XDP program
 //!                           programs/tc_egress …     the loaded TC programs
 //!                           links/eth0               the XDP link of an interface; removing it detaches

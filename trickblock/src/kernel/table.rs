@@ -3,6 +3,7 @@
 use std::{
     os::fd::{AsFd as _, BorrowedFd},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use aya::maps::MapData;
@@ -16,12 +17,13 @@ use super::{
     pages::Pages,
     sys::{self, Mapping},
 };
-use crate::table::{Change, Cleared, Constants, Entry, apply, compile, dump, is_worn};
+use crate::table::{Cells, Change, Cleared, Constants, Entry, apply, compile, dump, is_worn};
 
 /// Changes up to which single pages are mapped, not the whole half.
 const FEW: usize = 64;
-/// How often a half is copied again that was changed meanwhile.
-const ATTEMPTS: usize = 1_000;
+/// How often, and after which time, a half is looked at again that is being changed.
+const ATTEMPTS: usize = 50;
+const PAUSE: Duration = Duration::from_millis(2);
 
 pub(super) struct Table {
     data: MapData,
@@ -70,17 +72,18 @@ impl Table {
     pub(super) fn copy(&self) -> Result<Vec<u64>, FilterError> {
         let preamble = self.preamble()?;
         let time = || (preamble.load(GENERATION), preamble.load(REVISION));
-        let mut copy = Vec::new();
         for _ in 0..ATTEMPTS {
             let before = time();
-            copy = self.half(before.0)?.to_vec();
-            if before.1 % 2 == 0 && time() == before {
-                break;
+            if before.1 % 2 == 0 {
+                let copy = self.half(before.0)?.to_vec();
+                if time() == before {
+                    return Ok(copy);
+                }
             }
-            std::thread::yield_now();
+            std::thread::sleep(PAUSE);
         }
         // Whoever changed it died on the way, or never stops: it is as good as it gets.
-        Ok(copy)
+        Ok(self.half(preamble.load(GENERATION))?.to_vec())
     }
 
     /// The entries in force, sorted.
@@ -130,9 +133,17 @@ impl Table {
         compile(entries, seed, &self.geometry, idle.words_mut())?;
         ready()?;
         preamble.store(GENERATION, next);
+        let revision = preamble.load(REVISION);
+        // Whoever left it odd was cut short, and what it changed is not in force any more.
+        preamble.store(REVISION, revision + revision % 2);
         self.compiled.store(true, Ordering::Relaxed);
         grace();
         Ok(next)
+    }
+
+    /// Whether somebody was cut short while it changed the live half.
+    pub(super) fn is_half_changed(&self) -> Result<bool, FilterError> {
+        Ok(self.revision()? % 2 == 1)
     }
 
     /// Whether a compilation would do more good than changes in place.
@@ -145,11 +156,11 @@ impl Table {
     }
 
     /// Changes the live half in place. Nothing waits for what comes; what goes is out of reach at once, and this returns after
-    /// the grace periods in which its slots become free.
+    /// the grace periods in which its slots become free, and so do the counters of what is `retired`.
     ///
     /// # Errors
     /// If it does not fit; a part of it may be in force then, and the set has to be swapped in as a whole.
-    pub(super) fn apply(&self, changes: &[Change<'_>]) -> Result<(), FilterError> {
+    pub(super) fn apply(&self, changes: &[Change<'_>], retired: bool) -> Result<(), FilterError> {
         let preamble = self.preamble()?;
         let at = self.geometry.half_at(preamble.load(GENERATION));
         let revision = preamble.load(REVISION) & !1;
@@ -163,17 +174,22 @@ impl Table {
             self.change(changes, &mut half)
         };
         preamble.store(REVISION, revision + 2);
+        // Until the next compilation a failure leaves what nobody asked for.
+        self.compiled.store(done.is_ok(), Ordering::Relaxed);
         let cleared = done?;
-        if cleared.is_empty() {
-            return Ok(());
+        if !cleared.is_empty() {
+            return self.wipe(at, cleared);
         }
-        self.wipe(at, cleared)
+        if retired {
+            grace();
+        }
+        Ok(())
     }
 
     fn change(
         &self,
         changes: &[Change<'_>],
-        cells: &mut impl crate::table::Cells,
+        cells: &mut impl Cells,
     ) -> Result<Cleared, FilterError> {
         Ok(apply(changes, cells, &self.geometry)?)
     }
@@ -195,7 +211,7 @@ impl Table {
 /// What is new is in force already, so an error is no failure; no packet takes a second.
 fn grace() {
     if sys::grace_period().is_err() {
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(1));
     }
 }
 

@@ -36,6 +36,12 @@ impl<'a> Change<'a> {
         Some(Prefix::from(entry.indicator.prefix))
     }
 
+    /// Whether a counter is given back.
+    pub fn retires(&self) -> bool {
+        let is_kept = |entry: &Entry| self.after.iter().any(|other| other.id == entry.id);
+        !self.before.iter().all(is_kept)
+    }
+
     fn sides(&self) -> [&'a [Entry]; 2] {
         [self.before, self.after]
     }

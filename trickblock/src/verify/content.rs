@@ -120,6 +120,7 @@ impl Flow {
         const HIDDEN: Reason = Reason::IncompleteFirstFragment;
         match (self.failure, self.protocol, self.ports) {
             (Some(HIDDEN), protocol, _) => Inside::Wrong(Kind::of_protocol(protocol), HIDDEN),
+            (Some(failure @ Reason::TooManyExtensions), ..) => Inside::Wrong(&Kind::ALL, failure),
             (None | Some(Reason::NoPorts), Some(4 | 41), _) => {
                 Inside::Wrong(Kind::Ip.alone(), Reason::TruncatedTunnel)
             }
