@@ -15,7 +15,7 @@ const STEP: &str = "matrix-step: ";
 /// and other work on it may make that many times longer.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Lines of the console that are shown of a guest without an answer.
-const TAIL: usize = 12;
+const TAIL: usize = 60;
 
 /// The program on this machine's own kernel.
 pub fn host(program: &Path) -> Command {
