@@ -264,7 +264,11 @@ fn apart(heights: &[f64]) -> Vec<f64> {
 
 fn thousands(value: f64) -> String {
     if value >= 1_000.0 {
-        format!("{},{:03}", (value / 1e3) as u64, (value % 1e3) as u64)
+        format!(
+            "{},{:03}",
+            thousands((value / 1e3).floor()),
+            (value % 1e3) as u64
+        )
     } else if value == value.trunc() {
         format!("{value:.0}")
     } else {
