@@ -3,8 +3,8 @@
 use std::{io, os::fd::OwnedFd};
 
 use super::{
-    FilterError, Hook, Mode, ModeChoice, Program, netlink::Interface, programs::Programs,
-    refusal::refused, sys,
+    FilterError, Hook, Mode, ModeChoice, Program, netlink::Interface, place::attach_type,
+    programs::Programs, refusal::refused, sys,
 };
 
 /// A new XDP link, its mode, and a note where native was tried in vain.
@@ -44,12 +44,8 @@ pub(super) fn tcx(
     hook: Hook,
     program: Program,
 ) -> Result<Option<OwnedFd>, FilterError> {
-    let attach_type = match hook.is_egress() {
-        true => sys::ATTACH_TCX_EGRESS,
-        false => sys::ATTACH_TCX_INGRESS,
-    };
     let fd = programs.get(program);
-    match sys::create_link(fd, interface.index, attach_type, sys::TCX_FIRST) {
+    match sys::create_link(fd, interface.index, attach_type(hook), sys::TCX_FIRST) {
         Ok(link) => Ok(Some(link)),
         Err(error) if is_unknown(&error) => Ok(None),
         Err(error) => Err(FilterError::Attach {

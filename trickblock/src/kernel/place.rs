@@ -145,7 +145,8 @@ fn hook(info: &sys::LinkInfo) -> Hook {
     }
 }
 
-fn attach_type(hook: Hook) -> u32 {
+/// The side of TCX that stands for a hook.
+pub(super) fn attach_type(hook: Hook) -> u32 {
     if hook.is_egress() {
         sys::ATTACH_TCX_EGRESS
     } else {
