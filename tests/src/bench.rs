@@ -34,11 +34,12 @@ pub mod veth;
 use crate::sys;
 use figure::first_line;
 use lookup::Field;
-pub use plan::Plan;
+pub use plan::{Part, Plan};
 use pool::{List, Pool};
 use programs::Loaded;
 use report::Report;
 use rivals::Rival;
+use row::Row;
 use target::Target;
 
 /// What there is, and why something is not: (target, list size, reason).
@@ -77,19 +78,26 @@ fn measure(plan: &Plan, say: &mut dyn FnMut(&str), report: &mut Report) -> anyho
         say(&format!("drawing {size} addresses, {list:?}"));
         set.pools.push(Pool::new(list, size));
     }
-    load_filters(plan, &mut set, say)?;
-    report.host = host::measure(
-        plan.effort.rounds,
-        &set.pools,
-        &set.filters,
-        plan.host_sizes,
-        say,
-    )?;
-    if plan.host_only {
-        return Ok(());
+    if !matches!(plan.only, Some(Part::Starts | Part::Veth)) {
+        load_filters(plan, &mut set, say)?;
+    }
+    if plan.measures(Part::Host) {
+        let (rounds, sizes) = (plan.effort.rounds, plan.host_sizes);
+        report.host = host::measure(rounds, &set.pools, &set.filters, sizes, say)?;
     }
     costs(plan, &set, say, report)?;
-    load_rivals(plan, &mut set, say)?;
+    if plan.measures(Part::Lookup) {
+        report.rows = lookups(plan, &mut set, say)?;
+    }
+    if plan.measures(Part::Veth) {
+        drops(plan, set, say, report)?;
+    }
+    sort(report);
+    Ok(())
+}
+
+fn lookups(plan: &Plan, set: &mut Set, say: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Row>> {
+    load_rivals(plan, set, say)?;
     let field = Field {
         pools: &set.pools,
         filters: &set.filters,
@@ -98,16 +106,23 @@ fn measure(plan: &Plan, say: &mut dyn FnMut(&str), report: &mut Report) -> anyho
         sizes: plan.sizes,
         missing: &set.missing,
     };
-    report.rows = lookup::measure(&plan.effort, &field, say)?;
+    lookup::measure(&plan.effort, &field, say)
+}
+
+fn drops(
+    plan: &Plan,
+    set: Set,
+    say: &mut dyn FnMut(&str),
+    report: &mut Report,
+) -> anyhow::Result<()> {
     say("freeing the kernel's maps");
-    (set.filters, set.rivals) = (Vec::new(), Vec::new());
-    let drops = veth::measure(&plan.frames, &set.pools[0], plan.frame_sizes, say);
+    let Set { pools, .. } = set;
+    let drops = veth::measure(&plan.frames, &pools[0], plan.frame_sizes, say);
     sys::stop_if_interrupted()?;
     match drops {
         Ok(rows) => report.rows.extend(rows),
         Err(error) => report.gaps.push(format!("frames on veth: {error:#}")),
     }
-    sort(report);
     Ok(())
 }
 
@@ -166,7 +181,12 @@ fn costs(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let (repetitions, pool) = (plan.repetitions, &set.pools[0]);
-    updates::measure(repetitions, &set.filters, pool, say, &mut report.figures)?;
+    if plan.measures(Part::Updates) {
+        updates::measure(repetitions, &set.filters, pool, say, &mut report.figures)?;
+    }
+    if !plan.measures(Part::Starts) {
+        return Ok(());
+    }
     let refused = |size| {
         let mut missing = set.missing.iter();
         let found =

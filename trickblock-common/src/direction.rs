@@ -89,8 +89,8 @@ fn arrival<F: Frame + ?Sized>(frame: &F, transport: Transport) -> Direction {
         const SYN: u8 = 2;
         const ACK: u8 = 16;
         frame
-            .load::<1>(at + 13)
-            .map(|[flags]| flags & (SYN | ACK) != SYN)
+            .peek::<2>(at + 12)
+            .map(|[_, flags]| flags & (SYN | ACK) != SYN)
     } else if carries_ports(protocol) {
         Some(transport.source_port() < transport.destination_port())
     } else if protocol == IpProto::Icmp as u8 {

@@ -187,7 +187,7 @@ fn packet_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, flow: Flow) ->
 /// (source, destination) of the IPv4 header at `ip`.
 #[inline(always)]
 fn pair_v4<F: Frame + ?Sized>(frame: &F, ip: usize) -> Option<(V4, V4)> {
-    let [a, b, c, d, e, f, g, h] = frame.load(ip + 12)?;
+    let [a, b, c, d, e, f, g, h] = frame.peek(ip + 12)?;
     Some((V4::from_bytes([a, b, c, d]), V4::from_bytes([e, f, g, h])))
 }
 
@@ -200,8 +200,8 @@ fn pair_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Option<(V6, V6)> {
 #[inline(always)]
 pub(crate) fn long<F: Frame + ?Sized>(frame: &F, offset: usize) -> Option<V6> {
     Some(V6 {
-        high: u64::from_be_bytes(frame.load(offset)?),
-        low: u64::from_be_bytes(frame.load(offset + 8)?),
+        high: u64::from_be_bytes(frame.peek(offset)?),
+        low: u64::from_be_bytes(frame.peek(offset + 8)?),
     })
 }
 

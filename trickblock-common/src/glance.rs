@@ -12,16 +12,27 @@ use crate::{
 /// What is worth a closer look, if anything is. Reads no further than the addresses.
 #[inline(always)]
 pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> Option<Place> {
+    // Most frames have no tag: they need not pay for the others.
+    let (place, near) = match parse::untagged(frame, link) {
+        Some(place) if place.is_v6() => (place, near_v6(frame, lookup, parse::ETHERNET)),
+        Some(place) => (place, near_v4(frame, lookup, parse::ETHERNET)),
+        None => wrapped(frame, lookup, link),
+    };
+    near.unwrap_or(true).then_some(place)
+}
+
+/// The same for all other frames.
+#[inline(always)]
+fn wrapped<F: Frame + ?Sized, L: Lookup>(
+    frame: &F,
+    lookup: &L,
+    link: Link,
+) -> (Place, Option<bool>) {
     let found = match parse::find(frame, link) {
         Ok(place) => place,
         Err(reason) => Place::stopped(reason),
     };
-    // Most frames have no tag: they need not pay for the others.
-    let place = if is_plain(found) {
-        found
-    } else {
-        Place(lookup.blur(found.0))
-    };
+    let place = Place(lookup.blur(found.0));
     frame.refresh();
     let ip = place.offset() & MAX_START;
     let near = if place.is_v6() {
@@ -32,16 +43,7 @@ pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -
         // ARP, or not understood.
         None
     };
-    if near.unwrap_or(true) {
-        Some(place)
-    } else {
-        None
-    }
-}
-
-#[inline(always)]
-const fn is_plain(place: Place) -> bool {
-    place.0 == Place::v4(parse::ETHERNET).0 || place.0 == Place::v6(parse::ETHERNET).0
+    (place, near)
 }
 
 /// No outer IP header starts further in than behind four tags, a PPPoE header and four labels: 54 bytes. The

@@ -39,6 +39,22 @@ pub fn find<F: Frame + ?Sized>(frame: &F, link: Link) -> Result<Place, Reason> {
     }
 }
 
+/// The packet right behind an Ethernet header without tags, as nearly every frame has it.
+#[inline(always)]
+pub fn untagged<F: Frame + ?Sized>(frame: &F, link: Link) -> Option<Place> {
+    let Link::Ethernet = link else {
+        return None;
+    };
+    let number = u16::from_ne_bytes(frame.read::<2>(ETHERNET - 2)?);
+    if number == EtherType::Ipv4 as u16 {
+        Some(Place::v4(ETHERNET))
+    } else if number == EtherType::Ipv6 as u16 {
+        Some(Place::v6(ETHERNET))
+    } else {
+        None
+    }
+}
+
 /// Two bytes, since of one byte at the very start the verifier learns nothing by comparing with the end.
 #[inline(always)]
 fn bare<F: Frame + ?Sized>(frame: &F) -> Result<Place, Reason> {

@@ -136,7 +136,7 @@ pub(crate) fn end<F: Frame + ?Sized>(frame: &F, place: Place) -> usize {
 #[inline(always)]
 fn transport_v4<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
     let ip = place.offset();
-    let Some([version_ihl, _, t0, t1, _, _, f0, f1, _, protocol]) = frame.load::<10>(ip) else {
+    let Some([version_ihl, _, t0, t1, _, _, f0, f1, _, protocol]) = frame.peek::<10>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
     if version_ihl >> 4 != 4 {
@@ -183,7 +183,7 @@ fn behind_authentication<F: Frame + ?Sized>(
 #[inline(always)]
 fn transport_v6<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
     let ip = place.offset();
-    let Some([version, _, _, _, l0, l1, mut next]) = frame.load::<7>(ip) else {
+    let Some([version, _, _, _, l0, l1, mut next]) = frame.peek::<7>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
     if version >> 4 != 6 {
@@ -325,7 +325,7 @@ fn ports<F: Frame + ?Sized>(frame: &F, protocol: u8, offset: usize, packet: Pack
     let found = if !carries_ports(protocol) {
         Transport::unknown(protocol, Reason::NoPorts)
     } else {
-        match frame.load::<4>(offset) {
+        match frame.peek::<4>(offset) {
             Some([s0, s1, d0, d1]) if offset + 4 <= packet.end => Transport::known(
                 protocol,
                 u16::from_be_bytes([s0, s1]),

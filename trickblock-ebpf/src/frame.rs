@@ -91,6 +91,14 @@ macro_rules! with_steps {
         }
 
         #[inline(always)]
+        fn peek<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+            if offset > FARTHEST {
+                return None;
+            }
+            self.linear.read(offset).or_else(|| self.load(offset))
+        }
+
+        #[inline(always)]
         fn transport(&self, place: Place) -> Transport {
             Transport(forget(steps::transport::<Self>(self.context, place.0)))
         }
@@ -283,7 +291,9 @@ mod steps {
 
     #[inline(never)]
     pub(super) fn transport<H: Hook>(context: *mut H::Context, place: u64) -> u64 {
-        transport::transport(&H::new(context), Place(place)).0
+        let frame = H::new(context);
+        frame.refresh();
+        transport::transport(&frame, Place(place)).0
     }
 
     #[inline(never)]

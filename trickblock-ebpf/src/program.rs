@@ -106,6 +106,7 @@ fn look<H: Hook>(context: *mut H::Context, place: u64, generation: u64) -> bool 
     let Some(live) = Live::of(generation) else {
         return false;
     };
+    frame.refresh();
     let (outcome, flow) = examine_outer(&frame, &live, Place(place));
     end::<H>(context, outcome, flow)
 }
@@ -121,6 +122,7 @@ fn look_outside<H: Hook>(
 ) {
     let frame = H::new(context);
     if let Some(live) = Live::of(generation) {
+        frame.refresh();
         let (outcome, flow) = examine_outer(&frame, &live, Place(place));
         *found = [outcome.0, flow.transport.0];
     }

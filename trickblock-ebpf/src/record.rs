@@ -20,6 +20,7 @@ use crate::{frame::Hook, maps};
 #[inline(never)]
 pub fn record<H: Hook>(context: *mut H::Context, outcome: u64, place: u64, transport: u64) -> bool {
     let (frame, outcome, transport) = (&H::new(context), Outcome(outcome), Transport(transport));
+    frame.refresh();
     let settings = maps::SETTINGS.get(0).copied().unwrap_or_default();
     let interface = maps::interface(frame.interface());
     let outcome = enforced(outcome, settings, interface);

@@ -4,12 +4,47 @@ use std::time::Duration;
 
 use super::{corpus::Corpus, lookup::Effort, pool::List};
 
+/// What can be measured by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The shared code on the host.
+    Host,
+    /// Changes of a table.
+    Updates,
+    /// From text to attached.
+    Starts,
+    /// Programs without a network.
+    Lookup,
+    /// Frames on veth.
+    Veth,
+}
+
+impl Part {
+    pub const ALL: [Self; 5] = [
+        Self::Host,
+        Self::Updates,
+        Self::Starts,
+        Self::Lookup,
+        Self::Veth,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Updates => "updates",
+            Self::Starts => "starts",
+            Self::Lookup => "lookup",
+            Self::Veth => "veth",
+        }
+    }
+}
+
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub quick: bool,
-    /// Nothing but the shared code on the host.
-    pub host_only: bool,
+    /// Nothing but this.
+    pub only: Option<Part>,
     /// Of the programs that are run without a network.
     pub effort: Effort,
     pub corpora: &'static [Corpus],
@@ -41,7 +76,7 @@ impl Plan {
     /// Within six minutes.
     pub const QUICK: Self = Self {
         quick: true,
-        host_only: false,
+        only: None,
         effort: Effort {
             rounds: 10,
             packets: 1 << 22,
@@ -68,7 +103,7 @@ impl Plan {
     /// Within forty minutes.
     pub const FULL: Self = Self {
         quick: false,
-        host_only: false,
+        only: None,
         effort: Effort {
             rounds: 12,
             packets: 1 << 24,
@@ -99,12 +134,33 @@ impl Plan {
         List::ALL.into_iter().filter(needed)
     }
 
+    pub fn measures(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+
+    /// The same without lists of more than `most` indicators.
+    #[must_use]
+    pub fn up_to(self, most: usize) -> Self {
+        let few = |sizes: &'static [usize]| &sizes[..sizes.partition_point(|size| *size <= most)];
+        Self {
+            sizes: few(self.sizes),
+            host_sizes: few(self.host_sizes),
+            frame_sizes: few(self.frame_sizes),
+            ..self
+        }
+    }
+
     /// Addresses of a list: beyond a million only random IPv4 ones, and clustered ones.
     pub fn largest(&self, list: List) -> usize {
-        let largest = self.sizes.iter().copied().max().unwrap_or(1);
-        match (list, self.host_only) {
-            (List::V4 | List::Real, false) => largest,
-            _ => largest.min(1_000_000),
+        let sizes = if self.only == Some(Part::Host) {
+            self.host_sizes
+        } else {
+            self.sizes
+        };
+        let largest = sizes.last().copied().unwrap_or(1);
+        match list {
+            List::V4 | List::Real => largest,
+            List::V6 => largest.min(1_000_000),
         }
     }
 }

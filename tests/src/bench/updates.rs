@@ -88,6 +88,10 @@ fn hosts(pool: &Pool, size: usize) -> impl Iterator<Item = Indicator> {
 
 /// Bytes per IPv4 address: one half of the table, with prefilter and exact entries, and the hit counters.
 fn memory(pool: &Pool, size: usize) -> anyhow::Result<Vec<f64>> {
+    anyhow::ensure!(
+        pool.addresses.len() >= size,
+        "the pool of addresses is too small"
+    );
     let filter = Loaded::new(List::V4, hosts(pool, size))?;
     let maps = &filter.filter.maps;
     let words = maps.geometry().half + u64::from(maps.hit_capacity()?);

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use trickblock_tests::{
-    bench::{self, Plan, document, report::Report, table::table},
+    bench::{self, Part, Plan, document, report::Report, table::table},
     cli,
     harness::Need,
     sys,
@@ -30,10 +30,11 @@ fn main() -> ExitCode {
 const HELP: &str = "\
 Measures what a packet, a new set and a start cost, here and elsewhere. Needs root.
 
-Usage: bench [--quick] [--host] [--doc] [--json FILE]
+Usage: bench [--quick] [--only PART] [--up-to N] [--doc] [--json FILE]
 
   --quick      fewer corpora, sizes and packets, within six minutes instead of forty
-  --host       only the shared code on the host
+  --only PART  only host (the shared code on the host), updates, starts, lookup or veth
+  --up-to N    only lists of at most N indicators
   --doc        write docs/benchmarks.md, as a full run that succeeds does anyway
   --json FILE  write the figures there, also those of a run that fails
   --help       show this
@@ -51,7 +52,8 @@ signal n.
 #[derive(Debug, Default)]
 struct Arguments {
     quick: bool,
-    host: bool,
+    only: Option<Part>,
+    up_to: Option<usize>,
     doc: bool,
     json: Option<PathBuf>,
     help: bool,
@@ -63,7 +65,11 @@ impl Arguments {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--quick" => arguments.quick = true,
-                "--host" => arguments.host = true,
+                "--only" => arguments.only = Some(part(&words.next().unwrap_or_default())?),
+                "--up-to" => {
+                    let most = words.next().unwrap_or_default();
+                    arguments.up_to = Some(most.parse().context("--up-to needs a number")?);
+                }
                 "--doc" => arguments.doc = true,
                 "--json" => {
                     arguments.json = Some(words.next().context("--json needs a FILE")?.into());
@@ -76,14 +82,23 @@ impl Arguments {
     }
 }
 
+fn part(name: &str) -> anyhow::Result<Part> {
+    let named = Part::ALL.into_iter().find(|part| part.name() == name);
+    named.with_context(|| {
+        let names = Part::ALL.map(Part::name).join(", ");
+        format!("--only `{name}`: use one of {names}")
+    })
+}
+
 fn show(arguments: &Arguments) -> ExitCode {
+    let whole = if arguments.quick {
+        Plan::QUICK
+    } else {
+        Plan::FULL
+    };
     let plan = Plan {
-        host_only: arguments.host,
-        ..if arguments.quick {
-            Plan::QUICK
-        } else {
-            Plan::FULL
-        }
+        only: arguments.only,
+        ..whole.up_to(arguments.up_to.unwrap_or(usize::MAX))
     };
     let report = prepare().map_or_else(
         |error| Report {
@@ -110,7 +125,8 @@ fn keep(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
     if let Some(path) = &arguments.json {
         report.write(path)?;
     }
-    let is_full = !arguments.quick && !arguments.host && report.error.is_none();
+    let is_part = arguments.only.is_some() || arguments.up_to.is_some();
+    let is_full = !arguments.quick && !is_part && report.error.is_none();
     if is_full || arguments.doc {
         document::write(report, Path::new(DOCS))?;
     }

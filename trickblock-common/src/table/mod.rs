@@ -31,6 +31,7 @@ pub trait Words {
 }
 
 impl Words for [u64] {
+    #[inline(always)]
     fn word(&self, index: u64) -> u64 {
         usize::try_from(index)
             .ok()

@@ -35,7 +35,8 @@ impl Part {
     #[inline(always)]
     pub const fn key(self, address: V6) -> u64 {
         match self {
-            Self::Any32 => fold(address.high >> 32, 0, 1),
+            // As few instructions as for an IPv4 address, and apart from those.
+            Self::Any32 => address.high >> 32 | 1 << 32,
             Self::Whole32 => fold(address.high >> 32, 0, 2),
             Self::P48 => fold(address.high >> 16, 0, 3),
             Self::P64 => fold(address.high, 0, 4),

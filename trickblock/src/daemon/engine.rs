@@ -135,6 +135,27 @@ impl Engine {
             .set_never_block(&self.guard.protected_values())
     }
 
+    /// Puts what several feeds say in force at once, before each is offered by itself: a set that grows feed by
+    /// feed is compiled as often. What does not work out is left to those offers.
+    pub fn preload<'a>(&mut self, contents: impl Iterator<Item = (usize, &'a Content)>) {
+        for (feed, content) in contents {
+            let sound = self.check_guarded(content).is_ok();
+            if let Some(feed) = self.feeds.get_mut(feed).filter(|_| sound) {
+                feed.content.get_or_insert_with(|| content.clone());
+            }
+        }
+        let all = self.feeds.iter().all(|feed| feed.content.is_some());
+        let inherited = if all {
+            std::mem::take(&mut self.inherited)
+        } else {
+            BTreeMap::new()
+        };
+        if self.enforce(None).is_err() {
+            self.inherited.extend(inherited);
+            self.feeds.iter_mut().for_each(|feed| feed.content = None);
+        }
+    }
+
     /// Puts what a feed says now in force. On an error everything stays as it was.
     pub fn offer(
         &mut self,

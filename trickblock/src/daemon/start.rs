@@ -31,7 +31,7 @@ use crate::{
         cache::Cache,
         limits::{Caps, read_capped},
     },
-    kernel::{Events, Pins},
+    kernel::{Events, Pins, memory},
     policy::Guard,
 };
 
@@ -60,8 +60,7 @@ pub async fn start(
     let pins = Pins::new(&config.paths.pins);
     let hold = pins.hold()?;
     let found = pins.has_filter();
-    let contents: Vec<_> = first.iter().filter_map(First::content).collect();
-    let engine = Engine::start(config, guard, &contents)?;
+    let engine = filled(config, guard, &first)?;
     let engine = Arc::new(Mutex::new(engine));
     for First { event, content } in first {
         settle_event(&engine, event, content).await;
@@ -78,6 +77,21 @@ pub async fn start(
         hold,
     )
     .map(Some)
+}
+
+/// With what the feeds say, where there are several.
+fn filled(config: Config, guard: Guard, first: &[First]) -> Result<Engine, DaemonError> {
+    let contents = || {
+        let first = first.iter();
+        first.filter_map(|first| Some((first.event.feed, first.content()?)))
+    };
+    let all: Vec<_> = contents().map(|(_, content)| content).collect();
+    let mut engine = Engine::start(config, guard, &all)?;
+    if all.len() > 1 {
+        engine.preload(contents());
+        memory::return_free_pages();
+    }
+    Ok(engine)
 }
 
 pub(super) fn refresher(config: &Config, sender: &mpsc::Sender<FeedEvent>) -> Refresher {
@@ -132,16 +146,22 @@ impl First {
 /// Reads the bodies once: the size of the table is chosen by what they hold, and then it is filled
 /// with just that.
 async fn read(feeds: &[FeedConfig], events: Vec<FeedEvent>) -> Vec<First> {
-    let feeds = feeds.to_vec();
-    let read = move |event: FeedEvent| {
-        let content = match (&event.outcome, feeds.get(event.feed)) {
-            (Outcome::Loaded { body, .. }, Some(feed)) => Some(Feed::new(feed.clone()).read(body)),
-            _ => None,
-        };
-        First { event, content }
+    let read = |event: FeedEvent| {
+        let feed = feeds.get(event.feed).cloned();
+        spawn_blocking(move || {
+            let content = match (&event.outcome, feed) {
+                (Outcome::Loaded { body, .. }, Some(feed)) => Some(Feed::new(feed).read(body)),
+                _ => None,
+            };
+            First { event, content }
+        })
     };
-    let all = spawn_blocking(move || events.into_iter().map(read).collect());
-    all.await.unwrap_or_default()
+    let mut all = Vec::new();
+    // All at once: there may be several large ones.
+    for reading in events.into_iter().map(read).collect::<Vec<_>>() {
+        all.extend(reading.await);
+    }
+    all
 }
 
 /// `found`: an earlier filter's pins were there before.
