@@ -200,8 +200,8 @@ fn pair_v6<F: Frame + ?Sized>(frame: &F, ip: usize) -> Option<(V6, V6)> {
 #[inline(always)]
 pub(crate) fn long<F: Frame + ?Sized>(frame: &F, offset: usize) -> Option<V6> {
     Some(V6 {
-        high: u64::from_be_bytes(frame.peek(offset)?),
-        low: u64::from_be_bytes(frame.peek(offset + 8)?),
+        high: u64::from_be_bytes(frame.load(offset)?),
+        low: u64::from_be_bytes(frame.load(offset + 8)?),
     })
 }
 

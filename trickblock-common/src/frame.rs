@@ -18,7 +18,7 @@ pub trait Frame {
         self.read(offset)
     }
 
-    /// As [`Self::load`], for what nearly every hit asks for: the kernel looks at the linear part first, where it
+    /// As [`Self::load`], for what nearly every hit asks for: XDP looks at the linear part first, where it
     /// nearly always is. Each place where this is used costs the verifier two ways.
     #[inline(always)]
     fn peek<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {

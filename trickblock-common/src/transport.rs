@@ -171,10 +171,15 @@ fn behind_authentication<F: Frame + ?Sized>(
     packet: Packet,
 ) -> Transport {
     if protocol != IpProto::Ah as u8 {
-        return ports(frame, protocol, offset, packet);
+        return ports(|at| frame.peek(at), protocol, offset, packet);
     }
     match extension(frame, offset, packet) {
-        Some([next, length]) => ports(frame, next, offset + authentication_length(length), packet),
+        Some([next, length]) => ports(
+            |at| frame.load(at),
+            next,
+            offset + authentication_length(length),
+            packet,
+        ),
         None => truncated(packet, protocol, Reason::TruncatedExtension),
     }
 }
@@ -183,7 +188,7 @@ fn behind_authentication<F: Frame + ?Sized>(
 #[inline(always)]
 fn transport_v6<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
     let ip = place.offset();
-    let Some([version, _, _, _, l0, l1, mut next]) = frame.peek::<7>(ip) else {
+    let Some([version, _, _, _, l0, l1, mut next]) = frame.load::<7>(ip) else {
         return Transport::unknown(0, Reason::TruncatedTransport);
     };
     if version >> 4 != 6 {
@@ -220,7 +225,7 @@ fn transport_v6<F: Frame + ?Sized>(frame: &F, place: Place) -> Transport {
     if is_extension(next) {
         return Transport::unknown(0, Reason::TooManyExtensions);
     }
-    ports(frame, next, offset, packet)
+    ports(|at| frame.load(at), next, offset, packet)
 }
 
 /// A payload length of 0 before a hop-by-hop header is a jumbogram (RFC 2675): then the frame's
@@ -321,11 +326,16 @@ pub const fn carries_ports(protocol: u8) -> bool {
 }
 
 #[inline(always)]
-fn ports<F: Frame + ?Sized>(frame: &F, protocol: u8, offset: usize, packet: Packet) -> Transport {
+fn ports(
+    read: impl FnOnce(usize) -> Option<[u8; 4]>,
+    protocol: u8,
+    offset: usize,
+    packet: Packet,
+) -> Transport {
     let found = if !carries_ports(protocol) {
         Transport::unknown(protocol, Reason::NoPorts)
     } else {
-        match frame.peek::<4>(offset) {
+        match read(offset) {
             Some([s0, s1, d0, d1]) if offset + 4 <= packet.end => Transport::known(
                 protocol,
                 u16::from_be_bytes([s0, s1]),

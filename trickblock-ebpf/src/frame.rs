@@ -91,14 +91,6 @@ macro_rules! with_steps {
         }
 
         #[inline(always)]
-        fn peek<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-            if offset > FARTHEST {
-                return None;
-            }
-            self.linear.read(offset).or_else(|| self.load(offset))
-        }
-
-        #[inline(always)]
         fn transport(&self, place: Place) -> Transport {
             Transport(forget(steps::transport::<Self>(self.context, place.0)))
         }
@@ -178,6 +170,14 @@ impl Frame for XdpFrame {
             // SAFETY: a live context, and a buffer of that length.
             unsafe { bpf_xdp_load_bytes(self.context, offset, buffer, length) }
         })
+    }
+
+    #[inline(always)]
+    fn peek<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > FARTHEST {
+            return None;
+        }
+        self.linear.read(offset).or_else(|| self.load(offset))
     }
 
     #[inline(always)]

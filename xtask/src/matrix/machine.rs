@@ -25,7 +25,10 @@ pub fn host(program: &Path) -> Command {
 /// An emulated machine: KVM is not there where this is tested, and need not be.
 pub fn emulated(emulator: &Emulator, image: &Image, archive: &Path) -> Command {
     let mut qemu = emulator.command();
-    qemu.args(["-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "1024"])
+    // One thread for both CPUs: with a thread each, one may run an instruction that the other has just patched, and a
+    // kernel that flips a static branch dies of its own breakpoint now and then (seen as `Oops: int3`).
+    qemu.args(["-accel", "tcg,thread=single", "-cpu", "max"])
+        .args(["-smp", "2", "-m", "1024"])
         .args(["-nographic", "-no-reboot", "-nic", "none"])
         .arg("-kernel")
         .arg(&image.kernel)
