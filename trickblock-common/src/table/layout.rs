@@ -173,7 +173,8 @@ impl Geometry {
         if hosts > MAX_ENTRIES || v4 > MAX_ENTRIES || v6 > MAX_ENTRIES {
             return None;
         }
-        let bloom = bloom_words(hosts + v4 + v6);
+        // An IPv6 entry sets two marks.
+        let bloom = bloom_words(hosts + v4 + 2 * v6);
         let buckets_host = buckets(hosts, FILL_HOST_PERCENT * SLOTS_HOST);
         let (buckets_v4, buckets_v6) = (
             buckets(v4, FILL_PERCENT * SLOTS),
@@ -270,9 +271,9 @@ impl Geometry {
 /// Words of a cache line.
 const LINE: u64 = 8;
 
-/// 16 bits per entry, in whole lines: buckets of hosts begin with one.
-const fn bloom_words(entries: u64) -> u64 {
-    let words = entries.div_ceil(4).next_multiple_of(LINE);
+/// 16 bits per mark, in whole lines: buckets of hosts begin with one.
+const fn bloom_words(marks: u64) -> u64 {
+    let words = marks.div_ceil(4).next_multiple_of(LINE);
     if words < 1024 { 1024 } else { words }
 }
 

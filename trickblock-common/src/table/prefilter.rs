@@ -111,17 +111,31 @@ pub fn near_v6<W: Words + ?Sized>(
         return true;
     }
     let bloom = bloom();
-    close_v6(words, bloom, seed, destination) || close_v6(words, bloom, seed, source)
+    let any = |address: V6| absent(words, bloom, seed, Part::Any32.key(address));
+    // Both words are on their way before one of them decides.
+    let (destination_32, source_32) = (any(destination), any(source));
+    if destination_32 != 0 && source_32 != 0 {
+        return false;
+    }
+    (destination_32 == 0 && close_v6(words, bloom, seed, destination))
+        || (source_32 == 0 && close_v6(words, bloom, seed, source))
 }
 
+/// For an address whose /32 holds something.
 #[inline(always)]
 fn close_v6<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, address: V6) -> bool {
     let hit = |part: Part| marked(words, bloom, seed, part.key(address));
-    hit(Part::Any32) && (hit(Part::Host) || hit(Part::P64) || hit(Part::P48) || hit(Part::Whole32))
+    hit(Part::Host) || hit(Part::P64) || hit(Part::P48) || hit(Part::Whole32)
 }
 
 #[inline(always)]
 fn marked<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> bool {
+    absent(words, bloom, seed, key) == 0
+}
+
+/// The bits of `key` that are not set.
+#[inline(always)]
+fn absent<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> u64 {
     let Spot { word, mask } = spot(key, seed, bloom, |hash, size| words.times(hash, size));
-    words.word(BLOOM + word) & mask == mask
+    !words.word(BLOOM + word) & mask
 }
