@@ -1,5 +1,8 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
+mod growth;
+mod reload;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
@@ -15,13 +18,13 @@ use super::{
     terms,
 };
 use crate::{
-    config::{Config, FeedConfig},
+    config::Config,
     feed::Row,
     indicator::Indicator,
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
     policy::{Action, FeedRows, Guard, RuleSet, merge},
-    table::{Entry, Ids, Plan, ids::OutOfIds, needed_entries},
+    table::{Entry, Ids, ids::OutOfIds},
 };
 
 /// A body or configuration that was not put in force; the last good set stays.
@@ -242,63 +245,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Where so much changes that the counters of what goes are needed for what comes, the former goes first.
-    fn plan(&mut self, wanted: Vec<(Indicator, bool)>) -> Result<Plan, Held> {
-        if let Ok(plan) = self.ids.plan(&self.live, wanted.iter().copied()) {
-            return Ok(plan);
-        }
-        let mut stays = self.live.clone();
-        stays.retain(|entry| {
-            let found = wanted.binary_search_by_key(&entry.indicator, |(indicator, _)| *indicator);
-            found.is_ok()
-        });
-        let stays = stays.iter().map(|entry| (entry.indicator, entry.drop));
-        let fewer = self.ids.plan(&self.live, stays)?;
-        self.filter.maps.renew(&self.live, &fewer, random_seed())?;
-        self.ids.commit(&fewer);
-        self.live = fewer.entries;
-        Ok(self.ids.plan(&self.live, wanted)?)
-    }
-
-    /// Loads programs with a larger table where `wanted` needs one: it has what was in force, and takes over when it is
-    /// attached.
-    fn make_room(&mut self, wanted: &[(Indicator, bool)]) -> Result<(), FilterError> {
-        let needed = needed_entries(wanted.iter().map(|(indicator, _)| indicator));
-        let maps = &self.filter.maps;
-        let counters = maps.hit_capacity()? as usize;
-        if maps.geometry().capacity().holds(needed) && wanted.len() <= counters {
-            return Ok(());
-        }
-        let load = Load {
-            capacity: terms::grown(maps.geometry().capacity(), needed),
-            constants: maps.constants()?,
-        };
-        self.older.extend(self.hooks.known()?);
-        self.filter = Filter::load(&self.config_pins(), load)?;
-        self.ids = Ids::new(self.filter.maps.hit_capacity()?, &self.live);
-        tracing::info!(
-            hosts = load.capacity.hosts,
-            v4 = load.capacity.v4,
-            v6 = load.capacity.v6,
-            "the table grew"
-        );
-        self.outgrown = true;
-        Ok(())
-    }
-
-    /// Puts the programs of this daemon where older ones of it are. What cannot be replaced now is tried again by the next
-    /// look at the interfaces; it goes on with what was in force before.
-    pub(super) fn take_over(&mut self) {
-        if !self.outgrown {
-            return;
-        }
-        match self.filter.take_over(&self.older) {
-            Ok(()) => {
-                self.older.clear();
-                self.outgrown = false;
-            }
-            Err(error) => tracing::error!("the larger table is not in force everywhere: {error}"),
-        }
+    fn config_pins(&self) -> Pins {
+        Pins::new(&self.config.paths.pins)
     }
 
     fn rows<'a>(&'a self, candidate: Option<(usize, &'a Content)>) -> Vec<FeedRows<'a>> {
@@ -326,88 +274,5 @@ impl Engine {
         union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
         union.extend(wanted);
         union.into_iter().collect()
-    }
-
-    /// Applies a configuration that was read again. The feeds keep what they had where name and
-    /// source are the same. Paths and the table's first capacity need a restart; what was switched off
-    /// stays off.
-    pub fn reconfigure(&mut self, mut config: Config, guard: Guard) -> Result<(), Held> {
-        config.paths.clone_from(&self.config.paths);
-        let filter = self.reloaded_for(&config)?;
-        let feeds = config
-            .feeds
-            .iter()
-            .cloned()
-            .map(|config| self.carry_over(config))
-            .collect();
-        let before = (
-            std::mem::replace(&mut self.config, config),
-            std::mem::replace(&mut self.guard, guard),
-        );
-        let old_feeds = std::mem::replace(&mut self.feeds, feeds);
-        let old_filter = filter.map(|filter| std::mem::replace(&mut self.filter, filter));
-        if let Err(error) = self.reenforce() {
-            (self.config, self.guard) = before;
-            self.feeds = old_feeds;
-            self.restore(old_filter)?;
-            self.reenforce()?;
-            return Err(error);
-        }
-        self.had_default_route = false;
-        if !self.hooks.switched_off().is_empty() {
-            return Ok(());
-        }
-        // From here on the new configuration is in force: what fails now is a problem of interfaces.
-        if let Err(error) = self.attach_all() {
-            tracing::error!("attaching after a reload: {error}");
-        }
-        Ok(())
-    }
-
-    /// Programs for a configuration whose load-time constants are others; they use the same maps, and
-    /// take the place of the old ones when they are attached.
-    fn reloaded_for(&self, config: &Config) -> Result<Option<Filter>, FilterError> {
-        let constants = terms::constants(config);
-        if constants == self.filter.maps.constants()? {
-            return Ok(None);
-        }
-        let pins = Pins::new(&config.paths.pins);
-        let capacity = self.filter.maps.geometry().capacity();
-        let wanted = Load {
-            capacity,
-            constants,
-        };
-        Filter::load(&pins, wanted).map(Some)
-    }
-
-    fn restore(&mut self, filter: Option<Filter>) -> Result<(), FilterError> {
-        let Some(filter) = filter else {
-            return Ok(());
-        };
-        self.filter = filter;
-        self.filter
-            .make_current(&self.config_pins(), &terms::constants(&self.config))
-    }
-
-    fn config_pins(&self) -> Pins {
-        Pins::new(&self.config.paths.pins)
-    }
-
-    fn reenforce(&mut self) -> Result<(), Held> {
-        self.settle_kernel()?;
-        self.enforce(None)
-    }
-
-    fn carry_over(&self, config: FeedConfig) -> Feed {
-        let known = self.feeds.iter().find(|feed| {
-            feed.config.name == config.name && feed.config.location == config.location
-        });
-        let mut feed = Feed::new(config);
-        if let Some(known) = known {
-            feed.content.clone_from(&known.content);
-            (feed.last_ok, feed.fresh) = (known.last_ok, known.fresh);
-            feed.last_error.clone_from(&known.last_error);
-        }
-        feed
     }
 }
