@@ -153,14 +153,18 @@ pub struct Sighting {
     pub family: Option<Arc<str>>,
     pub first_seen: Option<Seen>,
     pub last_seen: Option<Seen>,
+    /// When the statement ends by itself; `None` where its source states no end.
+    pub expires: Option<Seen>,
+    /// How sure the source is, 0 to 100.
+    pub confidence: Option<u8>,
     /// Whether the feed saw the server answer when it last looked. `Some(false)` does not make
     /// it safe: C2 servers come back.
     pub online: Option<bool>,
 }
 
 impl Sighting {
-    /// Two statements about the same indicator: the first family named, the oldest and the
-    /// newest time, and online if anybody saw it so.
+    /// Two statements about the same indicator: the first family named, the oldest and the newest time, the latest
+    /// end (none where one of them states none), the surest, and online if anybody saw it so.
     pub fn absorb(&mut self, other: &Self) {
         if self.family.is_none() {
             self.family.clone_from(&other.family);
@@ -170,6 +174,11 @@ impl Sighting {
             .flatten()
             .min();
         self.last_seen = self.last_seen.max(other.last_seen);
+        self.expires = self
+            .expires
+            .zip(other.expires)
+            .map(|(one, other)| one.max(other));
+        self.confidence = self.confidence.max(other.confidence);
         self.online = self.online.max(other.online);
     }
 }
@@ -236,20 +245,27 @@ mod tests {
         let mut sighting = Sighting {
             family: Some("Dridex".into()),
             first_seen: seen("2020-02-01"),
-            last_seen: None,
+            expires: seen("2020-05-01"),
+            confidence: Some(50),
             online: Some(false),
+            ..Sighting::default()
         };
         sighting.absorb(&Sighting {
             family: Some("Emotet".into()),
             first_seen: seen("2020-01-01"),
             last_seen: seen("2020-03-01"),
+            expires: seen("2020-04-01"),
+            confidence: Some(75),
             online: Some(true),
         });
+        assert_eq!(sighting.expires, seen("2020-05-01"));
+        assert_eq!(sighting.confidence, Some(75));
         sighting.absorb(&Sighting::default());
         assert_eq!(sighting.family.as_deref(), Some("Dridex"));
         assert_eq!(sighting.first_seen, seen("2020-01-01"));
         assert_eq!(sighting.last_seen, seen("2020-03-01"));
         assert_eq!(sighting.online, Some(true));
+        assert_eq!(sighting.expires, None, "somebody states no end");
     }
 
     /// A million rows are kept at once while a feed is merged.

@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::{Exit, failed};
 use crate::{config::Config, daemon, feed::Format, policy::Guard};
 
@@ -27,9 +29,8 @@ pub struct Args {
     /// decoded.
     #[arg(long, required_unless_present = "config", num_args = 1.., value_name = "FILE|DIR")]
     pub feed: Vec<PathBuf>,
-    /// Read every file as this format instead of detecting it: plain, ipset, feodo-csv,
-    /// feodo-json, feodo-txt, trickbot.
-    #[arg(long)]
+    /// Read every file as this format instead of detecting it.
+    #[arg(long, value_parser = formats())]
     pub format: Option<Format>,
     /// Check the feeds of this configuration, with its allow list and own networks as guards.
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["feed", "format"])]
@@ -63,6 +64,11 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
         writeln!(err, "trickblock: {reason}")?;
     }
     Ok(exit)
+}
+
+/// The known formats, which the help lists.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::name)).try_map(|name| name.parse::<Format>())
 }
 
 type Unusable = (Exit, Box<dyn Error>);

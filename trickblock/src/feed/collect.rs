@@ -69,10 +69,12 @@ impl Note {
 }
 
 impl Collector {
-    pub(super) fn new(format: Format) -> Self {
+    pub(super) fn new(format: Format, known_by: &'static str) -> Self {
         let parsed = Parsed {
             format,
+            known_by,
             rows: Vec::new(),
+            withdrawn: Vec::new(),
             ignored: 0,
             rejections: Vec::new(),
             rejected: 0,
@@ -102,6 +104,15 @@ impl Collector {
             sighting,
         };
         self.parsed.rows.push(row);
+    }
+
+    /// The body takes `indicator` back.
+    pub(super) fn withdraw(&mut self, indicator: Indicator) {
+        if self.parsed.withdrawn.len() >= MAX_ROWS {
+            self.overflow = true;
+            return;
+        }
+        self.parsed.withdrawn.push(indicator);
     }
 
     /// Nothing more is taken, and the body will be refused.
@@ -249,7 +260,7 @@ mod tests {
 
     #[test]
     fn hostile_rejections_are_counted_but_not_all_kept() {
-        let mut out = Collector::new(Format::Plain);
+        let mut out = Collector::new(Format::Plain, "");
         for line in 0..60_000 {
             out.reject(line, &"x".repeat(500), "bad");
         }
@@ -269,7 +280,7 @@ mod tests {
 
     #[test]
     fn half_malformed_is_still_a_feed() {
-        let mut out = Collector::new(Format::Plain);
+        let mut out = Collector::new(Format::Plain, "");
         out.reject(1, "x", "bad");
         out.ignore();
         assert_eq!(out.finish().unwrap().total(), 2);
@@ -277,7 +288,7 @@ mod tests {
 
     #[test]
     fn families_are_shared() {
-        let mut out = Collector::new(Format::FeodoCsv);
+        let mut out = Collector::new(Format::FeodoCsv, "");
         let (first, other, again) = (
             out.family("Emotet"),
             out.family(" Dridex"),

@@ -18,17 +18,20 @@ const HTML: [&str; 6] = [
     "<script",
 ];
 
+/// A format, and what shows it.
+type Known = (Format, &'static str);
+
 /// The format of `text`: the forced one if the text can be in it, otherwise the one it shows.
-pub(super) fn format(text: &str, forced: Option<Format>) -> Result<Format, NotAFeed> {
+pub(super) fn format(text: &str, forced: Option<Format>) -> Result<Known, NotAFeed> {
     let start = text.trim_start().trim_start_matches('\u{feff}');
     if begins_as_html(start) {
         return Err(NotAFeed::Html);
     }
     if let Some(forced) = forced {
-        return Ok(forced);
+        return Ok((forced, "it was given"));
     }
     if trickbot::has_marker(text) {
-        return Ok(Format::Trickbot);
+        return Ok((Format::Trickbot, "it has a tag of Trickbot's own files"));
     }
     if is_binary(text) {
         return Err(NotAFeed::Binary {
@@ -70,11 +73,14 @@ fn is_json(start: &str) -> bool {
     }
 }
 
-fn json(start: &str) -> Result<Format, NotAFeed> {
+fn json(start: &str) -> Result<Known, NotAFeed> {
     let array = start.strip_prefix('[').map(str::trim);
     let first = start.split_once('}').map_or(start, |(first, _)| first);
-    if array == Some("]") || (array.is_some() && first.contains("\"ip_address\"")) {
-        return Ok(Format::FeodoJson);
+    if array == Some("]") {
+        return Ok((Format::FeodoJson, "it is an empty array"));
+    }
+    if array.is_some() && first.contains("\"ip_address\"") {
+        return Ok((Format::FeodoJson, "its first object has an `ip_address`"));
     }
     let head = start
         .get(..start.floor_char_boundary(4096))
@@ -90,11 +96,11 @@ fn json(start: &str) -> Result<Format, NotAFeed> {
     Err(NotAFeed::Unrecognised { looks_like, fix })
 }
 
-fn by_lines(text: &str) -> Result<Format, NotAFeed> {
+fn by_lines(text: &str) -> Result<Known, NotAFeed> {
     let (mut ipset, mut feodo, mut comments_only, mut plain) = (false, false, true, false);
     for (_, line) in lines(text).filter(|(_, line)| !line.is_empty()).take(PROBE) {
         if feodo_csv::is_header(line) {
-            return Ok(Format::FeodoCsv);
+            return Ok((Format::FeodoCsv, "a line names Feodo Tracker's columns"));
         }
         if let Some(comment) = line.strip_prefix(['#', ';']) {
             ipset |= comment.contains("hash:ip") || comment.contains("hash:net");
@@ -107,9 +113,13 @@ fn by_lines(text: &str) -> Result<Format, NotAFeed> {
         plain |= entry::looks_like_one(line);
     }
     match () {
-        () if ipset => Ok(Format::Ipset),
-        () if feodo => Ok(Format::FeodoTxt),
-        () if plain || comments_only => Ok(Format::Plain),
+        () if ipset => Ok((
+            Format::Ipset,
+            "it has lines of `ipset save`, or says hash:ip or hash:net",
+        )),
+        () if feodo => Ok((Format::FeodoTxt, "it has Feodo Tracker's title or footer")),
+        () if plain => Ok((Format::Plain, "its lines are addresses or names")),
+        () if comments_only => Ok((Format::Plain, "it has nothing but comments")),
         () => Err(unrecognised(text)),
     }
 }
@@ -138,7 +148,9 @@ mod tests {
     use super::*;
 
     fn detected(text: &str) -> Result<Format, String> {
-        format(text, None).map_err(|error| error.to_string())
+        let known = format(text, None).map_err(|error| error.to_string())?;
+        assert!(!known.1.is_empty(), "{text}");
+        Ok(known.0)
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(super) struct Report<'a> {
     schema: u32,
     /// `mixed` when the files of a set differ, null when there is none.
     format: Option<&'static str>,
+    /// What shows the format; null when there is none or the files differ.
+    known_by: Option<&'static str>,
     rows: u64,
     accepted: u64,
     duplicates: u64,
@@ -68,6 +70,7 @@ impl<'a> Report<'a> {
         Self {
             schema: 1,
             format: format(set),
+            known_by: known_by(set),
             rows: sum(Parsed::total),
             accepted: u64::try_from(rules.rules.len()).unwrap_or(u64::MAX),
             duplicates: rules.duplicates,
@@ -126,7 +129,7 @@ impl<'a> Report<'a> {
 
     fn write_counts(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut row = |name: &str, value: &dyn Display| writeln!(out, "{name:<11} {value}");
-        row("format", &self.format.unwrap_or("none"))?;
+        row("format", &self.shown_format())?;
         row("files", &self.set.feeds.len())?;
         row("rows", &self.rows)?;
         row("accepted", &self.accepted)?;
@@ -135,6 +138,12 @@ impl<'a> Report<'a> {
         row("rejected", &self.rejected)?;
         row("refused", &self.refused)?;
         row("complete", &self.completeness())
+    }
+
+    fn shown_format(&self) -> String {
+        let format = self.format.unwrap_or("none");
+        self.known_by
+            .map_or_else(|| format.to_owned(), |why| format!("{format}: {why}"))
     }
 
     fn completeness(&self) -> &'static str {
@@ -189,6 +198,12 @@ fn format(set: &Set) -> Option<&'static str> {
     let first = formats.next()?;
     let same = formats.all(|format| format == first);
     Some(if same { first.name() } else { "mixed" })
+}
+
+fn known_by(set: &Set) -> Option<&'static str> {
+    let mut reasons = set.feeds.iter().map(|(_, parsed)| parsed.known_by);
+    let first = reasons.next()?;
+    reasons.all(|reason| reason == first).then_some(first)
 }
 
 /// One incomplete feed makes the set incomplete; one that states no count says nothing.

@@ -50,6 +50,7 @@ fn sighting(out: &mut Collector, line: u32, server: &Server<'_>) -> Sighting {
             status if status.eq_ignore_ascii_case("offline") => Some(false),
             _ => None,
         },
+        ..Sighting::default()
     }
 }
 

@@ -6,13 +6,19 @@ pub(super) mod feodo_csv;
 mod feodo_json;
 mod ipset;
 pub(super) mod lines;
+pub(super) mod name;
 pub(super) mod plain;
 pub(super) mod trickbot;
 
-use super::{Format, NotAFeed, collect::Collector};
+use super::{Format, NotAFeed, Options, collect::Collector};
 
 /// Reads all of `text` as `format`.
-pub(super) fn read(text: &str, format: Format, out: &mut Collector) -> Result<(), NotAFeed> {
+pub(super) fn read(
+    text: &str,
+    format: Format,
+    _options: &Options,
+    out: &mut Collector,
+) -> Result<(), NotAFeed> {
     match format {
         Format::Plain => return plain::read(text, out),
         Format::FeodoTxt => plain::read_feodo(text, out),

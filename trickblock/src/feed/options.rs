@@ -1,0 +1,24 @@
+//! How a body is to be read.
+
+use super::Format;
+use crate::indicator::Seen;
+
+/// What the reader of a body has to know besides the body.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// `None` detects it.
+    pub format: Option<Format>,
+    /// What its makers have not published counts too: somebody named the file.
+    pub unpublished: bool,
+    /// When the body was had: spans of time in it begin then. `None` leaves them out.
+    pub received: Option<Seen>,
+}
+
+impl From<Option<Format>> for Options {
+    fn from(format: Option<Format>) -> Self {
+        Self {
+            format,
+            ..Self::default()
+        }
+    }
+}
