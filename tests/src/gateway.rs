@@ -71,11 +71,11 @@ impl Gateway {
         format!("{INTERFACE}{}", self.feed())
     }
 
-    /// The section of the feed `feodo`.
+    /// The section of the feed `feodo`, which mirrors its list: what is gone from it is gone.
     pub fn feed(&self) -> String {
         let url = &self.url;
         format!(
-            "[[feed]]\nname = \"feodo\"\nurl = \"{url}\"\ninterval = \"1h\"\ntimeout = \"4s\"\n"
+            "[[feed]]\nname = \"feodo\"\nurl = \"{url}\"\ninterval = \"1h\"\ntimeout = \"4s\"\nhold_down = \"0s\"\n"
         )
     }
 

@@ -20,15 +20,16 @@ pub struct Place {
     /// The daemon's control socket.
     #[arg(
         long,
+        global = true,
         value_name = "PATH",
         default_value = "/run/trickblock/control.sock"
     )]
     pub socket: PathBuf,
     /// The directory of the filter's pins, asked where no daemon runs.
-    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/trickblock")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "/sys/fs/bpf/trickblock")]
     pub pins: PathBuf,
     /// Write JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
 }
 
@@ -39,6 +40,15 @@ pub(super) fn ask(place: &Place, verb: Verb, args: Value) -> Result<Option<Value
         Err(ClientError::NoDaemon { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The exit code where a verb needs a daemon and none runs.
+pub(super) fn no_daemon(place: &Place, err: &mut dyn Write) -> Exit {
+    let reason = format!(
+        "{}: no daemon listens there: start it with `trickblock run`, or name its socket with `--socket`",
+        place.socket.display()
+    );
+    failed(err, &reason)
 }
 
 /// What an answer holds, as the type that the verb knows.

@@ -4,6 +4,8 @@ pub mod check;
 pub mod contacts;
 mod daemon;
 mod exit;
+pub mod feeds;
+pub mod hand;
 pub mod list;
 pub mod output;
 pub mod replay;
@@ -37,6 +39,9 @@ enum Command {
     Why(why::Args),
     Contacts(contacts::Args),
     Verify(verify::Args),
+    Feeds(feeds::Args),
+    Block(hand::BlockArgs),
+    Allow(hand::AllowArgs),
     /// Let everything pass: detach from every interface. Maps and counters stay; needs root.
     Off(switch::Args),
     /// Filter again after `off`; needs root.
@@ -64,6 +69,9 @@ pub fn run(
         Command::Why(args) => why::run(&args, out, err),
         Command::Contacts(args) => contacts::run(&args, out, err),
         Command::Verify(args) => verify::run(&args, out, err),
+        Command::Feeds(args) => feeds::run(&args, out, err),
+        Command::Block(args) => hand::block(&args, out, err),
+        Command::Allow(args) => hand::allow(&args, out, err),
         Command::Off(args) => switch::off(&args, out, err),
         Command::On(args) => switch::on(&args, out, err),
         Command::Reload(args) => switch::reload(&args, out, err),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Exit,
-    daemon::{Place, ask, typed, unchanged, write_json},
+    daemon::{Place, ask, no_daemon, typed, unchanged, write_json},
     failed,
 };
 use crate::{
@@ -96,13 +96,7 @@ fn report(
 pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let reloaded: Reloaded = match ask(&args.place, Verb::Reload, Value::Null) {
         Ok(Some(value)) => typed(&value)?,
-        Ok(None) => {
-            let reason = format!(
-                "{}: no daemon listens there: start it with `trickblock run`, or name its socket with `--socket`",
-                args.place.socket.display()
-            );
-            return Ok(failed(err, &reason));
-        }
+        Ok(None) => return Ok(no_daemon(&args.place, err)),
         Err(error) => return Ok(unchanged(err, &error)),
     };
     if args.place.json {

@@ -1,18 +1,22 @@
 //! The `[[feed]]` tables.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use toml::de::{DeTable, DeValue};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
+    DEFAULT_CONNECT_TIMEOUT, DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
+    FeedPolicy,
     problem::Problems,
     read::{Unique, required, tables},
     section::Section,
     value,
 };
-use crate::feed::source::{HttpSpec, Location};
+use crate::{
+    feed::source::{HttpSpec, Location},
+    policy::{Authority, AuthorityKind, Terms},
+};
 
 pub(super) const KEYS: &[&str] = &[
     "name",
@@ -20,6 +24,12 @@ pub(super) const KEYS: &[&str] = &[
     "path",
     "format",
     "action",
+    "hold_down",
+    "min_confidence",
+    "min_feeds",
+    "authority",
+    "order",
+    "until",
     "interval",
     "timeout",
     "connect_timeout",
@@ -37,6 +47,8 @@ const HTTP_ONLY: &[&str] = &[
 
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A list of what was once a C2 server is no list of C2 servers.
+const MAX_HOLD_DOWN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The wall clock that any feed has to be read in.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
@@ -72,16 +84,66 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
     let format = section
         .parsed("format", value::format)
         .map(|(format, _)| format);
-    let action = section
-        .parsed("action", value::action)
-        .map_or_else(Default::default, |(action, _)| action);
+    let policy = policy(section);
     Some(FeedConfig {
         name: name?,
         location: location?,
         format,
-        action,
+        policy,
         interval,
     })
+}
+
+fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
+    let least = Duration::ZERO;
+    let hold_down = duration(section, "hold_down", least, MAX_HOLD_DOWN, DEFAULT_HOLD_DOWN);
+    let action = section
+        .parsed("action", value::action)
+        .map_or_else(Default::default, |(action, _)| action);
+    let terms = Terms {
+        action,
+        min_confidence: confidence(section),
+        min_feeds: section.number("min_feeds", 1).unwrap_or(1),
+        authority: authority(section),
+    };
+    FeedPolicy {
+        terms: Arc::new(terms),
+        hold_down,
+    }
+}
+
+fn confidence(section: &mut Section<'_, '_, '_>) -> u8 {
+    let Some(number) = section.number("min_confidence", 0) else {
+        return 0;
+    };
+    u8::try_from(number)
+        .ok()
+        .filter(|number| *number <= 100)
+        .unwrap_or_else(|| {
+            let span = section.key_span("min_confidence").unwrap_or_default();
+            let text = format!("`min_confidence` in [[feed]] is {number}: it is a number from 0 to 100");
+            section.problems().at(&span, text);
+            0
+        })
+}
+
+/// A court order has a number; others have none that would mean something.
+fn authority(section: &mut Section<'_, '_, '_>) -> Authority {
+    let kind = section
+        .parsed("authority", value::authority)
+        .map_or_else(Default::default, |(kind, _)| kind);
+    let order = section.parsed("order", value::order).map(|(order, _)| order);
+    let until = section.parsed("until", value::moment).map(|(until, _)| until);
+    let is_court = kind == AuthorityKind::Court;
+    if is_court != order.is_some() {
+        let span = section.key_span("order").unwrap_or_else(|| section.span());
+        let text = match is_court {
+            true => "[[feed]] has `authority = \"court\"` and no `order`: give the number of the order",
+            false => "`order` in [[feed]] is for court orders: add `authority = \"court\"`, or remove it",
+        };
+        section.problems().at(&span, text);
+    }
+    Authority { kind, order, until }
 }
 
 fn location(section: &mut Section<'_, '_, '_>) -> Option<Location> {

@@ -4,12 +4,9 @@ use std::path::Path;
 
 use super::{
     Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
-    FeedConfig, Filter, Guard, Interface, Paths, Problem, Table, value,
+    FeedConfig, FeedPolicy, Filter, Guard, Interface, Paths, Problem, Table, value,
 };
-use crate::{
-    feed::source::{HttpSpec, Location},
-    policy::Action,
-};
+use crate::feed::source::{HttpSpec, Location};
 
 pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
@@ -66,7 +63,7 @@ fn read_feeds(texts: &[String], problems: &mut Vec<Problem>) -> Vec<FeedConfig> 
                     name,
                     location,
                     format: None,
-                    action: Action::Drop,
+                    policy: FeedPolicy::default(),
                     interval: DEFAULT_INTERVAL,
                 });
             }

@@ -14,6 +14,7 @@ use std::{
     io::{self, Read as _},
     num::NonZeroU32,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,7 +24,7 @@ use serde::Serialize;
 pub use self::problem::{ConfigError, Problem};
 use crate::{
     feed::{Format, source::Location},
-    policy::Action,
+    policy::{Action, Terms},
 };
 
 /// All settings, with defaults filled in and relative paths made absolute or relative to the
@@ -219,15 +220,34 @@ pub struct FeedConfig {
     pub location: Location,
     /// `None` detects it.
     pub format: Option<Format>,
-    pub action: Action,
+    pub policy: FeedPolicy,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
+}
+
+/// What is made of a feed's rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedPolicy {
+    pub terms: Arc<Terms>,
+    /// How long an indicator stays in force after the feed stopped naming it.
+    pub hold_down: Duration,
+}
+
+impl Default for FeedPolicy {
+    fn default() -> Self {
+        Self {
+            terms: Arc::new(Terms::of(Action::Drop)),
+            hold_down: DEFAULT_HOLD_DOWN,
+        }
+    }
 }
 
 /// Configured NAT64 prefixes that the programs have room for.
 pub const MAX_NAT64: usize = trickblock_common::embedded::MAX_NAT64;
 /// Between two fetches of an HTTP feed that says nothing else.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
+/// Of all that Feodo Tracker's list lost in 2020, 93 % came back within this time.
+pub const DEFAULT_HOLD_DOWN: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bound of one fetch.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bound of resolving and of connecting.

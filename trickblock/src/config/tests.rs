@@ -1,6 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
+use crate::policy::{Authority, AuthorityKind};
 
 const MINIMAL: &str =
     "[[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
@@ -54,9 +55,10 @@ fn minimal_file_gets_every_default() {
         Location::Path("/etc/trickblock/own.txt".into())
     );
     assert_eq!(
-        (feed.action, feed.interval, &feed.format),
-        (Action::Drop, Duration::from_secs(300), &None)
+        (&feed.policy, feed.interval, &feed.format),
+        (&FeedPolicy::default(), Duration::from_secs(300), &None)
     );
+    assert_eq!(feed.policy.hold_down, Duration::from_secs(86_400));
 }
 
 #[test]
@@ -97,6 +99,12 @@ fn every_key_is_read() {
         url = "https://feeds.example/list.csv?key=1"
         format = "feodo-csv"
         action = "monitor"
+        hold_down = "2h"
+        min_confidence = 75
+        min_feeds = 2
+        authority = "court"
+        order = "1:20-cv-01171"
+        until = "2026-12-31"
         interval = "500ms"
         timeout = "20s"
         connect_timeout = "1s 500ms"
@@ -153,8 +161,21 @@ fn every_key_is_read() {
     );
     let feed = &config.feeds[0];
     assert_eq!(
-        (feed.format, feed.action),
-        (Some(Format::FeodoCsv), Action::Monitor)
+        (feed.format, feed.policy.hold_down),
+        (Some(Format::FeodoCsv), Duration::from_secs(7_200))
+    );
+    assert_eq!(
+        *feed.policy.terms,
+        Terms {
+            action: Action::Monitor,
+            min_confidence: 75,
+            min_feeds: 2,
+            authority: Authority {
+                kind: AuthorityKind::Court,
+                order: Some("1:20-cv-01171".to_owned()),
+                until: Some("2026-12-31T00:00:00Z".parse().unwrap()),
+            },
+        }
     );
     assert_eq!(feed.interval, Duration::from_millis(500));
     let Location::Http(spec) = &feed.location else {
@@ -195,7 +216,7 @@ fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
         [
             "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
             "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `action`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
+            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `authority`, `order`, `until`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
             "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
         ]
     );

@@ -13,7 +13,11 @@ use super::{
     Hook, Mode, Role, Tunnel, XdpMode,
     section::{nearest, quoted},
 };
-use crate::{feed::Format, policy::Action};
+use crate::{
+    feed::Format,
+    indicator::Seen,
+    policy::{Action, AuthorityKind},
+};
 
 /// Longest interface name that Linux knows (`IFNAMSIZ` without its NUL).
 const MAX_INTERFACE_NAME: usize = 15;
@@ -33,6 +37,32 @@ pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
         ));
     }
     Ok(net)
+}
+
+pub(super) fn authority(text: &str) -> Result<AuthorityKind, String> {
+    choose(
+        text,
+        &[
+            ("feed", AuthorityKind::Feed),
+            ("local", AuthorityKind::Local),
+            ("court", AuthorityKind::Court),
+        ],
+    )
+}
+
+/// The number of a court order.
+pub(super) fn order(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > 100 || text.contains(char::is_control) {
+        return Err("is not the number of an order: give 1 to 100 characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A date, or a date and a time, in UTC where it does not say otherwise.
+pub(super) fn moment(text: &str) -> Result<Seen, String> {
+    text.parse()
+        .map_err(|error| format!("`{text}` is {error}"))
 }
 
 pub(super) fn action(text: &str) -> Result<Action, String> {

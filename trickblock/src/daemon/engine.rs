@@ -1,6 +1,8 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
 mod growth;
+mod hand;
+mod held;
 mod reload;
 
 use std::{
@@ -14,16 +16,17 @@ use trickblock_common::abi::Lost;
 use super::{
     contacts::Ledger,
     feeds::{Content, Feed, PartRows},
+    operator::{Operator, OperatorError},
     roles::Roles,
     terms,
 };
 use crate::{
     config::Config,
-    feed::Row,
-    indicator::Indicator,
+    feed::{Row, cache::{Cache, CacheError, Digest}},
+    indicator::{Indicator, Seen},
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
-    policy::{Action, FeedRows, Guard, RuleSet, merge},
+    policy::{Action, Braked, Departed, FeedRows, Guard, Label, RuleSet, merge},
     table::{Entry, Ids, ids::OutOfIds},
 };
 
@@ -42,6 +45,36 @@ pub enum Held {
         rows: usize,
         first: String,
     },
+    #[error(
+        "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`"
+    )]
+    Braked { name: String, why: Braked },
+    #[error(
+        "{name}: this body was rejected by the operator: another one is waited for (`trickblock feeds approve {name}` takes it after all)"
+    )]
+    Rejected { name: String },
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// A body to put in force, read.
+pub struct Offer {
+    pub content: Content,
+    /// Of the body.
+    pub digest: Digest,
+    /// When its source last said so.
+    pub at: Timestamp,
+    /// The source said so now.
+    pub fresh: bool,
+}
+
+/// What a feed would say.
+struct Candidate<'a> {
+    feed: usize,
+    content: &'a Content,
+    departed: &'a Departed,
 }
 
 /// Owns the filter.
@@ -58,7 +91,14 @@ pub struct Engine {
     pub ledger: Ledger,
     /// Events that were lost before this daemon started.
     pub lost_before: Lost,
+    /// Of the configuration; `guard` has what the operator allows besides.
+    configured_guard: Guard,
     guard: Guard,
+    operator: Operator,
+    /// What is on disk of the feeds, besides the last good copies, which their tasks write.
+    pub cache: Cache,
+    /// When an allowance or an indicator ends next.
+    next_end: Option<Seen>,
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
     /// not lose what a feed that cannot be reached now said before.
@@ -82,7 +122,8 @@ pub struct Engine {
 
 impl Engine {
     /// Loads the filter with room for `first`, taking over what an earlier daemon left.
-    pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, FilterError> {
+    pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, Held> {
+        let operator = Operator::load(&config.paths.state)?;
         let pins = Pins::new(&config.paths.pins);
         let wanted = Load {
             capacity: terms::capacity(&config, first),
@@ -93,6 +134,7 @@ impl Engine {
         let live = filter.maps.entries()?;
         let ids = Ids::new(filter.maps.hit_capacity()?, &live);
         let (started, lost_before) = (Timestamp::now(), filter.maps.lost()?);
+        let cache = Cache::new(&config.paths.state);
         let mut engine = Self {
             feeds: config.feeds.iter().cloned().map(Feed::new).collect(),
             hooks: Hooks::new(pins),
@@ -107,7 +149,11 @@ impl Engine {
             events_read: Arc::default(),
             ledger: Ledger::new(started),
             lost_before,
-            guard,
+            guard: guard.clone(),
+            configured_guard: guard,
+            operator,
+            cache,
+            next_end: None,
             ids,
             unattached: BTreeMap::new(),
             notes: BTreeMap::new(),
@@ -119,8 +165,26 @@ impl Engine {
             seen: BTreeSet::new(),
             config,
         };
+        engine.remember();
+        engine.renew_guard();
         engine.settle_kernel()?;
         Ok(engine)
+    }
+
+    /// What feeds said before the last stop, and was still in force then.
+    fn remember(&mut self) {
+        for feed in &mut self.feeds {
+            match self.cache.departed(&feed.config) {
+                Ok(departed) => feed.departed = departed,
+                Err(error) => tracing::warn!("{error}"),
+            }
+            feed.decided = self.cache.decided(&feed.config.name);
+        }
+    }
+
+    fn renew_guard(&mut self) {
+        let allowed = self.operator.allowed(Seen::now());
+        self.guard = self.configured_guard.allowing(&allowed);
     }
 
     /// What no indicator acts on, as the never-block list is to hold it.
@@ -160,31 +224,48 @@ impl Engine {
     }
 
     /// Puts what a feed says now in force. On an error everything stays as it was.
-    pub fn offer(
-        &mut self,
-        feed: usize,
-        content: Content,
-        at: Timestamp,
-        fresh: bool,
-    ) -> Result<(), Held> {
+    pub fn offer(&mut self, feed: usize, offer: Offer) -> Result<(), Held> {
         let Some(known) = self.feeds.get(feed) else {
             return Ok(());
         };
         let unchanged = known
             .content
             .as_ref()
-            .is_some_and(|current| current.same_rows(&content));
+            .is_some_and(|current| current.same_rows(&offer.content));
         if !unchanged {
-            self.check_guarded(&content)?;
+            self.check_guarded(&offer.content)?;
+            self.brake(feed, &offer)?;
         }
+        let departed = self.feeds[feed].departing(&offer.content, Seen::now());
+        self.put(feed, &offer.content, &departed, unchanged)?;
+        if departed != self.feeds[feed].departed {
+            self.cache
+                .keep_departed(&self.feeds[feed].config, &departed)
+                .unwrap_or_else(|error| tracing::warn!("{error}"));
+        }
+        self.feeds[feed].accept(offer, departed);
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        feed: usize,
+        content: &Content,
+        departed: &Departed,
+        unchanged: bool,
+    ) -> Result<(), Held> {
         let inherited = self.release_inherited(feed);
+        let candidate = Candidate {
+            feed,
+            content,
+            departed,
+        };
         if (!unchanged || inherited.is_some())
-            && let Err(held) = self.enforce(Some((feed, &content)))
+            && let Err(held) = self.enforce(Some(&candidate))
         {
             self.inherited.extend(inherited.into_iter().flatten());
             return Err(held);
         }
-        self.feeds[feed].accept(content, at, fresh);
         Ok(())
     }
 
@@ -221,9 +302,19 @@ impl Engine {
     }
 
     /// Puts what all feeds say in force, with `candidate` in place of one feed's content.
-    fn enforce(&mut self, candidate: Option<(usize, &Content)>) -> Result<(), Held> {
-        let rules = merge(&self.rows(candidate), &self.guard);
+    fn enforce(&mut self, candidate: Option<&Candidate<'_>>) -> Result<(), Held> {
+        let now = Seen::now();
+        let rules = merge(&self.rows(candidate), &self.guard, Some(now));
         let wanted = self.wanted_set(&rules);
+        self.put_in_force(wanted)?;
+        let ends = [rules.next_end, self.operator.next_allow_end(now)];
+        self.next_end = ends.into_iter().flatten().min();
+        self.rules = rules;
+        Ok(())
+    }
+
+    /// `wanted` is sorted, each indicator once, with whether it drops.
+    fn put_in_force(&mut self, wanted: Vec<(Indicator, bool)>) -> Result<(), Held> {
         self.make_room(&wanted)?;
         let plan = self.plan(wanted)?;
         self.filter.maps.renew(&self.live, &plan, random_seed())?;
@@ -240,25 +331,45 @@ impl Engine {
             *self.hashes.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
         self.live = plan.entries;
-        self.rules = rules;
         self.take_over();
         Ok(())
+    }
+
+    /// Ends what has come to its end, to the second as far as this is called often enough.
+    pub fn keep_time(&mut self) -> Result<(), Held> {
+        if self.next_end.is_none_or(|end| end > Seen::now()) {
+            return Ok(());
+        }
+        self.renew_guard();
+        self.reenforce()
     }
 
     fn config_pins(&self) -> Pins {
         Pins::new(&self.config.paths.pins)
     }
 
-    fn rows<'a>(&'a self, candidate: Option<(usize, &'a Content)>) -> Vec<FeedRows<'a>> {
-        let content = |index: usize, feed: &'a Feed| match candidate {
-            Some((changed, content)) if changed == index => Some(content),
-            _ => feed.content.as_ref(),
-        };
-        let feeds = self.feeds.iter().enumerate();
-        feeds
-            .filter_map(|(index, feed)| Some(content(index, feed)?.rows(feed.config.action)))
-            .flatten()
-            .collect()
+    /// The operator's lists, and of every feed what it says and what it said before.
+    fn rows<'a>(&'a self, candidate: Option<&'a Candidate<'a>>) -> Vec<FeedRows<'a>> {
+        let mut all: Vec<FeedRows<'a>> = self.operator.rows().collect();
+        for (index, feed) in self.feeds.iter().enumerate() {
+            let changed = candidate.filter(|candidate| candidate.feed == index);
+            let content = changed.map_or(feed.content.as_ref(), |changed| Some(changed.content));
+            let departed = changed.map_or(&feed.departed, |changed| changed.departed);
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            let terms = &feed.config.policy.terms;
+            all.extend(content.into_iter().flat_map(|content| content.rows(number, terms)));
+            if !departed.rows().is_empty() {
+                let label = Label {
+                    name: feed.config.name.as_str().into(),
+                    feed: number,
+                    terms: Arc::clone(terms),
+                    departed: true,
+                };
+                let rows = departed.rows();
+                all.push(FeedRows { label, rows });
+            }
+        }
+        all
     }
 
     /// What shall be in force, sorted.

@@ -1,16 +1,22 @@
 //! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
 
+mod held;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::held::{Diff, HeldUpdate};
+use super::engine::Offer;
 use crate::{
     config::FeedConfig,
     feed::{
-        self, Format, NotAFeed, Row,
-        source::{Body, Part},
+        self, Format, NotAFeed, Options, Row,
+        cache::{Decision, Digest},
+        source::{Body, Location, Part},
     },
-    policy::{Action, FeedRows},
+    indicator::Seen,
+    policy::{Departed, FeedRows, Label, Terms},
 };
 
 /// Warnings kept per feed.
@@ -29,6 +35,17 @@ pub struct Feed {
     pub last_error: Option<String>,
     /// The last good copy could not be written.
     pub store_error: Option<String>,
+    /// What it does not name any more and is still in force.
+    pub departed: Departed,
+    /// The newest body, if it waits for the operator.
+    pub held: Option<HeldUpdate>,
+    pub decided: Option<Decision>,
+    /// Of the body in force.
+    pub digest: Digest,
+    /// When its rows last changed.
+    pub changed_at: Option<Timestamp>,
+    /// What was of another kind in the last body than in the one before.
+    pub drift: Option<String>,
 }
 
 /// An accepted body.
@@ -79,6 +96,12 @@ impl Feed {
             last_ok: None,
             last_error: None,
             store_error: None,
+            departed: Departed::default(),
+            held: None,
+            decided: None,
+            digest: Digest::default(),
+            changed_at: None,
+            drift: None,
         }
     }
 
@@ -111,7 +134,7 @@ impl Feed {
     fn read_part(&self, part: &Part, of_many: bool) -> Result<(PartRows, Vec<String>), Refused> {
         let name = || part.name.clone();
         let parsed =
-            feed::parse(&part.bytes, self.config.format).map_err(|reason| Refused::NotAFeed {
+            feed::parse(&part.bytes, self.options()).map_err(|reason| Refused::NotAFeed {
                 name: name(),
                 reason,
             })?;
@@ -155,6 +178,14 @@ impl Feed {
         Ok((rows, parsed.warnings))
     }
 
+    fn options(&self) -> Options {
+        Options {
+            format: self.config.format,
+            unpublished: matches!(self.config.location, Location::Path(_)),
+            received: Some(Seen::now()),
+        }
+    }
+
     fn label(&self, part: &Part, of_many: bool) -> Arc<str> {
         let file = std::path::Path::new(&part.name)
             .file_name()
@@ -174,9 +205,24 @@ impl Feed {
     }
 
     /// The table took `content`.
-    pub fn accept(&mut self, content: Content, at: Timestamp, fresh: bool) {
-        self.content = Some(content);
-        self.confirm(at, fresh);
+    pub fn accept(&mut self, offer: Offer, departed: Departed) {
+        let before = self.content.replace(offer.content);
+        let content = self.content.as_ref();
+        if !before.as_ref().zip(content).is_some_and(|(before, now)| before.same_rows(now)) {
+            self.changed_at = Some(offer.at);
+            self.drift = before.as_ref().zip(content).and_then(|(before, now)| drift(before, now));
+        }
+        self.digest = offer.digest;
+        self.departed = departed;
+        self.held = None;
+        self.confirm(offer.at, offer.fresh);
+    }
+
+    /// What stays in force although `content`, had at `at`, does not name it.
+    pub fn departing(&self, content: &Content, at: Seen) -> Departed {
+        let old = self.content.iter().flat_map(Content::all_rows);
+        let hold_down = self.config.policy.hold_down;
+        self.departed.after(old, content.all_rows(), at, hold_down)
     }
 
     /// The source says that what is in force is still right.
@@ -211,6 +257,26 @@ impl Feed {
     }
 }
 
+/// A share of rejected rows beyond this, where there was none like it, is another layout.
+const DRIFT_PERCENT: u64 = 5;
+
+/// In what `now` is of another kind than `before`.
+fn drift(before: &Content, now: &Content) -> Option<String> {
+    let format = |content: &Content| content.parts.first().map(|part| part.format);
+    let (was, is) = (format(before)?, format(now)?);
+    if was != is {
+        return Some(format!("it was {was} and is {is} now"));
+    }
+    let percent = |content: &Content| {
+        let rejected: u64 = content.parts.iter().map(|part| part.rejected).sum();
+        let rows = u64::try_from(content.total()).unwrap_or(u64::MAX);
+        rejected.saturating_mul(100) / rows.saturating_add(rejected).max(1)
+    };
+    let (was, is) = (percent(before), percent(now));
+    (is > was.saturating_add(DRIFT_PERCENT))
+        .then(|| format!("{is} % of its rows are malformed, which were {was} %"))
+}
+
 impl PartRows {
     pub fn rows(&self) -> &[Row] {
         &self.rows
@@ -232,13 +298,27 @@ impl Content {
         }
     }
 
-    /// For merging.
-    pub fn rows(&self, action: Action) -> impl Iterator<Item = FeedRows<'_>> {
+    /// For merging, as the files of feed number `feed`.
+    pub fn rows(&self, feed: u32, terms: &Arc<Terms>) -> impl Iterator<Item = FeedRows<'_>> {
         self.parts.iter().map(move |part| FeedRows {
-            name: Arc::clone(&part.label),
-            action,
+            label: Label {
+                name: Arc::clone(&part.label),
+                feed,
+                terms: Arc::clone(terms),
+                departed: false,
+            },
             rows: &part.rows,
         })
+    }
+
+    fn all_rows(&self) -> impl Iterator<Item = &Row> {
+        self.parts.iter().flat_map(PartRows::rows)
+    }
+
+    /// Nothing is listed, and the body proves by its own count that nothing is meant to be.
+    pub fn says_empty(&self) -> bool {
+        let mut parts = self.parts.iter();
+        self.total() == 0 && parts.all(|part| part.counted)
     }
 
     /// The URL or path of the (first) body, for messages.

@@ -1,14 +1,23 @@
 //! Requests of the control socket, carried out on the engine.
 
+mod feeds;
+mod hand;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::{
+    feeds::{Decided, History},
+    hand::{Done, Said},
+};
 use super::{
+    control::Peer,
     engine::Engine,
     protocol::{Code, Refusal, Request, Response, Verb},
+    refresh::Order,
 };
 use crate::kernel::{Attached, FilterError};
 
@@ -47,18 +56,58 @@ pub fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     engine.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Carries out one request.
-pub async fn handle(request: Request, engine: Shared, reloads: mpsc::Sender<Reload>) -> Response {
-    if request.verb == Verb::Reload {
-        return reload(&reloads).await;
-    }
-    let done = tokio::task::spawn_blocking(move || answer(&request, &mut lock(&engine))).await;
-    done.unwrap_or_else(|error| failed(&error).into())
+/// What only the main loop can do.
+#[derive(Debug)]
+pub enum Ask {
+    Reload(Reload),
+    /// For the task of a feed.
+    Order(usize, Order),
 }
 
-async fn reload(reloads: &mpsc::Sender<Reload>) -> Response {
+/// A response, and what has to follow.
+pub(super) struct Answer {
+    response: Response,
+    order: Option<(usize, Order)>,
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self {
+            response,
+            order: None,
+        }
+    }
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        Response::from(refusal).into()
+    }
+}
+
+/// Carries out one request.
+pub async fn handle(
+    request: Request,
+    peer: Peer,
+    engine: Shared,
+    asks: mpsc::Sender<Ask>,
+) -> Response {
+    if request.verb == Verb::Reload {
+        return reload(&asks).await;
+    }
+    let act = move || answer(&request, peer, &mut lock(&engine));
+    let done = tokio::task::spawn_blocking(act).await;
+    let Answer { response, order } = done.unwrap_or_else(|error| failed(&error).into());
+    if let Some((feed, order)) = order {
+        // A main loop that is gone fetches nothing any more.
+        asks.send(Ask::Order(feed, order)).await.ok();
+    }
+    response
+}
+
+async fn reload(asks: &mpsc::Sender<Ask>) -> Response {
     let (reply, answer) = oneshot::channel();
-    if reloads.send(reply).await.is_err() {
+    if asks.send(Ask::Reload(reply)).await.is_err() {
         return failed(&"the daemon is stopping").into();
     }
     match answer.await {
@@ -68,25 +117,45 @@ async fn reload(reloads: &mpsc::Sender<Reload>) -> Response {
     }
 }
 
-fn answer(request: &Request, engine: &mut Engine) -> Response {
+fn answer(request: &Request, peer: Peer, engine: &mut Engine) -> Answer {
+    let args = &request.args;
     let answer = match request.verb {
+        Verb::Status | Verb::List | Verb::On | Verb::Off => switch(request.verb, engine),
+        Verb::Why => Ok(why(args, engine)),
+        Verb::Contacts => Ok(contacts(args, engine)),
+        Verb::Feeds => Ok(Response::data(&engine.feed_health())),
+        Verb::Diff => feeds::diff(args, engine),
+        Verb::History => feeds::history(args, engine),
+        Verb::ByHand => Ok(hand::by_hand(engine)),
+        Verb::Block => hand::block(args, peer, engine),
+        Verb::Unblock => hand::unblock(args, engine),
+        Verb::Allow => hand::allow(args, peer, engine),
+        Verb::Disallow => hand::disallow(args, engine),
+        Verb::Approve => return feeds::approve(args, engine).unwrap_or_else(Answer::from),
+        Verb::Reject => return feeds::reject(args, engine).unwrap_or_else(Answer::from),
+        Verb::RollBack => return feeds::roll_back(args, engine).unwrap_or_else(Answer::from),
+        // Answered before, by the main loop.
+        Verb::Reload => Err(failed(&"reload is not a question")),
+    };
+    answer.unwrap_or_else(Response::from).into()
+}
+
+/// What asks the kernel or changes what is attached.
+fn switch(verb: Verb, engine: &mut Engine) -> Result<Response, Refusal> {
+    let done = match verb {
         Verb::Status => engine.status().map(|status| Response::data(&status)),
         Verb::List => engine.list().map(|list| Response::data(&list)),
-        Verb::Why => return why(&request.args, engine),
-        Verb::Contacts => return contacts(&request.args, engine),
         Verb::Off => engine.off().map(|interfaces| {
             Response::data(&Switched {
                 interfaces,
                 failed: Vec::new(),
             })
         }),
-        Verb::On => engine
+        _ => engine
             .on()
             .map(|attached| Response::data(&switched(&attached, engine))),
-        // Answered before, by the main loop.
-        Verb::Reload => return failed(&"reload is not a question").into(),
     };
-    answer.unwrap_or_else(|error: FilterError| failed(&error).into())
+    done.map_err(|error: FilterError| failed(&error))
 }
 
 fn why(args: &Value, engine: &Engine) -> Response {

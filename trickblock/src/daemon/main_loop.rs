@@ -26,7 +26,7 @@ use super::{
     docker::Follower,
     engine::Engine,
     feeds::Feed,
-    handler::{self, Reload, Reloaded, Shared, lock},
+    handler::{self, Ask, Reload, Reloaded, Shared, lock},
     protocol::{Code, Refusal, Request},
     refresh::{FeedEvent, Refresher},
     settle::take_event,
@@ -131,10 +131,10 @@ impl Daemon {
 
     /// Runs until a signal. The filter stays on.
     pub async fn serve(mut self) -> Result<(), DaemonError> {
-        let (asks, mut asked) = mpsc::channel::<Reload>(8);
+        let (asks, mut asked) = mpsc::channel::<Ask>(8);
         let engine = Arc::clone(&self.engine);
-        let answer = move |request: Request, _peer| {
-            handler::handle(request, Arc::clone(&engine), asks.clone())
+        let answer = move |request: Request, peer| {
+            handler::handle(request, peer, Arc::clone(&engine), asks.clone())
         };
         let socket = self.socket;
         let serving = control::serve(&socket, Limits::default(), answer);
@@ -159,10 +159,10 @@ impl Daemon {
             tokio::select! {
                 served = &mut serving => return served.map_err(DaemonError::Control),
                 Some(event) = work.receiver.recv() => work.feed(event).await,
-                Some(reply) = asked.recv() => work.reload(Some(reply)).await,
+                Some(ask) = asked.recv() => work.ask(ask).await,
                 _ = self.signals.reload.recv() => work.reload(None).await,
                 () = stop(&mut self.signals.terminate, &mut self.signals.interrupt) => break,
-                _ = watch.tick() => work.watch_interfaces().await,
+                _ = watch.tick() => work.watch().await,
                 ready = self.events.readable_mut() => {
                     let mut ready = ready.map_err(DaemonError::Runtime)?;
                     if work.read_events(ready.get_inner_mut()) {
@@ -211,11 +211,21 @@ impl Work {
         self.finish_reloads();
     }
 
+    async fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Reload(reply) => self.reload(Some(reply)).await,
+            Ask::Order(feed, order) => self.refresher.order(feed, order),
+        }
+    }
+
     /// Not on this thread: a request may hold the engine, and a driver takes its time to attach.
-    async fn watch_interfaces(&self) {
+    async fn watch(&self) {
         let engine = Arc::clone(&self.engine);
         let look = move || {
             let mut engine = lock(&engine);
+            if let Err(error) = engine.keep_time() {
+                tracing::error!("what has come to its end is still in force: {error}");
+            }
             engine.keep_attached()?;
             engine.settle_contacts()
         };

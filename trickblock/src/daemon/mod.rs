@@ -10,6 +10,7 @@ mod error;
 pub mod feeds;
 mod handler;
 mod main_loop;
+pub mod operator;
 pub mod protocol;
 pub mod refresh;
 pub mod report;
@@ -21,7 +22,7 @@ mod terms;
 use std::path::PathBuf;
 
 pub use error::DaemonError;
-pub use handler::{Reloaded, Switched, names};
+pub use handler::{Decided, Done, History, Reloaded, Said, Switched, names};
 pub use start::guard;
 
 use crate::{

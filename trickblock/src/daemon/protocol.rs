@@ -21,16 +21,40 @@ pub enum Verb {
     List,
     Why,
     Contacts,
+    Feeds,
+    /// What a held update would change.
+    Diff,
+    History,
+    /// What the operator blocks and allows.
+    ByHand,
     Off,
     On,
     Reload,
+    Approve,
+    Reject,
+    RollBack,
+    Block,
+    Unblock,
+    Allow,
+    Disallow,
 }
 
-const VERBS: [(&str, Verb); 7] = [
+const VERBS: [(&str, Verb); 18] = [
     ("status", Verb::Status),
     ("list", Verb::List),
     ("why", Verb::Why),
     ("contacts", Verb::Contacts),
+    ("feeds", Verb::Feeds),
+    ("diff", Verb::Diff),
+    ("history", Verb::History),
+    ("by-hand", Verb::ByHand),
+    ("approve", Verb::Approve),
+    ("reject", Verb::Reject),
+    ("rollback", Verb::RollBack),
+    ("block", Verb::Block),
+    ("unblock", Verb::Unblock),
+    ("allow", Verb::Allow),
+    ("disallow", Verb::Disallow),
     ("off", Verb::Off),
     ("on", Verb::On),
     ("reload", Verb::Reload),
@@ -41,7 +65,10 @@ impl Verb {
     pub fn changes(self) -> bool {
         match self {
             Self::Status | Self::List | Self::Why | Self::Contacts => false,
+            Self::Feeds | Self::Diff | Self::History | Self::ByHand => false,
             Self::Off | Self::On | Self::Reload => true,
+            Self::Approve | Self::Reject | Self::RollBack => true,
+            Self::Block | Self::Unblock | Self::Allow | Self::Disallow => true,
         }
     }
 }
@@ -145,6 +172,8 @@ pub enum Code {
     BadRequest,
     /// It was tried and did not work.
     Failed,
+    /// A guard forbids it.
+    Guarded,
     /// The two sides speak different versions.
     Version,
 }
@@ -155,6 +184,7 @@ impl fmt::Display for Code {
             Self::Denied => "denied",
             Self::BadRequest => "bad request",
             Self::Failed => "failed",
+            Self::Guarded => "guarded",
             Self::Version => "version",
         })
     }

@@ -21,7 +21,7 @@ use self::task::Task;
 use crate::{
     config::FeedConfig,
     feed::{
-        cache::{Cache, CacheError},
+        cache::{Cache, CacheError, Stored},
         source::{Body, Location, Source, SourceError},
     },
 };
@@ -80,6 +80,15 @@ pub enum Outcome {
     Stored(Result<(), CacheError>),
 }
 
+/// What the operator's decisions ask of a task.
+#[derive(Debug)]
+pub enum Order {
+    /// Fetch all of it now, whatever was accepted before.
+    Refetch,
+    /// This is the last good copy now; then fetch.
+    Replace(Box<Stored>),
+}
+
 /// Where a body comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -130,6 +139,8 @@ struct Accepted {
 #[derive(Debug)]
 pub struct Refresher {
     rounds: channel::Sender<u64>,
+    /// One for each task.
+    orders: Vec<mpsc::UnboundedSender<Order>>,
     sources: Vec<Arc<Source>>,
     /// Held by tasks from offering a body to having written its copy.
     settling: Arc<RwLock<()>>,
@@ -143,6 +154,7 @@ impl Refresher {
         let rounds = channel::Sender::new(0);
         let mut refresher = Self {
             rounds,
+            orders: Vec::new(),
             sources: Vec::new(),
             settling: Arc::default(),
             tasks: JoinSet::new(),
@@ -150,13 +162,15 @@ impl Refresher {
         for (feed, job) in jobs.into_iter().enumerate() {
             let source = Arc::new(Source::new(&job.location));
             refresher.sources.push(Arc::clone(&source));
+            let (order, orders) = mpsc::unbounded_channel();
+            refresher.orders.push(order);
             let task = Task::new(
                 feed,
                 job,
                 source,
                 cache.clone(),
                 events.clone(),
-                refresher.rounds.subscribe(),
+                (refresher.rounds.subscribe(), orders),
                 Arc::clone(&refresher.settling),
             );
             refresher.tasks.spawn(task.run());
@@ -170,6 +184,14 @@ impl Refresher {
         self.rounds
             .send_modify(|round| *round = round.saturating_add(1));
         *self.rounds.borrow()
+    }
+
+    /// Has one task do something besides.
+    pub fn order(&self, feed: usize, order: Order) {
+        if let Some(orders) = self.orders.get(feed) {
+            // A task that is gone has nothing left to do.
+            orders.send(order).ok();
+        }
     }
 
     /// Ends all tasks, also those in the middle of a fetch. What went into force is written first: a

@@ -1,5 +1,7 @@
 //! Answers of the reading verbs.
 
+mod feeds;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, atomic::Ordering},
@@ -9,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{engine::Engine, feeds::Feed};
 use crate::{
-    indicator::Seen,
+    indicator::{Indicator, Seen},
     kernel::FilterError,
     observe::{
         Status, Why,
         status::{Daemon, FeedStatus, Hashes, InterfaceStatus, SCHEMA},
         why::{self, Listed, Origin, RefusedRow, Target},
     },
-    policy::{Rule, RuleSet, Source},
+    policy::{Authority, Rule, RuleSet, Source},
     table::{Entry, never_block_fingerprint},
 };
 
@@ -86,8 +88,8 @@ impl Engine {
 
     fn add_feeds(&self, status: &mut Status) {
         let refused = self.refused_by_label();
-        for feed in &self.feeds {
-            let summary = summary(feed, &self.rules, &refused);
+        for (number, feed) in (0_u32..).zip(&self.feeds) {
+            let summary = summary(number, feed, &self.rules, &refused);
             if summary.state != "ok" {
                 let why = summary
                     .last_error
@@ -168,14 +170,35 @@ impl Engine {
             listed.first_seen = seen(rule.sighting.first_seen);
             listed.last_seen = seen(rule.sighting.last_seen);
             let sources = rule.sources.as_slice().iter();
-            listed.sources = sources
-                .map(|source| Origin {
-                    feed: self.label(*source),
-                    line: source.line,
-                })
-                .collect();
+            listed.sources = sources.map(|source| self.origin(*source)).collect();
+            listed.until = seen(rule.sighting.expires);
+            listed.confidence = rule.sighting.confidence;
         }
         listed
+    }
+
+    fn origin(&self, source: Source) -> Origin {
+        let label = usize::try_from(source.feed)
+            .ok()
+            .and_then(|index| self.rules.feeds.get(index));
+        let authority = label.map(|label| &label.terms.authority);
+        Origin {
+            feed: self.label(source),
+            line: source.line,
+            departed: label.is_some_and(|label| label.departed),
+            authority: authority
+                .filter(|authority| **authority != Authority::default())
+                .map(ToString::to_string),
+        }
+    }
+
+    /// Feeds that name an indicator in force.
+    pub fn feeds_naming(&self, indicator: &Indicator) -> Vec<String> {
+        let rules = &self.rules.rules;
+        let found = rules.binary_search_by_key(indicator, |rule| rule.indicator);
+        let rule = found.ok().and_then(|index| rules.get(index));
+        let sources = rule.map_or(&[][..], |rule| rule.sources.as_slice());
+        sources.iter().map(|source| self.label(*source)).collect()
     }
 
     fn rule(&self, entry: &Entry) -> Option<&Rule> {
@@ -190,18 +213,24 @@ impl Engine {
         let label = usize::try_from(source.feed)
             .ok()
             .and_then(|index| self.rules.feeds.get(index));
-        label.map_or_else(String::new, ToString::to_string)
+        label.map_or_else(String::new, |label| label.name.to_string())
     }
 }
 
-fn summary(feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u64>) -> FeedStatus {
+/// `number` is the feed's own.
+fn summary(
+    number: u32,
+    feed: &Feed,
+    rules: &RuleSet,
+    refused: &BTreeMap<u32, u64>,
+) -> FeedStatus {
     let parts = feed
         .content
         .as_ref()
         .map_or(&[][..], |content| &content.parts);
     let labels: Vec<u32> = (0_u32..)
         .zip(&rules.feeds)
-        .filter(|(_, label)| parts.iter().any(|part| part.label == **label))
+        .filter(|(_, label)| label.feed == number)
         .map(|(index, _)| index)
         .collect();
     let of_feed = |rule: &&Rule| {
@@ -214,7 +243,7 @@ fn summary(feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u64>) -> FeedSt
         name: feed.config.name.clone(),
         location: feed.location(),
         state: feed.state().to_owned(),
-        action: feed.config.action.to_string(),
+        action: feed.config.policy.terms.action.to_string(),
         format: feed.format().map(|format| format.to_string()),
         indicators: rules.rules.iter().filter(of_feed).count() as u64,
         rejected: parts.iter().map(|part| part.rejected).sum(),

@@ -2,10 +2,10 @@
 
 use std::{error::Error, sync::Arc};
 
-use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::{
+    engine::Offer,
     feeds::{Content, Feed, Refused},
     handler::{Shared, lock},
     refresh::{FeedEvent, Origin, Outcome},
@@ -37,13 +37,20 @@ pub(super) async fn settle_event(
         feed, at, outcome, ..
     } = event;
     match outcome {
-        Outcome::Loaded { from, judge, .. } => {
+        Outcome::Loaded { body, from, judge } => {
             let fresh = from == Origin::Fetch;
             let confirmed = match from {
                 Origin::Cache { fetched_at, .. } => fetched_at,
                 Origin::Fetch => at,
             };
-            match put(engine, feed, content, confirmed, fresh).await {
+            let offer = |content| Offer {
+                content,
+                digest: body.digest(),
+                at: confirmed,
+                fresh,
+            };
+            let offered = content.map(|content| content.map(offer));
+            match put(engine, feed, offered).await {
                 Ok(format) => judge.accept(format.map(|format| format.to_string())),
                 Err(reason) => {
                     judge.refuse();
@@ -68,16 +75,13 @@ pub(super) async fn settle_event(
 async fn put(
     engine: &Shared,
     feed: usize,
-    content: Option<Result<Content, Refused>>,
-    confirmed: Timestamp,
-    fresh: bool,
+    offer: Option<Result<Offer, Refused>>,
 ) -> Result<Option<Format>, Box<dyn Error + Send + Sync>> {
-    let content =
-        content.ok_or("reading the body failed: report this as a bug, with the log")??;
+    let offer = offer.ok_or("reading the body failed: report this as a bug, with the log")??;
     let shared = Arc::clone(engine);
     let offer = move || {
         let mut engine = lock(&shared);
-        let offered = engine.offer(feed, content, confirmed, fresh);
+        let offered = engine.offer(feed, offer);
         // The old rows and what the new ones were made with.
         memory::return_free_pages();
         offered?;

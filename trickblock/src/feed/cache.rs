@@ -4,6 +4,9 @@
 //! of metadata, the bodies. One file means one rename, so a body and what is said about
 //! it never disagree.
 
+mod decided;
+mod departures;
+mod history;
 mod layout;
 
 use std::{
@@ -18,6 +21,10 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use self::layout::{decode, hex, write_synced};
+pub use self::{
+    decided::{Decision, Digest},
+    history::Version,
+};
 use super::{
     limits::Caps,
     source::{Body, Validators},
@@ -111,18 +118,12 @@ impl Cache {
                 source,
             }
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o750)
-            .create(&directory)
-            .map_err(|error| io("create its directory")(&directory, error))?;
+        create_directory(&directory)?;
         let temporary = directory.join("last-good.new");
         write_synced(&temporary, stored).map_err(|error| io("write")(&temporary, error))?;
+        self.keep_present(name);
         fs::rename(&temporary, &path).map_err(|error| io("replace")(&path, error))?;
-        // A rename is on disk only once its directory is.
-        File::open(&directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| io("sync")(&directory, error))
+        sync(&directory)
     }
 
     /// Notes that the source confirmed the stored copy at `at`, without writing it again.
@@ -164,6 +165,28 @@ impl Cache {
     fn file(&self, name: &str) -> PathBuf {
         self.root.join(directory_name(name)).join("last-good")
     }
+}
+
+fn create_directory(directory: &Path) -> Result<(), CacheError> {
+    let created = DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(directory);
+    created.map_err(|source| CacheError::Io {
+        op: "create its directory",
+        path: directory.to_owned(),
+        source,
+    })
+}
+
+/// A rename is on disk only once its directory is.
+fn sync(directory: &Path) -> Result<(), CacheError> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| CacheError::Io {
+        op: "sync",
+        path: directory.to_owned(),
+        source,
+    })
 }
 
 /// Feed names are checked when the configuration is read; this holds for any other caller.

@@ -21,6 +21,17 @@ impl Seen {
         NonZeroU32::new(u32::try_from(seconds).ok()?).map(Self)
     }
 
+    /// Now; the first second of 1970 has passed on any clock that is set.
+    pub fn now() -> Self {
+        Self::from_unix(Timestamp::now().as_second()).unwrap_or(Self(NonZeroU32::MIN))
+    }
+
+    /// `span` later, at most the end of 2106.
+    pub fn later(self, span: std::time::Duration) -> Self {
+        let seconds = u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        Self(self.0.saturating_add(seconds))
+    }
+
     pub fn unix(self) -> i64 {
         i64::from(self.0.get())
     }

@@ -3,6 +3,7 @@
 pub mod contacts;
 pub mod containers;
 mod count;
+pub mod feeds;
 mod interface;
 pub mod status;
 pub mod why;

@@ -87,6 +87,12 @@ pub struct Listed {
     pub family: Option<String>,
     pub first_seen: Option<String>,
     pub last_seen: Option<String>,
+    /// When it ends by itself; null for no end.
+    #[serde(default)]
+    pub until: Option<String>,
+    /// How sure its surest source is, 0 to 100.
+    #[serde(default)]
+    pub confidence: Option<u8>,
     /// Empty where no daemon runs: only it knows the feeds.
     pub sources: Vec<Origin>,
 }
@@ -101,6 +107,8 @@ impl Listed {
             family: None,
             first_seen: None,
             last_seen: None,
+            until: None,
+            confidence: None,
             sources: Vec::new(),
         }
     }
@@ -111,6 +119,12 @@ impl Listed {
 pub struct Origin {
     pub feed: String,
     pub line: u32,
+    /// The feed does not name it any more.
+    #[serde(default)]
+    pub departed: bool,
+    /// In whose name, where that is not the feed's maker.
+    #[serde(default)]
+    pub authority: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -113,6 +113,12 @@ impl Guard {
         guard
     }
 
+    /// With more that is allowed.
+    pub fn allowing(&self, more: &[IpNet]) -> Self {
+        let allow = self.allow.iter().chain(more).copied().collect();
+        Self::with(allow, self.own.iter().copied().collect())
+    }
+
     /// Whether an indicator must not be enforced. One that merely contains an allowed or own
     /// address is kept: the kernel leaves the hole.
     pub fn refuse(&self, indicator: &Indicator) -> Option<Refusal> {

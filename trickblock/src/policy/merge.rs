@@ -2,21 +2,43 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use super::{Action, Guard, Refusal};
+use super::{Action, Guard, Refusal, Terms};
 use crate::{
     feed::Row,
-    indicator::{Indicator, Sighting},
+    indicator::{Indicator, Seen, Sighting},
 };
 
 /// Refused rows kept with their reason; `RuleSet::refused` counts all of them.
 const MAX_REFUSALS: usize = 50_000;
 
-/// The rows of one feed.
+/// The rows of one feed, or of one of its files.
 #[derive(Clone, Debug)]
 pub struct FeedRows<'a> {
-    pub name: Arc<str>,
-    pub action: Action,
+    pub label: Label,
     pub rows: &'a [Row],
+}
+
+/// What all rows of one [`FeedRows`] have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    pub name: Arc<str>,
+    /// Which feed: its files speak with one voice where feeds are counted.
+    pub feed: u32,
+    pub terms: Arc<Terms>,
+    /// The feed does not name them any more.
+    pub departed: bool,
+}
+
+impl Label {
+    /// A feed of its own that is trusted as it is.
+    pub fn new(name: impl Into<Arc<str>>, feed: u32, terms: Terms) -> Self {
+        Self {
+            name: name.into(),
+            feed,
+            terms: Arc::new(terms),
+            departed: false,
+        }
+    }
 }
 
 /// Where a rule comes from: the index into `RuleSet::feeds`, and the line.
@@ -65,7 +87,7 @@ pub struct Refused {
 /// What all feeds together ask for, as far as the guard lets them. A pure function of both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSet {
-    pub feeds: Vec<Arc<str>>,
+    pub feeds: Vec<Label>,
     /// Sorted by indicator, each indicator once.
     pub rules: Vec<Rule>,
     /// Rows that repeat an indicator, of the same feed or another one.
@@ -74,20 +96,24 @@ pub struct RuleSet {
     pub refused: u64,
     /// The first refused rows, by feed and line.
     pub refusals: Vec<Refused>,
+    /// Rows whose end has come.
+    pub lapsed: u64,
+    /// When the next of the others ends.
+    pub next_end: Option<Seen>,
 }
 
 /// Guards and merges. The order of `feeds` decides nothing but their indices and, where feeds
-/// disagree, whose family name is kept.
-pub fn merge(feeds: &[FeedRows<'_>], guard: &Guard) -> RuleSet {
+/// disagree, whose family name is kept. What ended before `now` is left out; without it nothing ends.
+pub fn merge(feeds: &[FeedRows<'_>], guard: &Guard, now: Option<Seen>) -> RuleSet {
     let mut set = RuleSet {
-        feeds: feeds.iter().map(|feed| Arc::clone(&feed.name)).collect(),
+        feeds: feeds.iter().map(|feed| feed.label.clone()).collect(),
         ..RuleSet::default()
     };
-    let mut kept = set.keep(feeds, guard);
+    let mut kept = set.keep(feeds, guard, now);
     // Stable order of sources within a rule, whatever the order of the rows.
     kept.sort_unstable_by(Kept::order);
     for group in kept.chunk_by(Kept::is_same) {
-        set.rules.extend(rule(group));
+        set.rules.extend(rule(group, feeds));
     }
     let rows = u64::try_from(kept.len()).unwrap_or(u64::MAX);
     set.duplicates = rows.saturating_sub(u64::try_from(set.rules.len()).unwrap_or(u64::MAX));
@@ -96,10 +122,20 @@ pub fn merge(feeds: &[FeedRows<'_>], guard: &Guard) -> RuleSet {
 }
 
 impl RuleSet {
-    fn keep<'a>(&mut self, feeds: &[FeedRows<'a>], guard: &Guard) -> Vec<Kept<'a>> {
+    fn keep<'a>(
+        &mut self,
+        feeds: &[FeedRows<'a>],
+        guard: &Guard,
+        now: Option<Seen>,
+    ) -> Vec<Kept<'a>> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
         for (index, feed) in (0_u32..).zip(feeds) {
+            let terms = &feed.label.terms;
             for row in feed.rows {
+                if self.has_ended([row.sighting.expires, terms.authority.until], now) {
+                    self.lapsed = self.lapsed.saturating_add(1);
+                    continue;
+                }
                 let source = Source {
                     feed: index,
                     line: row.line,
@@ -108,7 +144,7 @@ impl RuleSet {
                     None => kept.push(Kept {
                         key: row.indicator.sort_key(),
                         source,
-                        action: feed.action,
+                        action: terms.action_at(row.sighting.confidence),
                         row,
                     }),
                     Some(refusal) => self.refuse(source, row.indicator, refusal),
@@ -116,6 +152,17 @@ impl RuleSet {
             }
         }
         kept
+    }
+
+    /// Whether one of the ends has come; notes the next one otherwise.
+    fn has_ended(&mut self, ends: [Option<Seen>; 2], now: Option<Seen>) -> bool {
+        let (Some(end), Some(now)) = (ends.into_iter().flatten().min(), now) else {
+            return false;
+        };
+        if end > now {
+            self.next_end = Some(self.next_end.map_or(end, |next| next.min(end)));
+        }
+        end <= now
     }
 
     fn refuse(&mut self, source: Source, indicator: Indicator, refusal: Refusal) {
@@ -157,14 +204,43 @@ impl Kept<'_> {
     }
 }
 
+/// How many feeds name an indicator whose rows these are, sorted by feed.
+fn voices(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> u32 {
+    let feed = |kept: &Kept<'_>| {
+        let label = feeds.get(usize::try_from(kept.source.feed).ok()?)?;
+        Some(label.label.feed)
+    };
+    let mut named: Vec<u32> = group.iter().filter_map(feed).collect();
+    named.sort_unstable();
+    named.dedup();
+    u32::try_from(named.len()).unwrap_or(u32::MAX)
+}
+
+/// What a row does among `voices` feeds.
+fn action(kept: &Kept<'_>, feeds: &[FeedRows<'_>], voices: u32) -> Action {
+    let index = usize::try_from(kept.source.feed).ok();
+    let needed = index
+        .and_then(|index| feeds.get(index))
+        .map_or(0, |feed| feed.label.terms.min_feeds);
+    match needed > voices {
+        true => Action::Monitor,
+        false => kept.action,
+    }
+}
+
 /// All rows of one indicator; `None` for none.
-fn rule(group: &[Kept<'_>]) -> Option<Rule> {
+fn rule(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> Option<Rule> {
     let (first, others) = group.split_first()?;
+    let voices = if others.is_empty() {
+        1
+    } else {
+        voices(group, feeds)
+    };
     let mut sighting = first.row.sighting.clone();
-    let mut action = first.action;
+    let mut strictest = action(first, feeds, voices);
     for other in others {
         sighting.absorb(&other.row.sighting);
-        action = action.max(other.action);
+        strictest = strictest.max(action(other, feeds, voices));
     }
     let sources = match others {
         [] => Sources::One([first.source]),
@@ -172,7 +248,7 @@ fn rule(group: &[Kept<'_>]) -> Option<Rule> {
     };
     Some(Rule {
         indicator: first.row.indicator,
-        action,
+        action: strictest,
         sources,
         sighting,
     })
@@ -188,9 +264,9 @@ mod tests {
     }
 
     fn feed<'a>(name: &str, action: Action, rows: &'a [Row]) -> FeedRows<'a> {
+        let number = name.bytes().map(u32::from).sum();
         FeedRows {
-            name: name.into(),
-            action,
+            label: Label::new(name, number, Terms::of(action)),
             rows,
         }
     }
@@ -202,6 +278,7 @@ mod tests {
         let set = merge(
             &[feed("a", Action::Monitor, &a), feed("b", Action::Drop, &b)],
             &Guard::compiled_in(),
+            None,
         );
         let shown: Vec<_> = set
             .rules
@@ -234,7 +311,7 @@ mod tests {
     #[test]
     fn the_same_address_on_other_ports_stays_apart() {
         let rows = rows("192.0.2.1:443\n192.0.2.1:449\n192.0.2.1:443/tcp\n192.0.2.1\n");
-        let set = merge(&[feed("a", Action::Drop, &rows)], &Guard::compiled_in());
+        let set = merge(&[feed("a", Action::Drop, &rows)], &Guard::compiled_in(), None);
         assert_eq!((set.rules.len(), set.duplicates), (4, 0));
     }
 
@@ -250,6 +327,7 @@ mod tests {
         let set = merge(
             &[feed("a", Action::Drop, &a), feed("b", Action::Monitor, &b)],
             &Guard::compiled_in(),
+            None,
         );
         let [rule] = set.rules.as_slice() else {
             panic!("{set:?}")
@@ -264,6 +342,73 @@ mod tests {
             rule.sighting.last_seen.unwrap().to_string(),
             "2021-02-02T00:00:00Z"
         );
+    }
+
+    fn at(seconds: i64) -> Seen {
+        Seen::from_unix(seconds).unwrap()
+    }
+
+    #[test]
+    fn what_has_ended_is_left_out_to_the_second() {
+        let mut rows = rows("192.0.2.1\n192.0.2.2\n192.0.2.3\n");
+        rows[0].sighting.expires = Some(at(100));
+        rows[1].sighting.expires = Some(at(200));
+        let merged =
+            |now| merge(&[feed("a", Action::Drop, &rows)], &Guard::compiled_in(), now);
+        let seen = |now| {
+            let set = merged(Some(at(now)));
+            (set.rules.len(), set.lapsed, set.next_end.map(Seen::unix))
+        };
+        assert_eq!(seen(99), (3, 0, Some(100)));
+        assert_eq!(seen(100), (2, 1, Some(200)));
+        assert_eq!(seen(200), (1, 2, None));
+        assert_eq!(merged(None).rules.len(), 3, "without a clock nothing ends");
+    }
+
+    #[test]
+    fn an_authority_ends_with_all_its_rows() {
+        let rows = rows("192.0.2.1\n");
+        let mut ordered = feed("court", Action::Drop, &rows);
+        let mut terms = Terms::of(Action::Drop);
+        terms.authority.until = Some(at(100));
+        ordered.label.terms = Arc::new(terms);
+        let rules = |now| merge(&[ordered.clone()], &Guard::compiled_in(), Some(at(now))).rules;
+        assert_eq!((rules(99).len(), rules(100).len()), (1, 0));
+    }
+
+    #[test]
+    fn a_quorum_counts_feeds_and_not_files() {
+        let rows = rows("192.0.2.1\n");
+        let asking = |number| {
+            let terms = Terms {
+                min_feeds: 2,
+                ..Terms::of(Action::Drop)
+            };
+            FeedRows {
+                label: Label::new("list", number, terms),
+                rows: &rows,
+            }
+        };
+        let action = |feeds: &[FeedRows<'_>]| merge(feeds, &Guard::compiled_in(), None).rules[0].action;
+        assert_eq!(action(&[asking(1), asking(1)]), Action::Monitor);
+        assert_eq!(action(&[asking(1), asking(2)]), Action::Drop);
+        let second = feed("b", Action::Monitor, &rows);
+        assert_eq!(action(&[asking(1), second]), Action::Drop, "it names it as well");
+    }
+
+    #[test]
+    fn who_is_not_sure_enough_only_monitors() {
+        let mut rows = rows("192.0.2.1\n192.0.2.2\n192.0.2.3\n");
+        rows[0].sighting.confidence = Some(49);
+        rows[1].sighting.confidence = Some(50);
+        let mut unsure = feed("a", Action::Drop, &rows);
+        unsure.label.terms = Arc::new(Terms {
+            min_confidence: 50,
+            ..Terms::of(Action::Drop)
+        });
+        let set = merge(&[unsure], &Guard::compiled_in(), None);
+        let actions: Vec<_> = set.rules.iter().map(|rule| rule.action).collect();
+        assert_eq!(actions, [Action::Monitor, Action::Drop, Action::Drop]);
     }
 
     #[test]

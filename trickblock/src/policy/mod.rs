@@ -1,17 +1,23 @@
 //! What to do about the indicators of all feeds together: guard them, merge them, and give every
 //! one its action.
 
+mod brake;
 mod guard;
+mod life;
 mod merge;
 mod prefixes;
+mod terms;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    brake::{Braked, Sizes},
     guard::{Guard, Protection, Refusal},
-    merge::{FeedRows, Refused, Rule, RuleSet, Source, Sources, merge},
+    life::Departed,
+    merge::{FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge},
+    terms::{Authority, AuthorityKind, Terms, UnknownAuthority},
 };
 
 /// What happens to a packet that matches. `Drop` is the greater one: it beats `Monitor`.

@@ -13,7 +13,7 @@ use crate::{
         cache::{Cache, Stored},
         source::Location,
     },
-    policy::{Action, FeedRows, Guard, RuleSet, merge},
+    policy::{Action, FeedRows, Guard, Label, RuleSet, Terms, merge},
 };
 
 /// Everything that was read, in the order of the command line and sorted within directories.
@@ -60,13 +60,14 @@ impl Set {
         let feeds: Vec<_> = self
             .feeds
             .iter()
-            .map(|(name, parsed)| FeedRows {
-                name: Arc::clone(name),
-                action: Action::Drop,
+            .zip(0_u32..)
+            .map(|((name, parsed), feed)| FeedRows {
+                label: Label::new(Arc::clone(name), feed, Terms::of(Action::Drop)),
                 rows: &parsed.rows,
             })
             .collect();
-        merge(&feeds, guard)
+        // A check is about the files, whatever the time.
+        merge(&feeds, guard, None)
     }
 
     fn add_path(&mut self, path: &Path, forced: Option<Format>) {

@@ -23,12 +23,14 @@ impl Engine {
             .collect();
         let before = (
             std::mem::replace(&mut self.config, config),
-            std::mem::replace(&mut self.guard, guard),
+            std::mem::replace(&mut self.configured_guard, guard),
         );
+        self.renew_guard();
         let old_feeds = std::mem::replace(&mut self.feeds, feeds);
         let old_filter = filter.map(|filter| std::mem::replace(&mut self.filter, filter));
         if let Err(error) = self.reenforce() {
-            (self.config, self.guard) = before;
+            (self.config, self.configured_guard) = before;
+            self.renew_guard();
             self.feeds = old_feeds;
             self.restore(old_filter)?;
             self.reenforce()?;
@@ -70,7 +72,7 @@ impl Engine {
             .make_current(&self.config_pins(), &terms::constants(&self.config))
     }
 
-    fn reenforce(&mut self) -> Result<(), Held> {
+    pub(super) fn reenforce(&mut self) -> Result<(), Held> {
         self.settle_kernel()?;
         self.enforce(None)
     }
@@ -84,6 +86,9 @@ impl Engine {
             feed.content.clone_from(&known.content);
             (feed.last_ok, feed.fresh) = (known.last_ok, known.fresh);
             feed.last_error.clone_from(&known.last_error);
+            feed.departed.clone_from(&known.departed);
+            feed.held.clone_from(&known.held);
+            feed.decided = known.decided;
         }
         feed
     }

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Accepted, FeedEvent, FetchError, Job, Judge, Origin, Outcome, pace, watch};
+use super::{Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, pace, watch};
 use crate::feed::{
     cache::{Cache, CacheError, Stored},
     source::{Body, Fetched, Location, Source, SourceError, Stamp, Validators},
@@ -17,6 +17,9 @@ use crate::feed::{
 
 /// How often the copy on disk is told that it was confirmed.
 const CONFIRM_EVERY: Duration = Duration::from_secs(60);
+
+/// Rounds of reloads, and what is asked of this task alone.
+type Orders = (channel::Receiver<u64>, mpsc::UnboundedReceiver<Order>);
 
 /// The main loop is gone, so the task ends as well.
 struct Gone;
@@ -28,6 +31,7 @@ pub(super) struct Task {
     cache: Cache,
     events: mpsc::Sender<FeedEvent>,
     rounds: channel::Receiver<u64>,
+    orders: mpsc::UnboundedReceiver<Order>,
     round: u64,
     /// Of the accepted body.
     validators: Validators,
@@ -50,7 +54,7 @@ impl Task {
         source: Arc<Source>,
         cache: Cache,
         events: mpsc::Sender<FeedEvent>,
-        rounds: channel::Receiver<u64>,
+        (rounds, orders): Orders,
         settling: Arc<RwLock<()>>,
     ) -> Self {
         let validators = Validators::default();
@@ -62,6 +66,7 @@ impl Task {
             cache,
             events,
             rounds,
+            orders,
             round: 0,
             validators,
             accepted,
@@ -83,7 +88,18 @@ impl Task {
         loop {
             self.round = *self.rounds.borrow_and_update();
             let pause = self.attempt().await?;
-            self.wait(pause).await?;
+            if let Some(order) = self.wait(pause).await? {
+                self.obey(order).await?;
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) -> Result<(), Gone> {
+        self.validators = Validators::default();
+        self.accepted = None;
+        match order {
+            Order::Refetch => Ok(()),
+            Order::Replace(stored) => self.store(Arc::from(stored)).await,
         }
     }
 
@@ -228,8 +244,8 @@ impl Task {
         spawn_blocking(work).await.map_err(|_| Gone)
     }
 
-    /// Until the pause is over, the files change, or a reload is asked for.
-    async fn wait(&mut self, pause: Option<Duration>) -> Result<(), Gone> {
+    /// Until the pause is over, the files change, or a reload or something else is asked for.
+    async fn wait(&mut self, pause: Option<Duration>) -> Result<Option<Order>, Gone> {
         let timer = async {
             match pause {
                 Some(pause) => sleep(pause).await,
@@ -245,9 +261,10 @@ impl Task {
             }
         };
         tokio::select! {
-            () = timer => Ok(()),
-            () = change => Ok(()),
-            reload = self.rounds.changed() => reload.map_err(|_| Gone),
+            () = timer => Ok(None),
+            () = change => Ok(None),
+            reload = self.rounds.changed() => reload.map(|()| None).map_err(|_| Gone),
+            order = self.orders.recv() => order.map(Some).ok_or(Gone),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The file that a last good copy is: checksum, metadata, bodies.
 
 use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
+    fs::{self, OpenOptions},
+    io::{self, BufRead as _, Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -17,6 +17,8 @@ use crate::feed::source::{Body, Part, Validators};
 
 /// Raised when the layout changes; a copy of another version counts as absent.
 const VERSION: u32 = 1;
+/// Bytes in which the metadata of a copy are looked for.
+const MAX_HEAD: u64 = 8 << 20;
 
 /// The line of JSON before the bodies.
 #[derive(Serialize, Deserialize)]
@@ -97,6 +99,14 @@ pub(super) fn decode(bytes: &Bytes, path: &Path) -> Result<(Stored, String), Cac
         origin: meta.origin,
     };
     Ok((stored, actual))
+}
+
+/// When the copy in `path` was fetched, and its format, by its first lines alone.
+pub(super) fn described(path: &Path) -> io::Result<(Timestamp, Option<String>)> {
+    let mut lines = io::BufReader::new(fs::File::open(path)?).take(MAX_HEAD).lines();
+    let head = lines.nth(1).ok_or(io::ErrorKind::UnexpectedEof)??;
+    let meta: Meta = serde_json::from_str(&head)?;
+    Ok((meta.fetched_at, meta.format))
 }
 
 fn cut_line(bytes: &Bytes) -> Option<(Bytes, Bytes)> {

@@ -1,0 +1,71 @@
+//! What the operator has a say in: updates that change too much, what is blocked and allowed by hand, and how long things
+//! stay.
+
+#[path = "policy/hand.rs"]
+mod hand;
+#[path = "policy/held.rs"]
+mod held;
+#[path = "policy/life.rs"]
+mod life;
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+use trickblock_tests::{
+    cli::Output,
+    gateway::{Gateway, wait_for},
+    harness::{self, Need, Test},
+};
+
+fn main() -> ExitCode {
+    let wire = |name, run| Test {
+        name,
+        needs: XDP,
+        run,
+    };
+    harness::main(&[
+        wire("a_flood_is_held_shown_and_approved", held::flood),
+        wire("a_shrink_is_held_and_rejected", held::shrink),
+        wire("an_empty_list_that_says_so_is_taken", held::says_empty),
+        wire("rollback_goes_back_and_stays_there", held::rollback),
+        wire("a_block_by_hand_is_live_and_kept", hand::block),
+        wire("a_block_by_hand_ends", hand::block_ends),
+        wire("an_allowance_is_live_and_kept", hand::allow),
+        wire("guards_hold_against_the_operator_too", hand::guarded),
+        wire("what_a_feed_stops_naming_stays_a_while", life::hold_down),
+        wire("authority_ends_with_its_feed", life::authority),
+        wire("a_quorum_decides", life::quorum),
+    ])
+}
+
+const XDP: &[Need] = &[Need::Root, Need::Netns, Need::Bpf, Need::BpfFs, Need::Xdp];
+
+/// A verb that must end with `code`.
+fn verb(gateway: &Gateway, code: i32, words: &[&str]) -> Output {
+    let (verb, arguments) = words.split_first().unwrap();
+    let output = gateway.verb(verb, arguments).unwrap();
+    assert_eq!(
+        output.code,
+        Some(code),
+        "{words:?}: {output:?}\n{}",
+        gateway.site.log()
+    );
+    output
+}
+
+/// As [`verb`] with `--json`, and its answer.
+fn answer(gateway: &Gateway, code: i32, words: &[&str]) -> Value {
+    verb(gateway, code, &[words, &["--json"]].concat())
+        .json()
+        .unwrap()
+}
+
+/// The feed `feodo` as `feeds` shows it, once it is as wanted.
+fn wait_for_feed(gateway: &Gateway, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let found = wait_for("the feed", || {
+        last = gateway.verb("feeds", &["--json"])?.json()?["feeds"][0].clone();
+        Ok(wanted(&last).then(|| last.clone()))
+    });
+    found.unwrap_or_else(|error| panic!("{error}: {last:#}\n{}", gateway.site.log()))
+}

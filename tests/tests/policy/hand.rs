@@ -1,0 +1,98 @@
+//! `block` and `allow`.
+
+use std::time::Instant;
+
+use trickblock_tests::gateway::{BENIGN, C2, Gateway, wait_for};
+
+use super::{answer, verb};
+
+pub fn block() {
+    let gateway = Gateway::new().unwrap();
+    let mut daemon = gateway.daemon().unwrap();
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 3);
+    let started = Instant::now();
+    let words = ["block", "add", BENIGN, "--for", "6h", "--reason", "seen in a log"];
+    let done = answer(&gateway, 0, &words);
+    println!("blocked after {:?}, the start of the command included", started.elapsed());
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
+    assert!(done["until"].is_string(), "{done}");
+    let listed = answer(&gateway, 0, &["block", "list"]);
+    let entry = &listed["blocks"][0];
+    assert_eq!(
+        (&entry["indicator"], &entry["by"], &entry["reason"]),
+        (&format!("{BENIGN}/32").into(), &"uid 0".into(), &"seen in a log".into())
+    );
+    let why = answer(&gateway, 0, &["why", BENIGN]);
+    let source = &why["indicator"]["sources"][0];
+    assert_eq!((&source["feed"], &source["authority"]), (&"operator".into(), &"local".into()));
+
+    // A kill right after it, and a start that hears nothing of its feed.
+    daemon.signal(9).unwrap();
+    drop(daemon);
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
+    let _daemon = gateway.daemon().unwrap();
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
+    gateway.wait_for_active();
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "a feed that speaks does not end it");
+    verb(&gateway, 0, &["block", "del", BENIGN]);
+    gateway.filters().unwrap();
+    verb(&gateway, 2, &["block", "del", BENIGN]);
+    // What a feed names is told to stay.
+    verb(&gateway, 0, &["block", "add", &format!("{C2}:443")]);
+    let still = answer(&gateway, 0, &["block", "del", &format!("{C2}:443")]);
+    assert_eq!(still["still"], serde_json::json!(["feodo"]));
+    gateway.filters().unwrap();
+}
+
+pub fn block_ends() {
+    let gateway = Gateway::new().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    verb(&gateway, 0, &["block", "add", BENIGN, "--for", "2s"]);
+    assert_eq!(gateway.wire.passes(BENIGN, 1), 0);
+    wait_for("its end", || Ok((gateway.wire.passes(BENIGN, 1) == 1).then_some(()))).unwrap();
+    let listed = answer(&gateway, 0, &["block", "list"]);
+    assert_eq!(listed["blocks"], serde_json::json!([]));
+    verb(&gateway, 2, &["block", "add", BENIGN, "--until", "2020-01-01"]);
+    gateway.filters().unwrap();
+}
+
+pub fn allow() {
+    let gateway = Gateway::new().unwrap();
+    let mut daemon = gateway.daemon().unwrap();
+    gateway.filters().unwrap();
+    verb(&gateway, 0, &["allow", "add", "203.0.113.0/24", "--reason", "a customer"]);
+    assert_eq!(gateway.wire.passes(C2, 3), 3);
+    let why = answer(&gateway, 0, &["why", &format!("{C2}:443")]);
+    assert_eq!(why["verdict"], "pass");
+    let refused = verb(&gateway, 3, &["block", "add", C2]).stderr;
+    assert!(refused.contains("allow list"), "{refused}");
+
+    daemon.signal(9).unwrap();
+    drop(daemon);
+    let _daemon = gateway.daemon().unwrap();
+    gateway.wait_for_active();
+    assert_eq!(gateway.wire.passes(C2, 3), 3, "kept over a restart");
+    verb(&gateway, 0, &["allow", "del", "203.0.113.0/24"]);
+    gateway.filters().unwrap();
+    verb(&gateway, 2, &["allow", "del", "203.0.113.0/24"]);
+    // An allowance that ends gives back what it held open.
+    verb(&gateway, 0, &["allow", "add", C2, "--for", "2s"]);
+    assert_eq!(gateway.wire.passes(C2, 1), 1);
+    wait_for("its end", || Ok((gateway.wire.passes(C2, 1) == 0).then_some(()))).unwrap();
+}
+
+pub fn guarded() {
+    let gateway = Gateway::new().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    for (what, guard) in [("10.1.2.3", "10.0.0.0/8"), ("0.0.0.0/0", "never blocked")] {
+        let refused = verb(&gateway, 3, &["block", "add", what]).stderr;
+        assert!(refused.contains(guard), "{refused}");
+    }
+    for what in ["nonsense", "192.0.2.1:0", "192.0.2.1/99"] {
+        verb(&gateway, 2, &["block", "add", what]);
+    }
+    verb(&gateway, 2, &["allow", "add", "192.0.2.1:443"]);
+    let listed = answer(&gateway, 0, &["block", "list"]);
+    assert_eq!(listed["blocks"], serde_json::json!([]));
+    gateway.filters().unwrap();
+}

@@ -1,0 +1,115 @@
+//! Updates that are too large a change to be believed.
+
+use trickblock_tests::gateway::{BENIGN, C2, Gateway, LIST, body};
+
+use super::{answer, verb, wait_for_feed};
+
+/// The list, and as many others.
+fn with_others(count: usize) -> String {
+    let others = (0..count).map(|n| format!("198.18.{}.{}:443\n", n / 250, n % 250));
+    let lines: String = others.collect();
+    format!("{C2}:443\n198.51.100.77:8080\n{BENIGN}\n{lines}")
+}
+
+fn held(gateway: &Gateway) -> serde_json::Value {
+    verb(gateway, 4, &["reload"]);
+    wait_for_feed(gateway, |feed| feed["held"].is_object())
+}
+
+pub fn flood() {
+    let gateway = Gateway::new().unwrap();
+    let daemon = gateway.daemon().unwrap();
+    gateway.answer(body(with_others(6_000)));
+    let feed = held(&gateway);
+
+    assert_eq!(feed["state"], "stale");
+    assert_eq!(feed["indicators"], 2, "the last good set stays");
+    gateway.filters().unwrap();
+    let (code, status) = gateway.status().unwrap();
+    assert_eq!(code, Some(4));
+    let problems = status["problems"].to_string();
+    assert!(problems.contains("feeds approve feodo"), "{problems}");
+    let diff = answer(&gateway, 0, &["feeds", "diff", "feodo", "--most", "3"]);
+    assert_eq!(
+        (&diff["before"], &diff["after"], &diff["added"], &diff["removed"]),
+        (&2.into(), &6_003.into(), &6_001.into(), &0.into())
+    );
+    assert_eq!(diff["added_indicators"].as_array().unwrap().len(), 3);
+    let text = verb(&gateway, 0, &["feeds", "diff", "feodo"]).stdout;
+    assert!(text.contains("and 5901 more"), "{text}");
+
+    let done = answer(&gateway, 0, &["feeds", "approve", "feodo"]);
+    assert_eq!(done["indicators"], 6_003);
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "approved, so enforced");
+    gateway.wait_for_active();
+    verb(&gateway, 2, &["feeds", "approve", "feodo"]);
+
+    // It is the last good copy now.
+    drop(daemon);
+    gateway.hang_up().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    assert_eq!(gateway.status().unwrap().1["indicators"]["total"], 6_003);
+}
+
+pub fn shrink() {
+    let gateway = Gateway::new().unwrap();
+    gateway.answer(body(with_others(100)));
+    let mut daemon = gateway.daemon().unwrap();
+    gateway.answer(body("203.0.113.99\n"));
+    held(&gateway);
+    assert_eq!(gateway.wire.passes(C2, 3), 0);
+
+    verb(&gateway, 0, &["feeds", "reject", "feodo"]);
+    verb(&gateway, 2, &["feeds", "approve", "feodo"]);
+    let again = answer(&gateway, 4, &["reload"]);
+    assert!(again.to_string().contains("rejected by the operator"), "{again}");
+    assert_eq!(gateway.wire.passes(C2, 3), 0);
+    // A restart remembers it.
+    daemon.signal(9).unwrap();
+    drop(daemon);
+    let _daemon = gateway.daemon().unwrap();
+    let feed = wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
+    assert!(feed["last_error"].to_string().contains("rejected"), "{feed}");
+    assert_eq!(gateway.wire.passes(C2, 3), 0);
+    // Another body is another question.
+    gateway.answer(body(with_others(50)));
+    verb(&gateway, 0, &["reload"]);
+    gateway.wait_for_active();
+}
+
+pub fn says_empty() {
+    let gateway = Gateway::new().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    let header = LIST.lines().take(2).map(|line| format!("{line}\n"));
+    gateway.answer(body(format!("{}# END 0 entries\n", header.collect::<String>())));
+    verb(&gateway, 0, &["reload"]);
+    let feed = wait_for_feed(&gateway, |feed| feed["state"] == "ok" && feed["indicators"] == 0);
+    assert!(feed["alarms"].to_string().contains("alive but empty"), "{feed}");
+}
+
+pub fn rollback() {
+    let gateway = Gateway::new().unwrap();
+    let daemon = gateway.daemon().unwrap();
+    let text = verb(&gateway, 0, &["feeds", "history", "feodo"]).stdout;
+    assert!(text.contains("no earlier version"), "{text}");
+    verb(&gateway, 2, &["feeds", "rollback", "feodo"]);
+    gateway.answer(body(format!("{C2}:443\n{BENIGN}\n")));
+    verb(&gateway, 0, &["reload"]);
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
+    let history = answer(&gateway, 0, &["feeds", "history", "feodo"]);
+    let versions = history["versions"].as_array().unwrap();
+    assert_eq!(versions.len(), 1, "{history}");
+    assert_eq!(versions[0]["format"], "feodo-csv");
+
+    let id = versions[0]["id"].as_str().unwrap();
+    verb(&gateway, 0, &["feeds", "rollback", "feodo", id]);
+    gateway.filters().unwrap();
+    // What was gone back from is not taken again, now and after a restart.
+    let feed = wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
+    assert!(feed["last_error"].to_string().contains("rejected"), "{feed}");
+    gateway.filters().unwrap();
+    drop(daemon);
+    let _daemon = gateway.daemon().unwrap();
+    wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
+    gateway.filters().unwrap();
+}

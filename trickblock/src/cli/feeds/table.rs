@@ -1,0 +1,92 @@
+//! The answers as text.
+
+use std::io::{self, Write};
+
+use crate::{
+    daemon::{History, feeds::Diff},
+    observe::feeds::{FeedHealth, Feeds},
+};
+
+pub(super) fn health(out: &mut dyn Write, feeds: &Feeds) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<16} {:<8} {:>10} {:>10} {:>8} {:<20} {:<20} location",
+        "feed", "state", "indicators", "unique", "departed", "newest", "last ok"
+    )?;
+    for feed in &feeds.feeds {
+        writeln!(
+            out,
+            "{:<16} {:<8} {:>10} {:>10} {:>8} {:<20} {:<20} {}",
+            feed.name,
+            feed.state,
+            feed.indicators,
+            feed.unique,
+            feed.departed,
+            seconds(feed.newest.as_deref()),
+            seconds(feed.last_ok.as_deref()),
+            feed.location
+        )?;
+        more(out, feed)?;
+    }
+    Ok(())
+}
+
+fn more(out: &mut dyn Write, feed: &FeedHealth) -> io::Result<()> {
+    for overlap in &feed.overlap {
+        writeln!(
+            out,
+            "  = {} of them are named by {} as well",
+            overlap.indicators, overlap.feed
+        )?;
+    }
+    if let Some(error) = &feed.last_error {
+        writeln!(out, "  ! {error}")?;
+    }
+    feed.alarms
+        .iter()
+        .try_for_each(|alarm| writeln!(out, "  ! {alarm}"))
+}
+
+/// Without fractions of a second.
+fn seconds(time: Option<&str>) -> &str {
+    time.map_or("-", |time| time.get(..19).unwrap_or(time))
+}
+
+pub(super) fn diff(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
+    writeln!(out, "{}: held since {}: {}", diff.feed, diff.since, diff.reason)?;
+    marked(out, '-', &diff.removed_indicators, diff.removed)?;
+    marked(out, '+', &diff.added_indicators, diff.added)?;
+    writeln!(
+        out,
+        "\n`trickblock feeds approve {0}` puts it in force, `trickblock feeds reject {0}` does not",
+        diff.feed
+    )
+}
+
+fn marked(out: &mut dyn Write, mark: char, shown: &[String], all: usize) -> io::Result<()> {
+    for indicator in shown {
+        writeln!(out, "{mark} {indicator}")?;
+    }
+    match all.saturating_sub(shown.len()) {
+        0 => Ok(()),
+        more => writeln!(out, "{mark} and {more} more (--most shows more)"),
+    }
+}
+
+pub(super) fn history(out: &mut dyn Write, history: &History) -> io::Result<()> {
+    if history.versions.is_empty() {
+        return writeln!(out, "{} has no earlier version yet", history.feed);
+    }
+    writeln!(out, "{:<12} {:<20} {:<16} {:>12}", "id", "fetched", "format", "bytes")?;
+    for version in &history.versions {
+        writeln!(
+            out,
+            "{:<12} {:<20} {:<16} {:>12}",
+            version.id,
+            seconds(Some(&version.fetched_at)),
+            version.format.as_deref().unwrap_or("-"),
+            version.bytes
+        )?;
+    }
+    Ok(())
+}

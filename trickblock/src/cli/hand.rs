@@ -1,0 +1,219 @@
+//! `trickblock block` and `allow`: the operator's hand.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    Exit,
+    daemon::{Place, ask, no_daemon, refused, typed, unchanged, write_json},
+    feeds::misused,
+};
+use crate::{
+    daemon::{Done, Said, operator::{Lists, Note}, protocol::Verb},
+    indicator::Seen,
+};
+
+/// Block an indicator by hand, at once and until its end; kept over restarts.
+///
+/// Exit codes: 0 done, 1 no daemon or failed, 2 usage, 3 not permitted or refused by a guard.
+#[derive(Debug, clap::Args)]
+pub struct BlockArgs {
+    #[command(subcommand)]
+    what: Block,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Block {
+    /// Block IP, PREFIX, IP:PORT or IP:PORT/PROTO, with IPv6 in brackets before a port; needs root.
+    Add {
+        #[command(flatten)]
+        entry: Entry,
+        /// The number of the court order that asks for it.
+        #[arg(long, value_name = "NUMBER")]
+        order: Option<String>,
+    },
+    /// Take a block back; what a feed names as well stays. Needs root.
+    Del {
+        #[arg(value_name = "INDICATOR")]
+        what: String,
+    },
+    /// List what is blocked by hand, with who, when and why.
+    List,
+}
+
+/// Protect an address or a prefix by hand, at once and until its end; kept over restarts.
+///
+/// Exit codes: 0 done, 1 no daemon or failed, 2 usage, 3 not permitted.
+#[derive(Debug, clap::Args)]
+pub struct AllowArgs {
+    #[command(subcommand)]
+    what: Allow,
+    #[command(flatten)]
+    pub place: Place,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Allow {
+    /// Never block this address or prefix; needs root.
+    Add {
+        #[command(flatten)]
+        entry: Entry,
+    },
+    /// Take a protection back; needs root.
+    Del {
+        #[arg(value_name = "PREFIX")]
+        what: String,
+    },
+    /// List what is allowed by hand, with who, when and why.
+    List,
+}
+
+#[derive(Debug, clap::Args)]
+struct Entry {
+    #[arg(value_name = "WHAT")]
+    what: String,
+    /// For how long: 30m, 6h, 2d. Without it, until it is taken back.
+    #[arg(long = "for", value_name = "SPAN", value_parser = span, conflicts_with = "until")]
+    span: Option<Duration>,
+    /// Until when: a date or a time, in UTC where it does not say otherwise.
+    #[arg(long, value_name = "TIME")]
+    until: Option<Seen>,
+    /// Why, for whoever looks at it later.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let span = text
+        .parse::<SignedDuration>()
+        .map_err(|_| format!("`{text}` is not a span of time: write 30m, 6h or 48h"))?;
+    Duration::try_from(span)
+        .ok()
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| format!("`{text}` is over at once: write 30m, 6h or 48h"))
+}
+
+pub fn block(args: &BlockArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    match &args.what {
+        Block::Add { entry, order } => {
+            let said = entry.said(order.clone());
+            change(&args.place, (Verb::Block, said), "blocked", out, err)
+        }
+        Block::Del { what } => {
+            let said = json!({ "what": what });
+            change(&args.place, (Verb::Unblock, said), "no longer blocked by hand:", out, err)
+        }
+        Block::List => list(&args.place, out, err, blocks),
+    }
+}
+
+pub fn allow(args: &AllowArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
+    match &args.what {
+        Allow::Add { entry } => {
+            change(&args.place, (Verb::Allow, entry.said(None)), "never blocked:", out, err)
+        }
+        Allow::Del { what } => {
+            let said = json!({ "what": what });
+            change(&args.place, (Verb::Disallow, said), "no longer allowed by hand:", out, err)
+        }
+        Allow::List => list(&args.place, out, err, allows),
+    }
+}
+
+impl Entry {
+    fn said(&self, order: Option<String>) -> Value {
+        let now = Timestamp::now().as_second();
+        let later = |span: Duration| now.saturating_add_unsigned(span.as_secs());
+        json!(Said {
+            what: self.what.clone(),
+            until: self.until.map(Seen::unix).or(self.span.map(later)),
+            reason: self.reason.clone(),
+            order,
+        })
+    }
+}
+
+fn change(
+    place: &Place,
+    (verb, said): (Verb, Value),
+    what: &str,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<Exit> {
+    let done: Done = match ask(place, verb, said) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => return Ok(no_daemon(place, err)),
+        Err(error) => return Ok(misused(unchanged(err, &error), &error)),
+    };
+    if place.json {
+        write_json(out, &done)?;
+        return Ok(Exit::Ok);
+    }
+    let until = done
+        .until
+        .map_or_else(String::new, |until| format!(" until {until}"));
+    writeln!(out, "{what} {}{until}; {} indicators in force", done.what, done.in_force)?;
+    for feed in &done.still {
+        writeln!(out, "  {} stays in force: {feed} names it", done.what)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn list(
+    place: &Place,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+    text: fn(&mut dyn Write, &Lists) -> io::Result<()>,
+) -> io::Result<Exit> {
+    let lists: Lists = match ask(place, Verb::ByHand, Value::Null) {
+        Ok(Some(value)) => typed(&value)?,
+        Ok(None) => return Ok(no_daemon(place, err)),
+        Err(error) => return Ok(refused(err, &error)),
+    };
+    match place.json {
+        true => write_json(out, &lists)?,
+        false => text(out, &lists)?,
+    }
+    Ok(Exit::Ok)
+}
+
+fn blocks(out: &mut dyn Write, lists: &Lists) -> io::Result<()> {
+    let rows = lists.blocks.iter();
+    let rows = rows.map(|block| {
+        let order = block.authority.order.as_deref();
+        let order = order.map_or_else(String::new, |order| format!("court order {order}: "));
+        (block.indicator.to_string(), order, &block.note)
+    });
+    table(out, rows)
+}
+
+fn allows(out: &mut dyn Write, lists: &Lists) -> io::Result<()> {
+    let rows = lists.allows.iter();
+    table(out, rows.map(|allow| (allow.prefix.to_string(), String::new(), &allow.note)))
+}
+
+fn table<'a>(
+    out: &mut dyn Write,
+    rows: impl Iterator<Item = (String, String, &'a Note)>,
+) -> io::Result<()> {
+    writeln!(out, "{:<44} {:<20} {:<20} {:<10} reason", "what", "until", "since", "by")?;
+    for (what, order, note) in rows {
+        let time = |seen: Option<Seen>| seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+        writeln!(
+            out,
+            "{what:<44} {:<20} {:<20} {:<10} {order}{}",
+            time(note.until),
+            time(note.at),
+            note.by,
+            note.reason
+        )?;
+    }
+    Ok(())
+}

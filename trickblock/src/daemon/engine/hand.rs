@@ -1,0 +1,146 @@
+//! What the operator does by hand. Only what is concerned is looked at: a set of a million indicators must not be in the way
+//! of one.
+
+use std::collections::BTreeSet;
+
+use super::{Engine, Held};
+use crate::{
+    daemon::operator::{Allow, Block, Lists},
+    feed::Row,
+    indicator::{Indicator, Seen},
+    policy::{Action, FeedRows, Label, Refusal, Rule, RuleSet, merge},
+};
+
+/// Whether an indicator may be changed by what was done.
+type Concerns<'a> = &'a dyn Fn(&Indicator) -> bool;
+
+impl Engine {
+    /// Blocks, or changes a block. `Err` of the inner result: a guard forbids it, and nothing was done.
+    pub fn block(&mut self, block: Block) -> Result<Result<(), Refusal>, Held> {
+        if let Some(refusal) = self.guard.refuse(&block.indicator) {
+            return Ok(Err(refusal));
+        }
+        let indicator = block.indicator;
+        let mut lists = self.living_lists();
+        lists.blocks.retain(|known| known.indicator != indicator);
+        lists.blocks.push(block);
+        self.change_by_hand(lists, &|other| *other == indicator)?;
+        Ok(Ok(()))
+    }
+
+    /// Takes a block back; false where there is none. What a feed names as well stays in force.
+    pub fn unblock(&mut self, indicator: &Indicator) -> Result<bool, Held> {
+        let mut lists = self.living_lists();
+        let before = lists.blocks.len();
+        lists.blocks.retain(|block| block.indicator != *indicator);
+        if lists.blocks.len() == before {
+            return Ok(false);
+        }
+        self.change_by_hand(lists, &|other| other == indicator)?;
+        Ok(true)
+    }
+
+    /// Protects a prefix: at once in the kernel, whatever is in force.
+    pub fn allow(&mut self, allow: Allow) -> Result<(), Held> {
+        let prefix = allow.prefix;
+        let mut lists = self.living_lists();
+        lists.allows.retain(|known| known.prefix != prefix);
+        lists.allows.push(allow);
+        self.change_by_hand(lists, &|other| prefix.contains(&other.prefix))
+    }
+
+    /// Takes a protection back; false where there is none.
+    pub fn disallow(&mut self, prefix: &ipnet::IpNet) -> Result<bool, Held> {
+        let mut lists = self.living_lists();
+        let before = lists.allows.len();
+        lists.allows.retain(|allow| allow.prefix != *prefix);
+        if lists.allows.len() == before {
+            return Ok(false);
+        }
+        self.change_by_hand(lists, &|other| prefix.contains(&other.prefix))?;
+        Ok(true)
+    }
+
+    pub fn lists(&self) -> &Lists {
+        &self.operator.lists
+    }
+
+    fn living_lists(&self) -> Lists {
+        self.operator.lists.living(Seen::now())
+    }
+
+    /// On disk first: what was said and is forgotten is worse than what is said twice.
+    fn change_by_hand(&mut self, lists: Lists, concerns: Concerns<'_>) -> Result<(), Held> {
+        let before = self.operator.clone();
+        self.operator = self.operator.replaced(lists)?;
+        self.renew_guard();
+        let done = self.settle_kernel().map_err(Held::from);
+        if let Err(error) = done.and_then(|()| self.enforce_some(concerns)) {
+            self.operator = before.replaced(before.lists.clone())?;
+            self.renew_guard();
+            self.settle_kernel()?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// As [`Engine::enforce`], for the indicators that are concerned; all others stay as they are.
+    fn enforce_some(&mut self, concerns: Concerns<'_>) -> Result<(), Held> {
+        let now = Seen::now();
+        let part = self.merged_some(concerns, now);
+        self.put_in_force(self.wanted_with(&part, concerns))?;
+        let allow_end = self.operator.next_allow_end(now);
+        let ends = [self.next_end, part.next_end, allow_end];
+        self.next_end = ends.into_iter().flatten().min();
+        self.rules.replace_some(part, concerns);
+        Ok(())
+    }
+
+    fn merged_some(&self, concerns: Concerns<'_>, now: Seen) -> RuleSet {
+        let concerned = |feed: &FeedRows<'_>| -> (Label, Vec<Row>) {
+            let rows = feed.rows.iter().filter(|row| concerns(&row.indicator));
+            (feed.label.clone(), rows.cloned().collect())
+        };
+        let some: Vec<_> = self.rows(None).iter().map(concerned).collect();
+        let some: Vec<_> = some
+            .iter()
+            .map(|(label, rows)| FeedRows {
+                label: label.clone(),
+                rows,
+            })
+            .collect();
+        merge(&some, &self.guard, Some(now))
+    }
+
+    /// What is in force, with the rules of `part` in the place of all that is concerned.
+    fn wanted_with(&self, part: &RuleSet, concerns: Concerns<'_>) -> Vec<(Indicator, bool)> {
+        let others = self.live.iter().filter(|entry| !concerns(&entry.indicator));
+        let others = others.map(|entry| (entry.indicator, entry.drop));
+        let rules = part.rules.iter();
+        let rules = rules.map(|rule| (rule.indicator, rule.action == Action::Drop));
+        let named: BTreeSet<Indicator> = part.rules.iter().map(|rule| rule.indicator).collect();
+        let inherited = self.inherited.iter().filter(|(indicator, _)| {
+            let is_told = !concerns(indicator) || named.contains(indicator);
+            !is_told && self.guard.refuse(indicator).is_none()
+        });
+        let inherited = inherited.map(|(indicator, drop)| (*indicator, *drop));
+        let mut wanted: Vec<_> = others.chain(rules).chain(inherited).collect();
+        // Sorted runs: this is a merge of them.
+        wanted.sort();
+        wanted.dedup_by_key(|(indicator, _)| *indicator);
+        wanted
+    }
+}
+
+impl RuleSet {
+    /// Puts `part` in the place of all that is concerned.
+    fn replace_some(&mut self, part: RuleSet, concerns: Concerns<'_>) {
+        self.rules.retain(|rule| !concerns(&rule.indicator));
+        self.rules.extend(part.rules);
+        // Two sorted runs: this is a merge of them.
+        self.rules.sort_by_key(|rule: &Rule| rule.indicator);
+        self.refusals.retain(|refused| !concerns(&refused.indicator));
+        self.refusals.extend(part.refusals);
+        self.feeds = part.feeds;
+    }
+}

@@ -1,0 +1,135 @@
+//! An update that waits for the operator, and what was decided about it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Content, Feed};
+use crate::{
+    feed::cache::Digest,
+    indicator::Indicator,
+    policy::{Braked, Sizes},
+};
+
+/// A body that changes too much to be believed.
+#[derive(Clone, Debug)]
+pub struct HeldUpdate {
+    pub content: Content,
+    pub digest: Digest,
+    /// When it was held first.
+    pub since: Timestamp,
+    pub why: Braked,
+}
+
+/// The answer to `feeds diff`: what a held update would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diff {
+    pub feed: String,
+    pub since: String,
+    pub reason: String,
+    pub before: usize,
+    pub after: usize,
+    pub added: usize,
+    pub removed: usize,
+    /// The first of them, sorted.
+    pub added_indicators: Vec<String>,
+    pub removed_indicators: Vec<String>,
+}
+
+impl Feed {
+    /// What a change to `content` amounts to; `None` before a first set is in force.
+    pub fn sizes(&self, content: &Content) -> Option<Sizes> {
+        let (before, after) = (self.content.as_ref()?.keys(), content.keys());
+        let kept = common(&before, &after);
+        Some(Sizes {
+            before: before.len(),
+            after: after.len(),
+            kept,
+        })
+    }
+
+    /// Remembers a body that waits; the time of the same body stays.
+    pub fn hold(&mut self, content: Content, digest: Digest, why: Braked, at: Timestamp) {
+        let known = self.held.as_ref().filter(|held| held.digest == digest);
+        let since = known.map_or(at, |held| held.since);
+        self.held = Some(HeldUpdate {
+            content,
+            digest,
+            since,
+            why,
+        });
+    }
+
+    /// What the held update would change, at most `most` indicators of either kind by name.
+    pub fn diff(&self, most: usize) -> Option<Diff> {
+        let held = self.held.as_ref()?;
+        let before = self.content.as_ref().map(Content::indicators);
+        let (before, after) = (before.unwrap_or_default(), held.content.indicators());
+        let (added, removed) = (missing(&after, &before), missing(&before, &after));
+        let named = |indicators: &[Indicator]| {
+            let first = indicators.iter().take(most);
+            first.map(ToString::to_string).collect()
+        };
+        Some(Diff {
+            feed: self.config.name.clone(),
+            since: held.since.to_string(),
+            reason: held.why.to_string(),
+            before: before.len(),
+            after: after.len(),
+            added: added.len(),
+            removed: removed.len(),
+            added_indicators: named(&added),
+            removed_indicators: named(&removed),
+        })
+    }
+}
+
+impl Content {
+    /// Distinct indicators.
+    pub fn indicators(&self) -> BTreeSet<Indicator> {
+        let rows = self.parts.iter().flat_map(super::PartRows::rows);
+        rows.map(|row| row.indicator).collect()
+    }
+
+    /// As [`Self::indicators`], sorted and compact: there may be a million.
+    fn keys(&self) -> Vec<Indicator> {
+        let rows = self.parts.iter().flat_map(super::PartRows::rows);
+        let mut keys: Vec<Indicator> = rows.map(|row| row.indicator).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+/// Members of `some` that are not in `others`.
+fn missing(some: &BTreeSet<Indicator>, others: &BTreeSet<Indicator>) -> Vec<Indicator> {
+    some.difference(others).copied().collect()
+}
+
+/// How many members two sorted sets share.
+fn common(one: &[Indicator], other: &[Indicator]) -> usize {
+    let mut rest = other.iter().peekable();
+    let shared = one.iter().filter(|indicator| {
+        while rest.next_if(|other| other < indicator).is_some() {}
+        rest.next_if(|other| other == indicator).is_some()
+    });
+    shared.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(hosts: &[u8]) -> Vec<Indicator> {
+        let host = |host: &u8| format!("192.0.2.{host}").parse().expect("an indicator");
+        hosts.iter().map(host).collect()
+    }
+
+    #[test]
+    fn shared_members_are_counted_once() {
+        assert_eq!(common(&set(&[1, 2, 3, 9]), &set(&[0, 2, 3, 4])), 2);
+        assert_eq!(common(&set(&[]), &set(&[1])), 0);
+        assert_eq!(common(&set(&[1]), &set(&[1])), 1);
+    }
+}

@@ -1,0 +1,141 @@
+//! Requests about feeds: what waits for the operator, and what was in force before.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Answer, failed};
+use crate::{
+    daemon::{
+        engine::{Engine, Offer},
+        feeds::Feed,
+        protocol::{Code, Refusal, Response},
+        refresh::Order,
+    },
+    feed::cache::Version,
+};
+
+/// Indicators that a diff names of either kind where the caller does not say how many.
+const SHOWN: usize = 100;
+
+/// The answer to `approve`, `reject` and `rollback`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    pub feed: String,
+    /// Indicators of it that are in force now.
+    pub indicators: usize,
+    /// Of all feeds.
+    pub in_force: usize,
+}
+
+/// The answer to `history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    pub feed: String,
+    /// Newest first; the copy in force is not one of them.
+    pub versions: Vec<Version>,
+}
+
+pub(super) fn diff(args: &Value, engine: &Engine) -> Result<Response, Refusal> {
+    let (_, feed) = named(args, engine)?;
+    let most = args.get("most").and_then(Value::as_u64);
+    let most = most.map_or(SHOWN, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    let diff = feed.diff(most).ok_or_else(|| nothing_held(feed))?;
+    Ok(Response::data(&diff))
+}
+
+pub(super) fn history(args: &Value, engine: &Engine) -> Result<Response, Refusal> {
+    let (_, feed) = named(args, engine)?;
+    let name = feed.config.name.clone();
+    let versions = engine.cache.history(&name);
+    Ok(Response::data(&History {
+        feed: name,
+        versions,
+    }))
+}
+
+pub(super) fn approve(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
+    let (feed, known) = named(args, engine)?;
+    let nothing = nothing_held(known);
+    let held = engine.approve(feed).map_err(|error| failed(&error))?;
+    held.ok_or(nothing)?;
+    Ok(decided(feed, engine, Some(Order::Refetch)))
+}
+
+pub(super) fn reject(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
+    let (feed, known) = named(args, engine)?;
+    let nothing = nothing_held(known);
+    let held = engine.reject(feed).map_err(|error| failed(&error))?;
+    held.ok_or(nothing)?;
+    Ok(decided(feed, engine, None))
+}
+
+/// Goes back to the version that `args` names, or the newest one.
+pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
+    let (feed, known) = named(args, engine)?;
+    let name = known.config.name.clone();
+    let id = args.get("version").and_then(Value::as_str).unwrap_or_default();
+    let stored = engine.cache.earlier(&name, id).map_err(|error| failed(&error))?;
+    let stored = stored.ok_or_else(|| no_version(&name, id))?;
+    let content = known.read(&stored.body).map_err(|error| failed(&error))?;
+    let current = known.digest;
+    let offer = Offer {
+        content,
+        digest: stored.body.digest(),
+        at: stored.fetched_at,
+        fresh: true,
+    };
+    let done = engine.roll_back(feed, offer, current);
+    done.map_err(|error| failed(&error))?;
+    let stored = crate::feed::cache::Stored {
+        fetched_at: Timestamp::now(),
+        ..stored
+    };
+    Ok(decided(feed, engine, Some(Order::Replace(Box::new(stored)))))
+}
+
+fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
+    let known = engine.feeds.get(feed);
+    let content = known.and_then(|feed| feed.content.as_ref());
+    let decided = Decided {
+        feed: known.map_or_else(String::new, |feed| feed.config.name.clone()),
+        indicators: content.map_or(0, |content| content.indicators().len()),
+        in_force: engine.live.len(),
+    };
+    Answer {
+        response: Response::data(&decided),
+        order: order.map(|order| (feed, order)),
+    }
+}
+
+fn named<'e>(args: &Value, engine: &'e Engine) -> Result<(usize, &'e Feed), Refusal> {
+    let name = args.get("feed").and_then(Value::as_str).unwrap_or_default();
+    engine.feed_named(name).ok_or_else(|| {
+        let known: Vec<_> = engine.feeds.iter().map(|feed| feed.config.name.as_str()).collect();
+        Refusal::new(
+            Code::BadRequest,
+            format!("there is no feed `{name}`"),
+            format!("use one of {}", known.join(", ")),
+        )
+    })
+}
+
+fn nothing_held(feed: &Feed) -> Refusal {
+    Refusal::new(
+        Code::BadRequest,
+        format!("no update of the feed {} is held", feed.config.name),
+        "`trickblock feeds` shows what waits",
+    )
+}
+
+fn no_version(name: &str, id: &str) -> Refusal {
+    let what = match id {
+        "" => format!("the feed {name} has no earlier version yet"),
+        id => format!("the feed {name} has no earlier version {id}"),
+    };
+    Refusal::new(
+        Code::BadRequest,
+        what,
+        format!("`trickblock feeds history {name}` lists what there is"),
+    )
+}

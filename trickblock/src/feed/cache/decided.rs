@@ -1,0 +1,94 @@
+//! What the operator decided about a body: a restart must neither ask again nor take what was rejected.
+
+use std::{fmt::Write as _, fs, io};
+
+use super::{Cache, CacheError, create_directory, directory_name, sync};
+
+/// SHA-256 of a body.
+pub type Digest = [u8; 32];
+
+/// The operator's word on one body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Approved(Digest),
+    Rejected(Digest),
+}
+
+impl Cache {
+    /// The last decision about the feed `name`; none where there is none, or it cannot be read.
+    pub fn decided(&self, name: &str) -> Option<Decision> {
+        let text = fs::read_to_string(self.decision(name)).ok()?;
+        let (word, digits) = text.trim_end().split_once(' ')?;
+        let digest = digest(digits)?;
+        match word {
+            "approved" => Some(Decision::Approved(digest)),
+            "rejected" => Some(Decision::Rejected(digest)),
+            _ => None,
+        }
+    }
+
+    /// Keeps a decision.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn decide(&self, name: &str, decision: Decision) -> Result<(), CacheError> {
+        let path = self.decision(name);
+        let directory = self.root.join(directory_name(name));
+        create_directory(&directory)?;
+        let temporary = path.with_extension("new");
+        let (word, digest) = match decision {
+            Decision::Approved(digest) => ("approved", digest),
+            Decision::Rejected(digest) => ("rejected", digest),
+        };
+        let digits = digest.iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let io = |source: io::Error| CacheError::Io {
+            op: "write",
+            path: path.clone(),
+            source,
+        };
+        fs::write(&temporary, format!("{word} {digits}\n"))
+            .and_then(|()| fs::File::open(&temporary)?.sync_all())
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(io)?;
+        sync(&directory)
+    }
+
+    fn decision(&self, name: &str) -> std::path::PathBuf {
+        self.root.join(directory_name(name)).join("decided")
+    }
+}
+
+fn digest(digits: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    if digits.len() != 64 || !digits.is_ascii() {
+        return None;
+    }
+    for (index, byte) in digest.iter_mut().enumerate() {
+        let pair = digits.get(2 * index..2 * index + 2)?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_survive_a_restart() {
+        let state = tempfile::tempdir().expect("a directory");
+        let cache = Cache::new(state.path());
+        assert_eq!(cache.decided("a"), None);
+        for decision in [Decision::Approved([7; 32]), Decision::Rejected([0xfe; 32])] {
+            cache.decide("a", decision).expect("written");
+            assert_eq!(cache.decided("a"), Some(decision));
+        }
+        assert_eq!(cache.decided("b"), None);
+        fs::write(state.path().join("feeds/a/decided"), "approved 12").expect("written");
+        assert_eq!(cache.decided("a"), None);
+    }
+}

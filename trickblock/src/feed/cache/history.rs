@@ -1,0 +1,123 @@
+//! Earlier good copies of a feed, newest first, so that there is something to go back to.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Cache, CacheError, Stored, create_directory, directory_name, layout};
+
+/// Copies kept of each feed, and bytes of all of them together.
+const MOST: usize = 10;
+const MOST_BYTES: u64 = 256 << 20;
+/// Digits of a checksum that tell one copy of a feed from another.
+const DIGITS: usize = 12;
+
+/// One earlier copy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Names it in `feeds rollback`: the first digits of its checksum.
+    pub id: String,
+    /// When its source last confirmed it.
+    pub fetched_at: String,
+    pub format: Option<String>,
+    /// Of the file.
+    pub bytes: u64,
+}
+
+impl Cache {
+    /// Earlier copies of the feed `name`, newest first. What cannot be read is left out.
+    pub fn history(&self, name: &str) -> Vec<Version> {
+        let files = self.versions(name);
+        files.iter().filter_map(|(path, _)| version(path)).collect()
+    }
+
+    /// The copy whose id begins with `id`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is damaged.
+    pub fn earlier(&self, name: &str, id: &str) -> Result<Option<Stored>, CacheError> {
+        let named = |(path, _): &&(PathBuf, u64)| file_id(path).is_some_and(|found| found.starts_with(id));
+        let Some((path, _)) = self.versions(name).iter().find(named).cloned() else {
+            return Ok(None);
+        };
+        let bytes = fs::read(&path).map_err(|source| CacheError::Io {
+            op: "read",
+            path: path.clone(),
+            source,
+        })?;
+        layout::decode(&Bytes::from(bytes), &path).map(|(stored, _)| Some(stored))
+    }
+
+    /// Keeps the present copy beside the one that takes its place. Losing it harms no filter, so a failure is only told.
+    pub(super) fn keep_present(&self, name: &str) {
+        let present = self.file(name);
+        let kept = || -> io::Result<()> {
+            let mut digest = [0; DIGITS];
+            fs::File::open(&present)?.read_exact(&mut digest)?;
+            let directory = self.history_of(name);
+            create_directory(&directory).map_err(io::Error::other)?;
+            let copy = directory.join(String::from_utf8_lossy(&digest).as_ref());
+            // The same body may come again: its newest place counts.
+            fs::remove_file(&copy).ok();
+            fs::hard_link(&present, &copy)?;
+            fs::File::open(&copy)?.set_modified(SystemTime::now())
+        };
+        match kept() {
+            Ok(()) => self.prune(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!("{}: no history of it is kept: {error}", present.display()),
+        }
+    }
+
+    fn prune(&self, name: &str) {
+        let mut bytes = 0_u64;
+        for (index, (path, len)) in self.versions(name).into_iter().enumerate() {
+            bytes = bytes.saturating_add(len);
+            if index >= MOST || bytes > MOST_BYTES {
+                fs::remove_file(path).ok();
+            }
+        }
+    }
+
+    /// Files of the history with their lengths, newest first.
+    fn versions(&self, name: &str) -> Vec<(PathBuf, u64)> {
+        let entries = fs::read_dir(self.history_of(name)).into_iter().flatten();
+        let mut files: Vec<_> = entries
+            .flatten()
+            .filter(|entry| file_id(&entry.path()).is_some())
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, entry.path(), metadata.len()))
+            })
+            .collect();
+        files.sort_by(|a, b| b.cmp(a));
+        files.into_iter().map(|(_, path, len)| (path, len)).collect()
+    }
+
+    fn history_of(&self, name: &str) -> PathBuf {
+        self.root.join(directory_name(name)).join("history")
+    }
+}
+
+fn file_id(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let is_id = name.len() == DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then(|| name.to_owned())
+}
+
+fn version(path: &Path) -> Option<Version> {
+    let (fetched_at, format): (Timestamp, _) = layout::described(path).ok()?;
+    Some(Version {
+        id: file_id(path)?,
+        fetched_at: fetched_at.to_string(),
+        format,
+        bytes: fs::metadata(path).ok()?.len(),
+    })
+}

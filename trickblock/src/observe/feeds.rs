@@ -1,0 +1,176 @@
+//! `trickblock feeds`: what each feed is worth, and what is wrong with it.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the JSON.
+pub const SCHEMA: u32 = 1;
+/// A list whose newest statement is older than this is kept by nobody.
+const OLD_DAYS: i64 = 30;
+/// A list that did not change for as long may be one that nobody writes any more.
+const FROZEN_DAYS: i64 = 7;
+const DAY: i64 = 24 * 60 * 60;
+
+/// The answer to `feeds`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Feeds {
+    pub schema: u32,
+    pub feeds: Vec<FeedHealth>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedHealth {
+    pub name: String,
+    pub location: String,
+    /// As in `status`: `waiting`, `ok`, `stale` or `failed`.
+    pub state: String,
+    pub action: String,
+    pub authority: String,
+    pub format: Option<String>,
+    /// In force because of it, what it does not name any more included.
+    pub indicators: u64,
+    /// Of those, what no other feed names.
+    pub unique: u64,
+    /// Of those, what it does not name any more.
+    pub departed: u64,
+    pub rejected: u64,
+    pub ignored: u64,
+    pub last_ok: Option<String>,
+    /// When its rows last changed, as far as this daemon saw it.
+    pub changed_at: Option<String>,
+    /// The newest time that it states of an indicator.
+    pub newest: Option<String>,
+    pub overlap: Vec<Overlap>,
+    pub held: Option<HeldStatus>,
+    pub last_error: Option<String>,
+    /// What is wrong, one sentence each; empty for a feed in good health.
+    pub alarms: Vec<String>,
+}
+
+/// Indicators that another feed names as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlap {
+    pub feed: String,
+    pub indicators: u64,
+}
+
+/// An update that waits for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldStatus {
+    pub since: String,
+    pub reason: String,
+}
+
+/// What a feed's health is judged by, besides what is shown.
+#[derive(Clone, Debug, Default)]
+pub struct Signs {
+    /// Unix seconds, all four.
+    pub now: i64,
+    pub changed_at: Option<i64>,
+    pub newest: Option<i64>,
+    /// A body was accepted.
+    pub has_content: bool,
+    /// What differed in kind from the body before it.
+    pub drift: Option<String>,
+    /// Other feeds that name something.
+    pub others: usize,
+}
+
+impl FeedHealth {
+    /// Fills `alarms`.
+    pub fn judge(&mut self, signs: &Signs) {
+        let older = |time: Option<i64>, days: i64| {
+            let days_old = signs.now.saturating_sub(time?) / DAY;
+            (days_old >= days).then_some(days_old)
+        };
+        let named = self.indicators.saturating_sub(self.departed);
+        if let Some(held) = &self.held {
+            let reason = &held.reason;
+            self.alarms.push(format!("an update is held since {}: {reason}", held.since));
+        }
+        if signs.has_content && named == 0 {
+            self.alarms
+                .push("alive but empty: it names nothing that can be blocked".to_owned());
+        }
+        if let Some(days) = older(signs.changed_at, FROZEN_DAYS) {
+            self.alarms.push(format!("frozen: the same for {days} days"));
+        }
+        if let Some(days) = older(signs.newest, OLD_DAYS) {
+            self.alarms
+                .push(format!("old: its newest statement is {days} days old"));
+        }
+        if let Some(drift) = &signs.drift {
+            self.alarms.push(format!("schema drift: {drift}"));
+        }
+        if named > 0 && self.unique == 0 && signs.others > 0 {
+            self.alarms
+                .push("adds nothing: other feeds name all of it".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarms(health: &FeedHealth, signs: &Signs) -> Vec<String> {
+        let mut health = health.clone();
+        health.judge(signs);
+        health.alarms
+    }
+
+    fn healthy() -> (FeedHealth, Signs) {
+        let health = FeedHealth {
+            indicators: 10,
+            unique: 4,
+            ..FeedHealth::default()
+        };
+        let signs = Signs {
+            now: 100 * DAY,
+            changed_at: Some(99 * DAY),
+            newest: Some(98 * DAY),
+            has_content: true,
+            drift: None,
+            others: 1,
+        };
+        (health, signs)
+    }
+
+    #[test]
+    fn a_healthy_feed_has_no_alarm() {
+        let (health, signs) = healthy();
+        assert_eq!(alarms(&health, &signs), [""; 0]);
+    }
+
+    #[test]
+    fn every_sign_has_its_alarm() {
+        let (health, signs) = healthy();
+        let frozen = Signs {
+            changed_at: Some(93 * DAY),
+            ..signs.clone()
+        };
+        assert!(alarms(&health, &frozen)[0].contains("frozen: the same for 7 days"));
+        let old = Signs {
+            newest: Some(60 * DAY),
+            ..signs.clone()
+        };
+        assert!(alarms(&health, &old)[0].contains("40 days old"));
+        let drifted = Signs {
+            drift: Some("it was csv".to_owned()),
+            ..signs.clone()
+        };
+        assert!(alarms(&health, &drifted)[0].contains("it was csv"));
+        let empty = FeedHealth {
+            indicators: 3,
+            departed: 3,
+            ..FeedHealth::default()
+        };
+        assert!(alarms(&empty, &signs)[0].contains("alive but empty"));
+        let redundant = FeedHealth {
+            unique: 0,
+            ..health
+        };
+        assert!(alarms(&redundant, &signs)[0].contains("adds nothing"));
+        let alone = Signs { others: 0, ..signs };
+        assert_eq!(alarms(&redundant, &alone), [""; 0]);
+    }
+}
