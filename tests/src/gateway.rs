@@ -30,6 +30,22 @@ pub const LIST: &str = "# Feodo-style list\n\
 \"2021-03-19 11:00:00\",\"198.51.100.77\",\"8080\",\"offline\",\"\",\"TrickBot\"\n\
 # END 2 entries\n";
 
+/// A list like [`LIST`] with its footer, of rows such as `203.0.113.7:443`.
+pub fn list_of<S: AsRef<str>>(rows: &[S]) -> String {
+    let header = LIST.lines().nth(1).unwrap_or_default();
+    let row = |row: &S| {
+        let (address, port) = row
+            .as_ref()
+            .rsplit_once(':')
+            .unwrap_or((row.as_ref(), "443"));
+        format!(
+            "\"2021-03-19 10:00:00\",\"{address}\",\"{port}\",\"online\",\"2021-03-20\",\"Dridex\"\n"
+        )
+    };
+    let text: String = rows.iter().map(row).collect();
+    format!("{header}\n{text}# END {} entries\n", rows.len())
+}
+
 /// How a request is answered.
 pub type Answer = dyn Fn(&Request, &mut TcpStream) + Send + Sync;
 

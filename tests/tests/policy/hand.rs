@@ -11,20 +11,38 @@ pub fn block() {
     let mut daemon = gateway.daemon().unwrap();
     assert_eq!(gateway.wire.passes(BENIGN, 3), 3);
     let started = Instant::now();
-    let words = ["block", "add", BENIGN, "--for", "6h", "--reason", "seen in a log"];
+    let words = [
+        "block",
+        "add",
+        BENIGN,
+        "--for",
+        "6h",
+        "--reason",
+        "seen in a log",
+    ];
     let done = answer(&gateway, 0, &words);
-    println!("blocked after {:?}, the start of the command included", started.elapsed());
+    println!(
+        "blocked after {:?}, the start of the command included",
+        started.elapsed()
+    );
     assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
     assert!(done["until"].is_string(), "{done}");
     let listed = answer(&gateway, 0, &["block", "list"]);
     let entry = &listed["blocks"][0];
     assert_eq!(
         (&entry["indicator"], &entry["by"], &entry["reason"]),
-        (&format!("{BENIGN}/32").into(), &"uid 0".into(), &"seen in a log".into())
+        (
+            &format!("{BENIGN}/32").into(),
+            &"uid 0".into(),
+            &"seen in a log".into()
+        )
     );
     let why = answer(&gateway, 0, &["why", BENIGN]);
     let source = &why["indicator"]["sources"][0];
-    assert_eq!((&source["feed"], &source["authority"]), (&"operator".into(), &"local".into()));
+    assert_eq!(
+        (&source["feed"], &source["authority"]),
+        (&"operator".into(), &"local".into())
+    );
 
     // A kill right after it, and a start that hears nothing of its feed.
     daemon.signal(9).unwrap();
@@ -33,7 +51,11 @@ pub fn block() {
     let _daemon = gateway.daemon().unwrap();
     assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
     gateway.wait_for_active();
-    assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "a feed that speaks does not end it");
+    assert_eq!(
+        gateway.wire.passes(BENIGN, 3),
+        0,
+        "a feed that speaks does not end it"
+    );
     verb(&gateway, 0, &["block", "del", BENIGN]);
     gateway.filters().unwrap();
     verb(&gateway, 2, &["block", "del", BENIGN]);
@@ -49,10 +71,17 @@ pub fn block_ends() {
     let _daemon = gateway.daemon().unwrap();
     verb(&gateway, 0, &["block", "add", BENIGN, "--for", "2s"]);
     assert_eq!(gateway.wire.passes(BENIGN, 1), 0);
-    wait_for("its end", || Ok((gateway.wire.passes(BENIGN, 1) == 1).then_some(()))).unwrap();
+    wait_for("its end", || {
+        Ok((gateway.wire.passes(BENIGN, 1) == 1).then_some(()))
+    })
+    .unwrap();
     let listed = answer(&gateway, 0, &["block", "list"]);
     assert_eq!(listed["blocks"], serde_json::json!([]));
-    verb(&gateway, 2, &["block", "add", BENIGN, "--until", "2020-01-01"]);
+    verb(
+        &gateway,
+        2,
+        &["block", "add", BENIGN, "--until", "2020-01-01"],
+    );
     gateway.filters().unwrap();
 }
 
@@ -60,7 +89,11 @@ pub fn allow() {
     let gateway = Gateway::new().unwrap();
     let mut daemon = gateway.daemon().unwrap();
     gateway.filters().unwrap();
-    verb(&gateway, 0, &["allow", "add", "203.0.113.0/24", "--reason", "a customer"]);
+    verb(
+        &gateway,
+        0,
+        &["allow", "add", "203.0.113.0/24", "--reason", "a customer"],
+    );
     assert_eq!(gateway.wire.passes(C2, 3), 3);
     let why = answer(&gateway, 0, &["why", &format!("{C2}:443")]);
     assert_eq!(why["verdict"], "pass");
@@ -78,7 +111,10 @@ pub fn allow() {
     // An allowance that ends gives back what it held open.
     verb(&gateway, 0, &["allow", "add", C2, "--for", "2s"]);
     assert_eq!(gateway.wire.passes(C2, 1), 1);
-    wait_for("its end", || Ok((gateway.wire.passes(C2, 1) == 0).then_some(()))).unwrap();
+    wait_for("its end", || {
+        Ok((gateway.wire.passes(C2, 1) == 0).then_some(()))
+    })
+    .unwrap();
 }
 
 pub fn guarded() {

@@ -1,14 +1,18 @@
 //! Updates that are too large a change to be believed.
 
-use trickblock_tests::gateway::{BENIGN, C2, Gateway, LIST, body};
+use trickblock_tests::gateway::{BENIGN, C2, Gateway, body, list_of};
 
 use super::{answer, verb, wait_for_feed};
 
 /// The list, and as many others.
 fn with_others(count: usize) -> String {
-    let others = (0..count).map(|n| format!("198.18.{}.{}:443\n", n / 250, n % 250));
-    let lines: String = others.collect();
-    format!("{C2}:443\n198.51.100.77:8080\n{BENIGN}\n{lines}")
+    let mut rows = vec![
+        format!("{C2}:443"),
+        "198.51.100.77:8080".to_owned(),
+        format!("{BENIGN}:443"),
+    ];
+    rows.extend((0..count).map(|n| format!("198.18.{}.{}:443", n / 250, n % 250)));
+    list_of(&rows)
 }
 
 fn held(gateway: &Gateway) -> serde_json::Value {
@@ -31,7 +35,12 @@ pub fn flood() {
     assert!(problems.contains("feeds approve feodo"), "{problems}");
     let diff = answer(&gateway, 0, &["feeds", "diff", "feodo", "--most", "3"]);
     assert_eq!(
-        (&diff["before"], &diff["after"], &diff["added"], &diff["removed"]),
+        (
+            &diff["before"],
+            &diff["after"],
+            &diff["added"],
+            &diff["removed"]
+        ),
         (&2.into(), &6_003.into(), &6_001.into(), &0.into())
     );
     assert_eq!(diff["added_indicators"].as_array().unwrap().len(), 3);
@@ -55,21 +64,27 @@ pub fn shrink() {
     let gateway = Gateway::new().unwrap();
     gateway.answer(body(with_others(100)));
     let mut daemon = gateway.daemon().unwrap();
-    gateway.answer(body("203.0.113.99\n"));
+    gateway.answer(body(list_of(&["203.0.113.99:443"])));
     held(&gateway);
     assert_eq!(gateway.wire.passes(C2, 3), 0);
 
     verb(&gateway, 0, &["feeds", "reject", "feodo"]);
     verb(&gateway, 2, &["feeds", "approve", "feodo"]);
     let again = answer(&gateway, 4, &["reload"]);
-    assert!(again.to_string().contains("rejected by the operator"), "{again}");
+    assert!(
+        again.to_string().contains("rejected by the operator"),
+        "{again}"
+    );
     assert_eq!(gateway.wire.passes(C2, 3), 0);
     // A restart remembers it.
     daemon.signal(9).unwrap();
     drop(daemon);
     let _daemon = gateway.daemon().unwrap();
     let feed = wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
-    assert!(feed["last_error"].to_string().contains("rejected"), "{feed}");
+    assert!(
+        feed["last_error"].to_string().contains("rejected"),
+        "{feed}"
+    );
     assert_eq!(gateway.wire.passes(C2, 3), 0);
     // Another body is another question.
     gateway.answer(body(with_others(50)));
@@ -80,11 +95,15 @@ pub fn shrink() {
 pub fn says_empty() {
     let gateway = Gateway::new().unwrap();
     let _daemon = gateway.daemon().unwrap();
-    let header = LIST.lines().take(2).map(|line| format!("{line}\n"));
-    gateway.answer(body(format!("{}# END 0 entries\n", header.collect::<String>())));
+    gateway.answer(body(list_of::<&str>(&[])));
     verb(&gateway, 0, &["reload"]);
-    let feed = wait_for_feed(&gateway, |feed| feed["state"] == "ok" && feed["indicators"] == 0);
-    assert!(feed["alarms"].to_string().contains("alive but empty"), "{feed}");
+    let feed = wait_for_feed(&gateway, |feed| {
+        feed["state"] == "ok" && feed["indicators"] == 0
+    });
+    assert!(
+        feed["alarms"].to_string().contains("alive but empty"),
+        "{feed}"
+    );
 }
 
 pub fn rollback() {
@@ -93,7 +112,7 @@ pub fn rollback() {
     let text = verb(&gateway, 0, &["feeds", "history", "feodo"]).stdout;
     assert!(text.contains("no earlier version"), "{text}");
     verb(&gateway, 2, &["feeds", "rollback", "feodo"]);
-    gateway.answer(body(format!("{C2}:443\n{BENIGN}\n")));
+    gateway.answer(body(list_of(&[C2, BENIGN])));
     verb(&gateway, 0, &["reload"]);
     assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
     let history = answer(&gateway, 0, &["feeds", "history", "feodo"]);
@@ -106,7 +125,10 @@ pub fn rollback() {
     gateway.filters().unwrap();
     // What was gone back from is not taken again, now and after a restart.
     let feed = wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
-    assert!(feed["last_error"].to_string().contains("rejected"), "{feed}");
+    assert!(
+        feed["last_error"].to_string().contains("rejected"),
+        "{feed}"
+    );
     gateway.filters().unwrap();
     drop(daemon);
     let _daemon = gateway.daemon().unwrap();

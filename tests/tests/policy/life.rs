@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trickblock_tests::gateway::{BENIGN, C2, Gateway, INTERFACE, body, wait_for};
+use trickblock_tests::gateway::{BENIGN, C2, Gateway, INTERFACE, body, list_of, wait_for};
 
 use super::{answer, verb, wait_for_feed};
 
@@ -17,15 +17,22 @@ pub fn hold_down() {
     let gateway = Gateway::new().unwrap();
     with(&gateway, "hold_down = \"4s\"");
     let mut daemon = gateway.daemon().unwrap();
-    gateway.answer(body(format!("{BENIGN}\n198.51.100.77:8080\n")));
+    gateway.answer(body(list_of(&[BENIGN, "198.51.100.77:8080"])));
     verb(&gateway, 0, &["reload"]);
-    assert_eq!(gateway.wire.passes(C2, 3), 0, "gone from its list, and held down");
+    assert_eq!(
+        gateway.wire.passes(C2, 3),
+        0,
+        "gone from its list, and held down"
+    );
     let feed = wait_for_feed(&gateway, |feed| feed["departed"] == 1);
     assert_eq!(feed["indicators"], 3);
     let why = answer(&gateway, 0, &["why", &format!("{C2}:443")]);
     let found = &why["indicator"];
     assert_eq!(found["sources"][0]["departed"], true, "{why}");
-    assert!(found["until"].is_string() && found["family"] == "Dridex", "{why}");
+    assert!(
+        found["until"].is_string() && found["family"] == "Dridex",
+        "{why}"
+    );
 
     // A restart neither forgets it nor prolongs it.
     daemon.signal(9).unwrap();
@@ -34,7 +41,10 @@ pub fn hold_down() {
     gateway.wait_for_active();
     let feed = wait_for_feed(&gateway, |_| true);
     println!("after the restart: {}", feed["departed"]);
-    wait_for("its end", || Ok((gateway.wire.passes(C2, 1) == 1).then_some(()))).unwrap();
+    wait_for("its end", || {
+        Ok((gateway.wire.passes(C2, 1) == 1).then_some(()))
+    })
+    .unwrap();
     assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "what is named stays");
     wait_for_feed(&gateway, |feed| feed["departed"] == 0);
 }
@@ -48,10 +58,20 @@ pub fn authority() {
     assert_eq!(gateway.wire.passes(C2, 1), 0);
     let list = answer(&gateway, 0, &["list"]);
     let authority = list["indicators"][0]["sources"][0]["authority"].to_string();
-    assert!(authority.contains("court order 1:20-cv-01171 until"), "{list}");
-    wait_for("its end", || Ok((gateway.wire.passes(C2, 1) == 1).then_some(()))).unwrap();
+    assert!(
+        authority.contains("court order 1:20-cv-01171 until"),
+        "{list}"
+    );
+    wait_for("its end", || {
+        Ok((gateway.wire.passes(C2, 1) == 1).then_some(()))
+    })
+    .unwrap();
     let list = answer(&gateway, 0, &["list"]);
-    assert_eq!(list["indicators"], serde_json::json!([]), "nothing outlives the order");
+    assert_eq!(
+        list["indicators"],
+        serde_json::json!([]),
+        "nothing outlives the order"
+    );
 }
 
 pub fn quorum() {
@@ -61,7 +81,10 @@ pub fn quorum() {
     assert_eq!(gateway.wire.passes(C2, 3), 3, "one voice only monitors");
     let own = gateway.site.dir().join("own.txt");
     fs::write(&own, format!("{C2}:443\n")).unwrap();
-    with(&gateway, "min_feeds = 2\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\naction = \"monitor\"");
+    with(
+        &gateway,
+        "min_feeds = 2\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\naction = \"monitor\"",
+    );
     verb(&gateway, 0, &["reload"]);
     assert_eq!(gateway.wire.passes(C2, 3), 0, "two voices drop");
     let feed = wait_for_feed(&gateway, |feed| feed["state"] == "ok");

@@ -26,7 +26,12 @@ pub struct Place {
     )]
     pub socket: PathBuf,
     /// The directory of the filter's pins, asked where no daemon runs.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/sys/fs/bpf/trickblock")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/sys/fs/bpf/trickblock"
+    )]
     pub pins: PathBuf,
     /// Write JSON.
     #[arg(long, global = true)]

@@ -62,8 +62,12 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
             let asked = json!({ "feed": feed });
             shown(place, (Verb::History, asked), out, err, table::history)
         }
-        Some(What::Approve { feed }) => decide(place, Verb::Approve, json!({ "feed": feed }), out, err),
-        Some(What::Reject { feed }) => decide(place, Verb::Reject, json!({ "feed": feed }), out, err),
+        Some(What::Approve { feed }) => {
+            decide(place, Verb::Approve, json!({ "feed": feed }), out, err)
+        }
+        Some(What::Reject { feed }) => {
+            decide(place, Verb::Reject, json!({ "feed": feed }), out, err)
+        }
         Some(What::Rollback { feed, id }) => {
             let asked = json!({ "feed": feed, "version": id });
             decide(place, Verb::RollBack, asked, out, err)

@@ -14,7 +14,11 @@ use super::{
     feeds::misused,
 };
 use crate::{
-    daemon::{Done, Said, operator::{Lists, Note}, protocol::Verb},
+    daemon::{
+        Done, Said,
+        operator::{Lists, Note},
+        protocol::Verb,
+    },
     indicator::Seen,
 };
 
@@ -108,7 +112,13 @@ pub fn block(args: &BlockArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
         }
         Block::Del { what } => {
             let said = json!({ "what": what });
-            change(&args.place, (Verb::Unblock, said), "no longer blocked by hand:", out, err)
+            change(
+                &args.place,
+                (Verb::Unblock, said),
+                "no longer blocked by hand:",
+                out,
+                err,
+            )
         }
         Block::List => list(&args.place, out, err, blocks),
     }
@@ -116,12 +126,22 @@ pub fn block(args: &BlockArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::
 
 pub fn allow(args: &AllowArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     match &args.what {
-        Allow::Add { entry } => {
-            change(&args.place, (Verb::Allow, entry.said(None)), "never blocked:", out, err)
-        }
+        Allow::Add { entry } => change(
+            &args.place,
+            (Verb::Allow, entry.said(None)),
+            "never blocked:",
+            out,
+            err,
+        ),
         Allow::Del { what } => {
             let said = json!({ "what": what });
-            change(&args.place, (Verb::Disallow, said), "no longer allowed by hand:", out, err)
+            change(
+                &args.place,
+                (Verb::Disallow, said),
+                "no longer allowed by hand:",
+                out,
+                err,
+            )
         }
         Allow::List => list(&args.place, out, err, allows),
     }
@@ -159,7 +179,11 @@ fn change(
     let until = done
         .until
         .map_or_else(String::new, |until| format!(" until {until}"));
-    writeln!(out, "{what} {}{until}; {} indicators in force", done.what, done.in_force)?;
+    writeln!(
+        out,
+        "{what} {}{until}; {} indicators in force",
+        done.what, done.in_force
+    )?;
     for feed in &done.still {
         writeln!(out, "  {} stays in force: {feed} names it", done.what)?;
     }
@@ -196,16 +220,24 @@ fn blocks(out: &mut dyn Write, lists: &Lists) -> io::Result<()> {
 
 fn allows(out: &mut dyn Write, lists: &Lists) -> io::Result<()> {
     let rows = lists.allows.iter();
-    table(out, rows.map(|allow| (allow.prefix.to_string(), String::new(), &allow.note)))
+    table(
+        out,
+        rows.map(|allow| (allow.prefix.to_string(), String::new(), &allow.note)),
+    )
 }
 
 fn table<'a>(
     out: &mut dyn Write,
     rows: impl Iterator<Item = (String, String, &'a Note)>,
 ) -> io::Result<()> {
-    writeln!(out, "{:<44} {:<20} {:<20} {:<10} reason", "what", "until", "since", "by")?;
+    writeln!(
+        out,
+        "{:<44} {:<20} {:<20} {:<10} reason",
+        "what", "until", "since", "by"
+    )?;
     for (what, order, note) in rows {
-        let time = |seen: Option<Seen>| seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+        let time =
+            |seen: Option<Seen>| seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
         writeln!(
             out,
             "{what:<44} {:<20} {:<20} {:<10} {order}{}",

@@ -96,14 +96,20 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
 
 fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
     let least = Duration::ZERO;
-    let hold_down = duration(section, "hold_down", least, MAX_HOLD_DOWN, DEFAULT_HOLD_DOWN);
+    let hold_down = duration(
+        section,
+        "hold_down",
+        least,
+        MAX_HOLD_DOWN,
+        DEFAULT_HOLD_DOWN,
+    );
     let action = section
         .parsed("action", value::action)
         .map_or_else(Default::default, |(action, _)| action);
     let terms = Terms {
         action,
         min_confidence: confidence(section),
-        min_feeds: section.number("min_feeds", 1).unwrap_or(1),
+        min_feeds: section.number("min_feeds", 1).unwrap_or_default(),
         authority: authority(section),
     };
     FeedPolicy {
@@ -121,7 +127,8 @@ fn confidence(section: &mut Section<'_, '_, '_>) -> u8 {
         .filter(|number| *number <= 100)
         .unwrap_or_else(|| {
             let span = section.key_span("min_confidence").unwrap_or_default();
-            let text = format!("`min_confidence` in [[feed]] is {number}: it is a number from 0 to 100");
+            let text =
+                format!("`min_confidence` in [[feed]] is {number}: it is a number from 0 to 100");
             section.problems().at(&span, text);
             0
         })
@@ -132,14 +139,22 @@ fn authority(section: &mut Section<'_, '_, '_>) -> Authority {
     let kind = section
         .parsed("authority", value::authority)
         .map_or_else(Default::default, |(kind, _)| kind);
-    let order = section.parsed("order", value::order).map(|(order, _)| order);
-    let until = section.parsed("until", value::moment).map(|(until, _)| until);
+    let order = section
+        .parsed("order", value::order)
+        .map(|(order, _)| order);
+    let until = section
+        .parsed("until", value::moment)
+        .map(|(until, _)| until);
     let is_court = kind == AuthorityKind::Court;
     if is_court != order.is_some() {
         let span = section.key_span("order").unwrap_or_else(|| section.span());
         let text = match is_court {
-            true => "[[feed]] has `authority = \"court\"` and no `order`: give the number of the order",
-            false => "`order` in [[feed]] is for court orders: add `authority = \"court\"`, or remove it",
+            true => {
+                "[[feed]] has `authority = \"court\"` and no `order`: give the number of the order"
+            }
+            false => {
+                "`order` in [[feed]] is for court orders: add `authority = \"court\"`, or remove it"
+            }
         };
         section.problems().at(&span, text);
     }

@@ -61,8 +61,7 @@ pub(super) fn order(text: &str) -> Result<String, String> {
 
 /// A date, or a date and a time, in UTC where it does not say otherwise.
 pub(super) fn moment(text: &str) -> Result<Seen, String> {
-    text.parse()
-        .map_err(|error| format!("`{text}` is {error}"))
+    text.parse().map_err(|error| format!("`{text}` is {error}"))
 }
 
 pub(super) fn action(text: &str) -> Result<Action, String> {

@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    feed::{Row, cache::{Cache, CacheError, Digest}},
+    feed::{
+        Row,
+        cache::{Cache, CacheError, Digest},
+    },
     indicator::{Indicator, Seen},
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
@@ -357,7 +360,11 @@ impl Engine {
             let departed = changed.map_or(&feed.departed, |changed| changed.departed);
             let number = u32::try_from(index).unwrap_or(u32::MAX);
             let terms = &feed.config.policy.terms;
-            all.extend(content.into_iter().flat_map(|content| content.rows(number, terms)));
+            all.extend(
+                content
+                    .into_iter()
+                    .flat_map(|content| content.rows(number, terms)),
+            );
             if !departed.rows().is_empty() {
                 let label = Label {
                     name: feed.config.name.as_str().into(),

@@ -207,11 +207,12 @@ impl Feed {
     /// The table took `content`.
     pub fn accept(&mut self, offer: Offer, departed: Departed) {
         let before = self.content.replace(offer.content);
-        let content = self.content.as_ref();
-        if !before.as_ref().zip(content).is_some_and(|(before, now)| before.same_rows(now)) {
+        let both = before.as_ref().zip(self.content.as_ref());
+        if !both.is_some_and(|(before, now)| before.same_rows(now)) {
             self.changed_at = Some(offer.at);
-            self.drift = before.as_ref().zip(content).and_then(|(before, now)| drift(before, now));
+            self.drift = both.and_then(|(before, now)| drift(before, now));
         }
+        self.changed_at.get_or_insert(offer.at);
         self.digest = offer.digest;
         self.departed = departed;
         self.held = None;

@@ -97,7 +97,9 @@ impl Operator {
             reason,
         };
         let lists = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?,
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Lists {
                 version: VERSION,
                 ..Lists::default()
@@ -154,7 +156,11 @@ impl Operator {
 
     /// When the next allowance ends after `now`.
     pub fn next_allow_end(&self, now: Seen) -> Option<Seen> {
-        let ends = self.lists.allows.iter().filter_map(|allow| allow.note.until);
+        let ends = self
+            .lists
+            .allows
+            .iter()
+            .filter_map(|allow| allow.note.until);
         ends.filter(|end| *end > now).min()
     }
 }

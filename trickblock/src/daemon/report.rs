@@ -218,12 +218,7 @@ impl Engine {
 }
 
 /// `number` is the feed's own.
-fn summary(
-    number: u32,
-    feed: &Feed,
-    rules: &RuleSet,
-    refused: &BTreeMap<u32, u64>,
-) -> FeedStatus {
+fn summary(number: u32, feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u64>) -> FeedStatus {
     let parts = feed
         .content
         .as_ref()

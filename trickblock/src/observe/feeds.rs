@@ -85,14 +85,16 @@ impl FeedHealth {
         let named = self.indicators.saturating_sub(self.departed);
         if let Some(held) = &self.held {
             let reason = &held.reason;
-            self.alarms.push(format!("an update is held since {}: {reason}", held.since));
+            self.alarms
+                .push(format!("an update is held since {}: {reason}", held.since));
         }
         if signs.has_content && named == 0 {
             self.alarms
                 .push("alive but empty: it names nothing that can be blocked".to_owned());
         }
         if let Some(days) = older(signs.changed_at, FROZEN_DAYS) {
-            self.alarms.push(format!("frozen: the same for {days} days"));
+            self.alarms
+                .push(format!("frozen: the same for {days} days"));
         }
         if let Some(days) = older(signs.newest, OLD_DAYS) {
             self.alarms

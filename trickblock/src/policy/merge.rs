@@ -311,7 +311,11 @@ mod tests {
     #[test]
     fn the_same_address_on_other_ports_stays_apart() {
         let rows = rows("192.0.2.1:443\n192.0.2.1:449\n192.0.2.1:443/tcp\n192.0.2.1\n");
-        let set = merge(&[feed("a", Action::Drop, &rows)], &Guard::compiled_in(), None);
+        let set = merge(
+            &[feed("a", Action::Drop, &rows)],
+            &Guard::compiled_in(),
+            None,
+        );
         assert_eq!((set.rules.len(), set.duplicates), (4, 0));
     }
 
@@ -353,8 +357,13 @@ mod tests {
         let mut rows = rows("192.0.2.1\n192.0.2.2\n192.0.2.3\n");
         rows[0].sighting.expires = Some(at(100));
         rows[1].sighting.expires = Some(at(200));
-        let merged =
-            |now| merge(&[feed("a", Action::Drop, &rows)], &Guard::compiled_in(), now);
+        let merged = |now| {
+            merge(
+                &[feed("a", Action::Drop, &rows)],
+                &Guard::compiled_in(),
+                now,
+            )
+        };
         let seen = |now| {
             let set = merged(Some(at(now)));
             (set.rules.len(), set.lapsed, set.next_end.map(Seen::unix))
@@ -389,11 +398,16 @@ mod tests {
                 rows: &rows,
             }
         };
-        let action = |feeds: &[FeedRows<'_>]| merge(feeds, &Guard::compiled_in(), None).rules[0].action;
+        let action =
+            |feeds: &[FeedRows<'_>]| merge(feeds, &Guard::compiled_in(), None).rules[0].action;
         assert_eq!(action(&[asking(1), asking(1)]), Action::Monitor);
         assert_eq!(action(&[asking(1), asking(2)]), Action::Drop);
         let second = feed("b", Action::Monitor, &rows);
-        assert_eq!(action(&[asking(1), second]), Action::Drop, "it names it as well");
+        assert_eq!(
+            action(&[asking(1), second]),
+            Action::Drop,
+            "it names it as well"
+        );
     }
 
     #[test]

@@ -53,7 +53,11 @@ fn seconds(time: Option<&str>) -> &str {
 }
 
 pub(super) fn diff(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
-    writeln!(out, "{}: held since {}: {}", diff.feed, diff.since, diff.reason)?;
+    writeln!(
+        out,
+        "{}: held since {}: {}",
+        diff.feed, diff.since, diff.reason
+    )?;
     marked(out, '-', &diff.removed_indicators, diff.removed)?;
     marked(out, '+', &diff.added_indicators, diff.added)?;
     writeln!(
@@ -77,7 +81,11 @@ pub(super) fn history(out: &mut dyn Write, history: &History) -> io::Result<()> 
     if history.versions.is_empty() {
         return writeln!(out, "{} has no earlier version yet", history.feed);
     }
-    writeln!(out, "{:<12} {:<20} {:<16} {:>12}", "id", "fetched", "format", "bytes")?;
+    writeln!(
+        out,
+        "{:<12} {:<20} {:<16} {:>12}",
+        "id", "fetched", "format", "bytes"
+    )?;
     for version in &history.versions {
         writeln!(
             out,

@@ -139,7 +139,8 @@ impl RuleSet {
         self.rules.extend(part.rules);
         // Two sorted runs: this is a merge of them.
         self.rules.sort_by_key(|rule: &Rule| rule.indicator);
-        self.refusals.retain(|refused| !concerns(&refused.indicator));
+        self.refusals
+            .retain(|refused| !concerns(&refused.indicator));
         self.refusals.extend(part.refusals);
         self.feeds = part.feeds;
     }

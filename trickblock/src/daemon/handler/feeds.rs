@@ -74,8 +74,14 @@ pub(super) fn reject(args: &Value, engine: &mut Engine) -> Result<Answer, Refusa
 pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
     let (feed, known) = named(args, engine)?;
     let name = known.config.name.clone();
-    let id = args.get("version").and_then(Value::as_str).unwrap_or_default();
-    let stored = engine.cache.earlier(&name, id).map_err(|error| failed(&error))?;
+    let id = args
+        .get("version")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let stored = engine
+        .cache
+        .earlier(&name, id)
+        .map_err(|error| failed(&error))?;
     let stored = stored.ok_or_else(|| no_version(&name, id))?;
     let content = known.read(&stored.body).map_err(|error| failed(&error))?;
     let current = known.digest;
@@ -91,7 +97,11 @@ pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Ref
         fetched_at: Timestamp::now(),
         ..stored
     };
-    Ok(decided(feed, engine, Some(Order::Replace(Box::new(stored)))))
+    Ok(decided(
+        feed,
+        engine,
+        Some(Order::Replace(Box::new(stored))),
+    ))
 }
 
 fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
@@ -111,7 +121,11 @@ fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
 fn named<'e>(args: &Value, engine: &'e Engine) -> Result<(usize, &'e Feed), Refusal> {
     let name = args.get("feed").and_then(Value::as_str).unwrap_or_default();
     engine.feed_named(name).ok_or_else(|| {
-        let known: Vec<_> = engine.feeds.iter().map(|feed| feed.config.name.as_str()).collect();
+        let known: Vec<_> = engine
+            .feeds
+            .iter()
+            .map(|feed| feed.config.name.as_str())
+            .collect();
         Refusal::new(
             Code::BadRequest,
             format!("there is no feed `{name}`"),

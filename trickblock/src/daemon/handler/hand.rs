@@ -115,7 +115,8 @@ fn answer(engine: &Engine, what: String, until: Option<Seen>, still: Vec<String>
 }
 
 fn said(args: &Value) -> Result<Said, Refusal> {
-    Said::deserialize(args).map_err(|error| bad(format!("the arguments are not understood ({error})")))
+    Said::deserialize(args)
+        .map_err(|error| bad(format!("the arguments are not understood ({error})")))
 }
 
 fn parsed(text: &str) -> Result<Indicator, Refusal> {
@@ -128,7 +129,9 @@ fn prefix(text: &str) -> Result<IpNet, Refusal> {
     let indicator = parsed(text)?;
     match indicator.port.is_none() && indicator.protocol.is_none() {
         true => Ok(indicator.prefix),
-        false => Err(bad(format!("`{text}` has a port: what is allowed is an address or a prefix"))),
+        false => Err(bad(format!(
+            "`{text}` has a port: what is allowed is an address or a prefix"
+        ))),
     }
 }
 
@@ -161,6 +164,8 @@ fn not_listed(verb: &str, what: &str, list: &str) -> Refusal {
     Refusal::new(
         Code::BadRequest,
         format!("the operator's list {verb} no {what}"),
-        format!("`trickblock {list}` shows what it holds; what a feed lists is not taken back here"),
+        format!(
+            "`trickblock {list}` shows what it holds; what a feed lists is not taken back here"
+        ),
     )
 }

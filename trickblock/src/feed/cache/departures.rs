@@ -113,7 +113,9 @@ fn write(path: &Path, feed: &FeedConfig, departed: &Departed) -> io::Result<()> 
         serde_json::to_writer(&mut to, &line(row))?;
         to.write_all(b"\n")?;
     }
-    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    to.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
 }
 
 fn line(row: &Row) -> Line {
@@ -180,7 +182,10 @@ mod tests {
         let read = cache.departed(&one).expect("read back");
         assert_eq!(read.rows().len(), 2);
         assert_eq!(read.rows()[0].sighting.family.as_deref(), Some("Dridex"));
-        assert_eq!(read.rows()[0].sighting.expires, Some(at.later(Duration::from_secs(60))));
+        assert_eq!(
+            read.rows()[0].sighting.expires,
+            Some(at.later(Duration::from_secs(60)))
+        );
         assert_eq!(
             cache
                 .departed(&FeedConfig {

@@ -43,7 +43,8 @@ impl Cache {
     /// # Errors
     /// If it cannot be read, or is damaged.
     pub fn earlier(&self, name: &str, id: &str) -> Result<Option<Stored>, CacheError> {
-        let named = |(path, _): &&(PathBuf, u64)| file_id(path).is_some_and(|found| found.starts_with(id));
+        let named =
+            |(path, _): &&(PathBuf, u64)| file_id(path).is_some_and(|found| found.starts_with(id));
         let Some((path, _)) = self.versions(name).iter().find(named).cloned() else {
             return Ok(None);
         };
@@ -72,7 +73,9 @@ impl Cache {
         match kept() {
             Ok(()) => self.prune(name),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!("{}: no history of it is kept: {error}", present.display()),
+            Err(error) => {
+                tracing::warn!("{}: no history of it is kept: {error}", present.display())
+            }
         }
     }
 
@@ -98,7 +101,10 @@ impl Cache {
             })
             .collect();
         files.sort_by(|a, b| b.cmp(a));
-        files.into_iter().map(|(_, path, len)| (path, len)).collect()
+        files
+            .into_iter()
+            .map(|(_, path, len)| (path, len))
+            .collect()
     }
 
     fn history_of(&self, name: &str) -> PathBuf {

@@ -103,7 +103,9 @@ pub(super) fn decode(bytes: &Bytes, path: &Path) -> Result<(Stored, String), Cac
 
 /// When the copy in `path` was fetched, and its format, by its first lines alone.
 pub(super) fn described(path: &Path) -> io::Result<(Timestamp, Option<String>)> {
-    let mut lines = io::BufReader::new(fs::File::open(path)?).take(MAX_HEAD).lines();
+    let mut lines = io::BufReader::new(fs::File::open(path)?)
+        .take(MAX_HEAD)
+        .lines();
     let head = lines.nth(1).ok_or(io::ErrorKind::UnexpectedEof)??;
     let meta: Meta = serde_json::from_str(&head)?;
     Ok((meta.fetched_at, meta.format))
