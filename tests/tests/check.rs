@@ -79,7 +79,7 @@ fn json_is_the_documented_object() {
     let file = directory.path().join("feed.csv").display().to_string();
     let expected = format!(
         concat!(
-            r#"{{"schema":1,"format":"feodo-csv","rows":4,"accepted":1,"duplicates":1,"ignored":0,"#,
+            r#"{{"schema":1,"format":"feodo-csv","known_by":"a line names Feodo Tracker's columns","rows":4,"accepted":1,"duplicates":1,"ignored":0,"#,
             r#""rejected":1,"refused":1,"complete":true,"indicators":[{{"prefix":"192.0.2.1/32","#,
             r#""protocol":null,"port":443,"family":"Dridex","first_seen":"2021-01-16T07:30:05Z","#,
             r#""last_seen":"2021-03-19T00:00:00Z"}}],"rejections":[{{"file":"{file}","line":5,"#,

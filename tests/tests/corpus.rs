@@ -1,6 +1,9 @@
 //! The formats against real files, whose directory `TRICKBLOCK_CORPUS` names. The files cannot be
 //! part of this repository, so without the variable every test here is skipped and says so.
 
+#[path = "corpus/hourly.rs"]
+mod hourly;
+
 use std::{
     env,
     ffi::OsString,
@@ -16,13 +19,17 @@ const VARIABLE: &str = "TRICKBLOCK_CORPUS";
 
 type Test = fn(&Path);
 
-const TESTS: [(&str, Test); 6] = [
+const TESTS: [(&str, Test); 7] = [
     ("feodo_csv", feodo_csv),
     ("trickbot_configs", trickbot_configs),
     ("plain_addresses", plain_addresses),
     ("firehol_counts_agree", firehol_counts_agree),
     ("poisoned_lists_are_guarded", poisoned_lists_are_guarded),
     ("every_file_gets_an_answer", every_file_gets_an_answer),
+    (
+        "hourly_lists_never_reopen",
+        hourly::nothing_that_returns_was_let_go,
+    ),
 ];
 
 fn main() -> ExitCode {

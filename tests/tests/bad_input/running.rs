@@ -153,7 +153,7 @@ pub fn reloads() {
     let cases: [(String, &[&str]); 4] = [
         (
             format!("{good}tiemout = 1\n"),
-            &["trickblock.toml:14:1:", "did you mean `timeout`", old],
+            &["trickblock.toml:15:1:", "did you mean `timeout`", old],
         ),
         (
             format!("[filter\n{good}"),
@@ -261,9 +261,17 @@ pub fn full_tables() {
     gateway.answer(body(format!("{header}\n{C2}\n{many}{footer}\n")));
 
     let reload = gateway.verb("reload", &[]).unwrap();
+    refused(
+        &gateway,
+        "too many",
+        &reload,
+        4,
+        &["the list grew from 2 to 60001", "feeds approve feodo"],
+    );
 
     // A table that is too small is none of the user's business.
-    refused(&gateway, "too many", &reload, 0, &[]);
+    let approved = gateway.verb("feeds", &["approve", "feodo"]).unwrap();
+    refused(&gateway, "approved", &approved, 0, &[]);
     let status = gateway.wait_for_active();
     assert_eq!(status["indicators"]["total"], 60_001);
     gateway.filters().unwrap();

@@ -152,7 +152,8 @@ pub fn list() {
         json!({
             "indicator": "203.0.113.7/32:443", "action": "drop", "hits": 7, "family": "Dridex",
             "first_seen": "2021-03-19T10:00:00Z", "last_seen": "2021-03-20T00:00:00Z",
-            "sources": [{"feed": "feodo", "line": 3}],
+            "until": null, "confidence": null,
+            "sources": [{"feed": "feodo", "line": 3, "departed": false, "authority": null}],
         })
     );
     assert_eq!(list["indicators"].as_array().unwrap().len(), 2);

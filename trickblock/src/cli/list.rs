@@ -12,7 +12,10 @@ use super::{
 use crate::{
     daemon::{protocol::Verb, report::List},
     kernel::{FilterError, Maps, Pins},
-    observe::{status::SCHEMA, why::Listed},
+    observe::{
+        status::SCHEMA,
+        why::{Listed, Origin},
+    },
 };
 
 /// List every indicator in force with its hits and, while a daemon runs, where it comes from.
@@ -62,14 +65,14 @@ fn write_text(out: &mut dyn Write, list: &List) -> io::Result<()> {
     )?;
     for listed in &list.indicators {
         let family = listed.family.as_deref().unwrap_or("-");
-        let sources: Vec<String> = listed
-            .sources
-            .iter()
-            .map(|origin| format!("{}:{}", origin.feed, origin.line))
-            .collect();
+        let sources: Vec<String> = listed.sources.iter().map(source).collect();
+        let until = listed
+            .until
+            .as_deref()
+            .map_or_else(String::new, |until| format!(" until {until}"));
         writeln!(
             out,
-            "{:<44} {:<8} {:>10}  {family:<16} {}",
+            "{:<44} {:<8} {:>10}  {family:<16} {}{until}",
             listed.indicator,
             listed.action,
             listed.hits,
@@ -77,4 +80,18 @@ fn write_text(out: &mut dyn Write, list: &List) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// `feodo:3`, `feodo:3 (departed)`, `orders:1 (court order 7 until …)`.
+fn source(origin: &Origin) -> String {
+    let departed = origin.departed.then_some("departed");
+    let notes: Vec<&str> = departed
+        .into_iter()
+        .chain(origin.authority.as_deref())
+        .collect();
+    let notes = match notes.as_slice() {
+        [] => String::new(),
+        notes => format!(" ({})", notes.join(", ")),
+    };
+    format!("{}:{}{notes}", origin.feed, origin.line)
 }

@@ -27,6 +27,7 @@ pub(super) const KEYS: &[&str] = &[
     "hold_down",
     "min_confidence",
     "min_feeds",
+    "kind",
     "authority",
     "order",
     "until",
@@ -111,6 +112,9 @@ fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
         min_confidence: confidence(section),
         min_feeds: section.number("min_feeds", 1).unwrap_or_default(),
         authority: authority(section),
+        kind: section
+            .parsed("kind", value::kind)
+            .map_or_else(Default::default, |(kind, _)| kind),
     };
     FeedPolicy {
         terms: Arc::new(terms),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
-    FeedConfig, FeedPolicy, Filter, Guard, Interface, Paths, Problem, Table, value,
+    FeedConfig, FeedPolicy, Filter, Guard, Interface, Paths, Policy, Problem, Table, value,
 };
 use crate::feed::source::{HttpSpec, Location};
 
@@ -15,6 +15,7 @@ pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Conf
         own: Vec::new(),
         nat64: Vec::new(),
         guard: Guard::default(),
+        policy: Policy::default(),
         filter: Filter::default(),
         table: Table::default(),
         docker: Docker::default(),

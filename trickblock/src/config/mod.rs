@@ -24,7 +24,7 @@ use serde::Serialize;
 pub use self::problem::{ConfigError, Problem};
 use crate::{
     feed::{Format, source::Location},
-    policy::{Action, Terms},
+    policy::{Action, Kinds, Terms},
 };
 
 /// All settings, with defaults filled in and relative paths made absolute or relative to the
@@ -38,6 +38,7 @@ pub struct Config {
     /// [`MAX_NAT64`].
     pub nat64: Vec<Ipv6Net>,
     pub guard: Guard,
+    pub policy: Policy,
     pub filter: Filter,
     pub table: Table,
     pub docker: Docker,
@@ -72,6 +73,27 @@ pub struct Guard {
     pub allow: Vec<IpNet>,
     /// They existed when the configuration was read.
     pub allow_files: Vec<PathBuf>,
+}
+
+/// What is known of address ranges, whatever feeds say. The files existed when the configuration was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub residential_files: Vec<PathBuf>,
+    pub shared_files: Vec<PathBuf>,
+    pub sinkhole_files: Vec<PathBuf>,
+    /// How long a device in a home is believed to be a C2 after it was last seen as one.
+    pub residential_life: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            residential_files: Vec::new(),
+            shared_files: Vec::new(),
+            sinkhole_files: Vec::new(),
+            residential_life: Kinds::LIFE,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

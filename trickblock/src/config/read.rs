@@ -1,6 +1,9 @@
 //! From the file's text to a [`Config`].
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ipnet::{IpNet, Ipv6Net};
 use toml::{
@@ -9,16 +12,21 @@ use toml::{
 };
 
 use super::{
-    Config, ConfigError, Docker, Filter, Guard, Interface, MAX_NAT64, Paths, Table, feed,
+    Config, ConfigError, Docker, Filter, Guard, Interface, MAX_NAT64, Paths, Policy, Table, feed,
     problem::Problems,
     section::{Located, Section, check_keys},
     value,
 };
+use crate::policy::Kinds;
+
+/// Nobody's router stays a C2 for longer.
+const LONGEST_LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 pub(super) const ROOT: &[&str] = &[
     "paths",
     "network",
     "guard",
+    "policy",
     "filter",
     "table",
     "docker",
@@ -28,6 +36,12 @@ pub(super) const ROOT: &[&str] = &[
 pub(super) const PATHS: &[&str] = &["state", "socket", "pins"];
 pub(super) const NETWORK: &[&str] = &["own", "nat64"];
 pub(super) const GUARD: &[&str] = &["allow", "allow_files"];
+pub(super) const POLICY: &[&str] = &[
+    "residential_files",
+    "shared_files",
+    "sinkhole_files",
+    "residential_life",
+];
 pub(super) const FILTER: &[&str] = &["action", "mode", "xdp", "events_per_second", "tunnels"];
 pub(super) const TABLE: &[&str] = &["capacity"];
 pub(super) const DOCKER: &[&str] = &["socket"];
@@ -66,6 +80,7 @@ fn config(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         own,
         nat64,
         guard: guard(&mut table(root, "guard", "[guard]", GUARD, problems)),
+        policy: policy(&mut table(root, "policy", "[policy]", POLICY, problems)),
         filter: filter(&mut table(root, "filter", "[filter]", FILTER, problems)),
         table: capacity(&mut table(root, "table", "[table]", TABLE, problems)),
         docker: docker(&mut table(root, "docker", "[docker]", DOCKER, problems)),
@@ -104,14 +119,34 @@ fn network(section: &mut Section<'_, '_, '_>) -> (Vec<IpNet>, Vec<Ipv6Net>) {
 }
 
 fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
+    Guard {
+        allow: section.list("allow", value::prefix),
+        allow_files: existing_files(section, "allow_files"),
+    }
+}
+
+fn policy(section: &mut Section<'_, '_, '_>) -> Policy {
+    let life = |text: &str| value::duration(text, Duration::from_secs(60), LONGEST_LIFE);
+    let residential_life = section
+        .parsed("residential_life", life)
+        .map_or(Kinds::LIFE, |(life, _)| life);
+    Policy {
+        residential_files: existing_files(section, "residential_files"),
+        shared_files: existing_files(section, "shared_files"),
+        sinkhole_files: existing_files(section, "sinkhole_files"),
+        residential_life,
+    }
+}
+
+/// A guard that is silently not there is worse than a daemon that does not start.
+fn existing_files(section: &mut Section<'_, '_, '_>, key: &str) -> Vec<PathBuf> {
     let directory = section.problems().directory().to_owned();
-    // A guard that is silently not there is worse than a daemon that does not start.
     let existing = |text: &str| {
         let path = value::path(text, &directory)?;
         match path.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(path),
             Ok(_) => Err(format!(
-                "{} is not a file: name the allow file itself",
+                "{} is not a file: name the list itself",
                 path.display()
             )),
             Err(error) => Err(format!(
@@ -120,10 +155,7 @@ fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
             )),
         }
     };
-    Guard {
-        allow: section.list("allow", value::prefix),
-        allow_files: section.list("allow_files", existing),
-    }
+    section.list(key, existing)
 }
 
 fn filter(section: &mut Section<'_, '_, '_>) -> Filter {

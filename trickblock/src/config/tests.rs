@@ -1,7 +1,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
-use crate::policy::{Authority, AuthorityKind};
+use crate::policy::{Authority, AuthorityKind, Kind};
 
 const MINIMAL: &str =
     "[[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
@@ -102,6 +102,7 @@ fn every_key_is_read() {
         hold_down = "2h"
         min_confidence = 75
         min_feeds = 2
+        kind = "shared"
         authority = "court"
         order = "1:20-cv-01171"
         until = "2026-12-31"
@@ -170,6 +171,7 @@ fn every_key_is_read() {
             action: Action::Monitor,
             min_confidence: 75,
             min_feeds: 2,
+            kind: Kind::Shared,
             authority: Authority {
                 kind: AuthorityKind::Court,
                 order: Some("1:20-cv-01171".to_owned()),
@@ -216,7 +218,7 @@ fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
         [
             "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
             "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `authority`, `order`, `until`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
+            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
             "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
         ]
     );
@@ -574,7 +576,9 @@ fn documented_example_is_valid_and_complete() {
         .and_then(|rest| rest.split("```").next())
         .unwrap();
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("allow.txt"), "").unwrap();
+    for list in ["allow.txt", "homes.txt", "clouds.json", "sinkholes.txt"] {
+        fs::write(dir.path().join(list), "").unwrap();
+    }
     let secret = dir.path().join("feodo.headers");
     fs::write(&secret, "Auth-Key: x\n").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
@@ -586,6 +590,7 @@ fn documented_example_is_valid_and_complete() {
         read::PATHS,
         read::NETWORK,
         read::GUARD,
+        read::POLICY,
         read::FILTER,
         read::TABLE,
         read::INTERFACE,

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     feed::Format,
     indicator::Seen,
-    policy::{Action, AuthorityKind},
+    policy::{Action, AuthorityKind, Kind},
 };
 
 /// Longest interface name that Linux knows (`IFNAMSIZ` without its NUL).
@@ -46,6 +46,18 @@ pub(super) fn authority(text: &str) -> Result<AuthorityKind, String> {
             ("feed", AuthorityKind::Feed),
             ("local", AuthorityKind::Local),
             ("court", AuthorityKind::Court),
+        ],
+    )
+}
+
+pub(super) fn kind(text: &str) -> Result<Kind, String> {
+    choose(
+        text,
+        &[
+            ("dedicated", Kind::Dedicated),
+            ("residential", Kind::Residential),
+            ("shared", Kind::Shared),
+            ("sinkhole", Kind::Sinkhole),
         ],
     )
 }

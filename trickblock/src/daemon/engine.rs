@@ -29,7 +29,7 @@ use crate::{
     indicator::{Indicator, Seen},
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
-    policy::{Action, Braked, Departed, FeedRows, Guard, Label, RuleSet, merge},
+    policy::{Action, Braked, Context, Departed, FeedRows, Guard, Kinds, Label, RuleSet, merge},
     table::{Entry, Ids, ids::OutOfIds},
 };
 
@@ -94,6 +94,7 @@ pub struct Engine {
     pub ledger: Ledger,
     /// Events that were lost before this daemon started.
     pub lost_before: Lost,
+    kinds: Kinds,
     /// Of the configuration; `guard` has what the operator allows besides.
     configured_guard: Guard,
     guard: Guard,
@@ -125,7 +126,11 @@ pub struct Engine {
 
 impl Engine {
     /// Loads the filter with room for `first`, taking over what an earlier daemon left.
-    pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, Held> {
+    pub fn start(
+        config: Config,
+        (guard, kinds): (Guard, Kinds),
+        first: &[&Content],
+    ) -> Result<Self, Held> {
         let operator = Operator::load(&config.paths.state)?;
         let pins = Pins::new(&config.paths.pins);
         let wanted = Load {
@@ -154,6 +159,7 @@ impl Engine {
             lost_before,
             guard: guard.clone(),
             configured_guard: guard,
+            kinds,
             operator,
             cache,
             next_end: None,
@@ -307,7 +313,7 @@ impl Engine {
     /// Puts what all feeds say in force, with `candidate` in place of one feed's content.
     fn enforce(&mut self, candidate: Option<&Candidate<'_>>) -> Result<(), Held> {
         let now = Seen::now();
-        let rules = merge(&self.rows(candidate), &self.guard, Some(now));
+        let rules = merge(&self.rows(candidate), self.context(now));
         let wanted = self.wanted_set(&rules);
         self.put_in_force(wanted)?;
         let ends = [rules.next_end, self.operator.next_allow_end(now)];
@@ -336,6 +342,14 @@ impl Engine {
         self.live = plan.entries;
         self.take_over();
         Ok(())
+    }
+
+    pub(super) fn context(&self, now: Seen) -> Context<'_> {
+        Context {
+            guard: &self.guard,
+            kinds: &self.kinds,
+            now: Some(now),
+        }
     }
 
     /// Ends what has come to its end, to the second as far as this is called often enough.

@@ -17,6 +17,8 @@ pub enum DaemonError {
     NoInterface(Vec<String>),
     #[error("allow file {path}: {reason}; nothing is blocked or changed before it is mended")]
     Allow { path: PathBuf, reason: String },
+    #[error("list of ranges {path}: {reason}; nothing is blocked or changed before it is mended")]
+    Ranges { path: PathBuf, reason: String },
     #[error("the runtime failed: {0}")]
     Runtime(#[source] io::Error),
     #[error(

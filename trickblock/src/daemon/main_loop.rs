@@ -28,6 +28,7 @@ use super::{
     feeds::Feed,
     handler::{self, Ask, Reload, Reloaded, Shared, lock},
     protocol::{Code, Refusal, Request},
+    ranges,
     refresh::{FeedEvent, Refresher},
     settle::take_event,
     start,
@@ -338,10 +339,10 @@ fn reconfigured(
     engine: &Mutex<Engine>,
 ) -> Result<Option<usize>, Box<dyn Error + Send + Sync>> {
     let config = Config::load(file)?;
-    let guard = start::guard(&config)?;
+    let known = (start::guard(&config)?, ranges::kinds(&config)?);
     let mut engine = lock(engine);
     let before = engine.config.feeds.clone();
-    engine.reconfigure(config, guard)?;
+    engine.reconfigure(config, known)?;
     let feeds = &engine.config.feeds;
     Ok((*feeds != before).then_some(feeds.len()))
 }

@@ -12,6 +12,7 @@ mod handler;
 mod main_loop;
 pub mod operator;
 pub mod protocol;
+mod ranges;
 pub mod refresh;
 pub mod report;
 mod roles;

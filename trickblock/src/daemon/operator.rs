@@ -100,10 +100,18 @@ impl Operator {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Lists {
-                version: VERSION,
-                ..Lists::default()
-            },
+            // Where the state directory is none, nothing was ever kept.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                Lists {
+                    version: VERSION,
+                    ..Lists::default()
+                }
+            }
             Err(source) => {
                 return Err(OperatorError::Io {
                     op: "be read",

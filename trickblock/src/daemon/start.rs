@@ -21,6 +21,7 @@ use super::{
     engine::Engine,
     feeds::{Content, Feed, Refused},
     main_loop::{Daemon, Signals},
+    ranges,
     refresh::{FeedEvent, FetchError, Job, Outcome, Refresher},
     settle::settle_event,
 };
@@ -32,7 +33,7 @@ use crate::{
         limits::{Caps, read_capped},
     },
     kernel::{Events, Pins, memory},
-    policy::Guard,
+    policy::{Guard, Kinds},
 };
 
 /// How long the start waits for feeds that have no last good copy. An earlier filter stays on
@@ -48,7 +49,7 @@ pub async fn start(
     file: Option<PathBuf>,
     mut signals: Signals,
 ) -> Result<Option<Daemon>, DaemonError> {
-    let guard = guard(&config)?;
+    let known = (guard(&config)?, ranges::kinds(&config)?);
     let socket = ControlSocket::bind(&config.paths.socket)?;
     let (sender, mut receiver) = mpsc::channel(EVENTS);
     let refresher = refresher(&config, &sender);
@@ -60,7 +61,7 @@ pub async fn start(
     let pins = Pins::new(&config.paths.pins);
     let hold = pins.hold()?;
     let found = pins.has_filter();
-    let engine = filled(config, guard, &first)?;
+    let engine = filled(config, known, &first)?;
     let engine = Arc::new(Mutex::new(engine));
     for First { event, content } in first {
         settle_event(&engine, event, content).await;
@@ -80,13 +81,13 @@ pub async fn start(
 }
 
 /// With what the feeds say, where there are several.
-fn filled(config: Config, guard: Guard, first: &[First]) -> Result<Engine, DaemonError> {
+fn filled(config: Config, known: (Guard, Kinds), first: &[First]) -> Result<Engine, DaemonError> {
     let contents = || {
         let first = first.iter();
         first.filter_map(|first| Some((first.event.feed, first.content()?)))
     };
     let all: Vec<_> = contents().map(|(_, content)| content).collect();
-    let mut engine = Engine::start(config, guard, &all)?;
+    let mut engine = Engine::start(config, known, &all)?;
     if all.len() > 1 {
         engine.preload(contents());
         memory::return_free_pages();
@@ -193,7 +194,7 @@ pub fn guard(config: &Config) -> Result<Guard, DaemonError> {
 
 /// Every row of an allow file must be right: one that is misread protects nobody.
 fn allow_file(path: &Path) -> Result<Vec<IpNet>, String> {
-    let parsed = match feed::parse(&allow_text(path)?, Some(Format::Plain)) {
+    let parsed = match feed::parse(&list_text(path)?, Some(Format::Plain)) {
         // Nothing allowed yet, but perhaps a comment that says what belongs here.
         Err(NotAFeed::Empty | NotAFeed::NoEntries { .. }) => return Ok(Vec::new()),
         parsed => parsed.map_err(|error| error.to_string())?,
@@ -220,7 +221,7 @@ fn allow_file(path: &Path) -> Result<Vec<IpNet>, String> {
     Ok(parsed.rows.iter().map(|row| row.indicator.prefix).collect())
 }
 
-fn allow_text(path: &Path) -> Result<Bytes, String> {
+pub(super) fn list_text(path: &Path) -> Result<Bytes, String> {
     let unreadable = |error| format!("cannot be read ({error})");
     // It may have been replaced since the configuration was read; a pipe would block for ever.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Kind;
+
 /// Version of the JSON.
 pub const SCHEMA: u32 = 1;
 /// A list whose newest statement is older than this is kept by nobody.
@@ -73,6 +75,8 @@ pub struct Signs {
     pub drift: Option<String>,
     /// Other feeds that name something.
     pub others: usize,
+    /// Rows that only monitor because of the kind of their addresses.
+    pub narrowed: Vec<(Kind, u64)>,
 }
 
 impl FeedHealth {
@@ -103,9 +107,27 @@ impl FeedHealth {
         if let Some(drift) = &signs.drift {
             self.alarms.push(format!("schema drift: {drift}"));
         }
+        for (kind, rows) in &signs.narrowed {
+            self.alarms.push(format!(
+                "{rows} of its rows only monitor: {}",
+                because(*kind)
+            ));
+        }
         if named > 0 && self.unique == 0 && signs.others > 0 {
             self.alarms
                 .push("adds nothing: other feeds name all of it".to_owned());
+        }
+    }
+}
+
+fn because(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Sinkhole => "sinkholes harm nobody, and who calls them is infected",
+        Kind::Shared => {
+            "others' services stand behind these addresses, only address:port would drop"
+        }
+        Kind::Residential | Kind::Dedicated => {
+            "they are people's connections, only address:port would drop"
         }
     }
 }
@@ -133,6 +155,7 @@ mod tests {
             has_content: true,
             drift: None,
             others: 1,
+            narrowed: Vec::new(),
         };
         (health, signs)
     }
@@ -161,6 +184,11 @@ mod tests {
             ..signs.clone()
         };
         assert!(alarms(&health, &drifted)[0].contains("it was csv"));
+        let shared = Signs {
+            narrowed: vec![(Kind::Shared, 3)],
+            ..signs.clone()
+        };
+        assert!(alarms(&health, &shared)[0].contains("3 of its rows only monitor"));
         let empty = FeedHealth {
             indicators: 3,
             departed: 3,

@@ -46,8 +46,9 @@ impl Sizes {
         if self.after > most {
             return Some(Braked::Growth(self));
         }
-        let gone = self.removed().saturating_mul(100) > self.before.saturating_mul(MOST_GONE);
-        (gone && !says_empty).then_some(Braked::Shrink(self))
+        let shrunk = self.before.saturating_sub(self.after);
+        let too_much = shrunk.saturating_mul(100) > self.before.saturating_mul(MOST_GONE);
+        (too_much && !says_empty).then_some(Braked::Shrink(self))
     }
 }
 
@@ -55,7 +56,7 @@ impl fmt::Display for Braked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, sizes) = match self {
             Self::Growth(sizes) => ("grew", sizes),
-            Self::Shrink(sizes) => ("lost more than nine of ten indicators: it went", sizes),
+            Self::Shrink(sizes) => ("shrank by more than nine of ten:", sizes),
         };
         write!(
             f,
@@ -105,13 +106,16 @@ mod tests {
     }
 
     #[test]
-    fn as_many_others_are_a_shrink_too() {
-        let text = braked(100, 100, 5).map(|braked| braked.to_string());
-        assert!(
-            text.as_deref()
-                .is_some_and(|text| text.contains("95 new, 95 gone")),
-            "{text:?}"
-        );
+    fn as_many_others_are_no_shrink() {
+        assert_eq!(braked(100, 100, 5), None);
+        assert_eq!(braked(2, 1, 0), None, "a list of two turns over in a day");
+    }
+
+    #[test]
+    fn what_is_held_says_how_much() {
+        let text = braked(100, 9, 5).map(|braked| braked.to_string());
+        let says = |part: &str| text.as_deref().is_some_and(|text| text.contains(part));
+        assert!(says("from 100 to 9 at once (4 new, 95 gone)"), "{text:?}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One rule set from the rows of all feeds.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use super::{Action, Guard, Refusal, Terms};
+use super::{Action, Guard, Kind, Kinds, Refusal, Terms};
 use crate::{
     feed::Row,
     indicator::{Indicator, Seen, Sighting},
@@ -96,20 +96,31 @@ pub struct RuleSet {
     pub refused: u64,
     /// The first refused rows, by feed and line.
     pub refusals: Vec<Refused>,
+    /// Rows that only monitor because of what stands behind them, by feed (an index into `feeds`) and kind.
+    pub narrowed: BTreeMap<(u32, Kind), u64>,
     /// Rows whose end has come.
     pub lapsed: u64,
     /// When the next of the others ends.
     pub next_end: Option<Seen>,
 }
 
+/// What rows are judged by, besides the terms of their feeds.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub guard: &'a Guard,
+    pub kinds: &'a Kinds,
+    /// Without it nothing ends.
+    pub now: Option<Seen>,
+}
+
 /// Guards and merges. The order of `feeds` decides nothing but their indices and, where feeds
-/// disagree, whose family name is kept. What ended before `now` is left out; without it nothing ends.
-pub fn merge(feeds: &[FeedRows<'_>], guard: &Guard, now: Option<Seen>) -> RuleSet {
+/// disagree, whose family name is kept. What has ended by now is left out.
+pub fn merge(feeds: &[FeedRows<'_>], context: Context<'_>) -> RuleSet {
     let mut set = RuleSet {
         feeds: feeds.iter().map(|feed| feed.label.clone()).collect(),
         ..RuleSet::default()
     };
-    let mut kept = set.keep(feeds, guard, now);
+    let mut kept = set.keep(feeds, context);
     // Stable order of sources within a rule, whatever the order of the rows.
     kept.sort_unstable_by(Kept::order);
     for group in kept.chunk_by(Kept::is_same) {
@@ -122,40 +133,62 @@ pub fn merge(feeds: &[FeedRows<'_>], guard: &Guard, now: Option<Seen>) -> RuleSe
 }
 
 impl RuleSet {
-    fn keep<'a>(
-        &mut self,
-        feeds: &[FeedRows<'a>],
-        guard: &Guard,
-        now: Option<Seen>,
-    ) -> Vec<Kept<'a>> {
+    fn keep<'a>(&mut self, feeds: &[FeedRows<'a>], context: Context<'_>) -> Vec<Kept<'a>> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
         for (index, feed) in (0_u32..).zip(feeds) {
-            let terms = &feed.label.terms;
             for row in feed.rows {
-                if self.has_ended([row.sighting.expires, terms.authority.until], now) {
-                    self.lapsed = self.lapsed.saturating_add(1);
-                    continue;
-                }
                 let source = Source {
                     feed: index,
                     line: row.line,
                 };
-                match guard.refuse(&row.indicator) {
-                    None => kept.push(Kept {
-                        key: row.indicator.sort_key(),
-                        source,
-                        action: terms.action_at(row.sighting.confidence),
-                        row,
-                    }),
-                    Some(refusal) => self.refuse(source, row.indicator, refusal),
+                if let Some(refusal) = context.guard.refuse(&row.indicator) {
+                    self.refuse(source, row.indicator, refusal);
+                } else {
+                    kept.extend(self.living(row, source, &feed.label.terms, context));
                 }
             }
         }
         kept
     }
 
+    /// A row that no guard refuses, if it has not ended.
+    fn living<'a>(
+        &mut self,
+        row: &'a Row,
+        source: Source,
+        terms: &Terms,
+        context: Context<'_>,
+    ) -> Option<Kept<'a>> {
+        let kind = context.kinds.of(&row.indicator.prefix, terms.kind);
+        let ends = [
+            row.sighting.expires,
+            terms.authority.until,
+            context.kinds.end(kind, row),
+        ];
+        if self.has_ended(ends, context.now) {
+            self.lapsed = self.lapsed.saturating_add(1);
+            return None;
+        }
+        let action = terms.action_at(row.sighting.confidence);
+        let limit = kind.limit(row);
+        if limit < action {
+            self.note_narrowed(source, kind);
+        }
+        Some(Kept {
+            key: row.indicator.sort_key(),
+            source,
+            action: action.min(limit),
+            row,
+        })
+    }
+
+    fn note_narrowed(&mut self, source: Source, kind: Kind) {
+        let count = self.narrowed.entry((source.feed, kind)).or_default();
+        *count = count.saturating_add(1);
+    }
+
     /// Whether one of the ends has come; notes the next one otherwise.
-    fn has_ended(&mut self, ends: [Option<Seen>; 2], now: Option<Seen>) -> bool {
+    fn has_ended(&mut self, ends: [Option<Seen>; 3], now: Option<Seen>) -> bool {
         let (Some(end), Some(now)) = (ends.into_iter().flatten().min(), now) else {
             return false;
         };
@@ -256,8 +289,24 @@ fn rule(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> Option<Rule> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::feed;
+
+    fn at_time(now: Option<Seen>) -> Context<'static> {
+        static PARTS: LazyLock<(Guard, Kinds)> =
+            LazyLock::new(|| (Guard::compiled_in(), Kinds::default()));
+        Context {
+            guard: &PARTS.0,
+            kinds: &PARTS.1,
+            now,
+        }
+    }
+
+    fn at_any_time() -> Context<'static> {
+        at_time(None)
+    }
 
     fn rows(body: &str) -> Vec<Row> {
         feed::parse(body.as_bytes(), None).unwrap().rows
@@ -277,8 +326,7 @@ mod tests {
         let b = rows("192.0.2.1:443\n");
         let set = merge(
             &[feed("a", Action::Monitor, &a), feed("b", Action::Drop, &b)],
-            &Guard::compiled_in(),
-            None,
+            at_any_time(),
         );
         let shown: Vec<_> = set
             .rules
@@ -311,11 +359,7 @@ mod tests {
     #[test]
     fn the_same_address_on_other_ports_stays_apart() {
         let rows = rows("192.0.2.1:443\n192.0.2.1:449\n192.0.2.1:443/tcp\n192.0.2.1\n");
-        let set = merge(
-            &[feed("a", Action::Drop, &rows)],
-            &Guard::compiled_in(),
-            None,
-        );
+        let set = merge(&[feed("a", Action::Drop, &rows)], at_any_time());
         assert_eq!((set.rules.len(), set.duplicates), (4, 0));
     }
 
@@ -330,8 +374,7 @@ mod tests {
         ));
         let set = merge(
             &[feed("a", Action::Drop, &a), feed("b", Action::Monitor, &b)],
-            &Guard::compiled_in(),
-            None,
+            at_any_time(),
         );
         let [rule] = set.rules.as_slice() else {
             panic!("{set:?}")
@@ -357,13 +400,7 @@ mod tests {
         let mut rows = rows("192.0.2.1\n192.0.2.2\n192.0.2.3\n");
         rows[0].sighting.expires = Some(at(100));
         rows[1].sighting.expires = Some(at(200));
-        let merged = |now| {
-            merge(
-                &[feed("a", Action::Drop, &rows)],
-                &Guard::compiled_in(),
-                now,
-            )
-        };
+        let merged = |now| merge(&[feed("a", Action::Drop, &rows)], at_time(now));
         let seen = |now| {
             let set = merged(Some(at(now)));
             (set.rules.len(), set.lapsed, set.next_end.map(Seen::unix))
@@ -381,7 +418,7 @@ mod tests {
         let mut terms = Terms::of(Action::Drop);
         terms.authority.until = Some(at(100));
         ordered.label.terms = Arc::new(terms);
-        let rules = |now| merge(&[ordered.clone()], &Guard::compiled_in(), Some(at(now))).rules;
+        let rules = |now| merge(&[ordered.clone()], at_time(Some(at(now)))).rules;
         assert_eq!((rules(99).len(), rules(100).len()), (1, 0));
     }
 
@@ -398,8 +435,7 @@ mod tests {
                 rows: &rows,
             }
         };
-        let action =
-            |feeds: &[FeedRows<'_>]| merge(feeds, &Guard::compiled_in(), None).rules[0].action;
+        let action = |feeds: &[FeedRows<'_>]| merge(feeds, at_any_time()).rules[0].action;
         assert_eq!(action(&[asking(1), asking(1)]), Action::Monitor);
         assert_eq!(action(&[asking(1), asking(2)]), Action::Drop);
         let second = feed("b", Action::Monitor, &rows);
@@ -420,9 +456,24 @@ mod tests {
             min_confidence: 50,
             ..Terms::of(Action::Drop)
         });
-        let set = merge(&[unsure], &Guard::compiled_in(), None);
+        let set = merge(&[unsure], at_any_time());
         let actions: Vec<_> = set.rules.iter().map(|rule| rule.action).collect();
         assert_eq!(actions, [Action::Monitor, Action::Drop, Action::Drop]);
+    }
+
+    #[test]
+    fn kinds_narrow_what_is_enforced_and_are_counted() {
+        let rows = rows("192.0.2.1\n192.0.2.1:443\n198.51.100.1\n");
+        let nets = vec!["192.0.2.0/24".parse().unwrap()];
+        let kinds = Kinds::new(Vec::new(), nets, Vec::new(), Kinds::LIFE);
+        let context = Context {
+            kinds: &kinds,
+            ..at_any_time()
+        };
+        let set = merge(&[feed("a", Action::Drop, &rows)], context);
+        let actions: Vec<_> = set.rules.iter().map(|rule| rule.action).collect();
+        assert_eq!(actions, [Action::Monitor, Action::Drop, Action::Drop]);
+        assert_eq!(set.narrowed, BTreeMap::from([((0, Kind::Shared), 1)]));
     }
 
     #[test]

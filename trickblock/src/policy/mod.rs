@@ -3,6 +3,7 @@
 
 mod brake;
 mod guard;
+mod kind;
 mod life;
 mod merge;
 mod prefixes;
@@ -15,9 +16,10 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     brake::{Braked, Sizes},
     guard::{Guard, Protection, Refusal},
+    kind::{Kind, Kinds},
     life::Departed,
-    merge::{FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge},
-    terms::{Authority, AuthorityKind, Terms, UnknownAuthority},
+    merge::{Context, FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge},
+    terms::{Authority, AuthorityKind, Terms},
 };
 
 /// What happens to a packet that matches. `Drop` is the greater one: it beats `Monitor`.

@@ -1,10 +1,10 @@
 //! What the operator makes of the rows of a feed: what they do, when they count, in whose name, and until when.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Action;
+use super::{Action, Kind};
 use crate::indicator::Seen;
 
 /// Of one feed.
@@ -16,6 +16,8 @@ pub struct Terms {
     /// As many feeds must name an indicator before a row of this one makes it drop; 0 and 1 ask for no other.
     pub min_feeds: u32,
     pub authority: Authority,
+    /// What stands behind its addresses, as far as the operator knows.
+    pub kind: Kind,
 }
 
 impl Terms {
@@ -58,24 +60,6 @@ pub enum AuthorityKind {
     Local,
     /// A court ordered it.
     Court,
-}
-
-/// The text names no authority.
-#[derive(Debug, thiserror::Error)]
-#[error("unknown authority `{0}`: use feed, local or court")]
-pub struct UnknownAuthority(String);
-
-impl FromStr for AuthorityKind {
-    type Err = UnknownAuthority;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "feed" => Ok(Self::Feed),
-            "local" => Ok(Self::Local),
-            "court" => Ok(Self::Court),
-            _ => Err(UnknownAuthority(text.to_owned())),
-        }
-    }
 }
 
 impl fmt::Display for Authority {

@@ -13,7 +13,7 @@ use crate::{
         cache::{Cache, Stored},
         source::Location,
     },
-    policy::{Action, FeedRows, Guard, Label, RuleSet, Terms, merge},
+    policy::{Action, Context, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge},
 };
 
 /// Everything that was read, in the order of the command line and sorted within directories.
@@ -67,7 +67,12 @@ impl Set {
             })
             .collect();
         // A check is about the files, whatever the time.
-        merge(&feeds, guard, None)
+        let context = Context {
+            guard,
+            kinds: &Kinds::default(),
+            now: None,
+        };
+        merge(&feeds, context)
     }
 
     fn add_path(&mut self, path: &Path, forced: Option<Format>) {

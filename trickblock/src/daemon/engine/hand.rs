@@ -109,7 +109,7 @@ impl Engine {
                 rows,
             })
             .collect();
-        merge(&some, &self.guard, Some(now))
+        merge(&some, self.context(now))
     }
 
     /// What is in force, with the rules of `part` in the place of all that is concerned.

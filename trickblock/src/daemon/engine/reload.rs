@@ -5,14 +5,18 @@ use crate::{
     config::{Config, FeedConfig},
     daemon::terms,
     kernel::{Filter, FilterError, Load, Pins},
-    policy::Guard,
+    policy::{Guard, Kinds},
 };
 
 impl Engine {
     /// Applies a configuration that was read again. The feeds keep what they had where name and
     /// source are the same. Paths and the table's first capacity need a restart; what was switched off
     /// stays off.
-    pub fn reconfigure(&mut self, mut config: Config, guard: Guard) -> Result<(), Held> {
+    pub fn reconfigure(
+        &mut self,
+        mut config: Config,
+        (guard, kinds): (Guard, Kinds),
+    ) -> Result<(), Held> {
         config.paths.clone_from(&self.config.paths);
         let filter = self.reloaded_for(&config)?;
         let feeds = config
@@ -24,12 +28,13 @@ impl Engine {
         let before = (
             std::mem::replace(&mut self.config, config),
             std::mem::replace(&mut self.configured_guard, guard),
+            std::mem::replace(&mut self.kinds, kinds),
         );
         self.renew_guard();
         let old_feeds = std::mem::replace(&mut self.feeds, feeds);
         let old_filter = filter.map(|filter| std::mem::replace(&mut self.filter, filter));
         if let Err(error) = self.reenforce() {
-            (self.config, self.configured_guard) = before;
+            (self.config, self.configured_guard, self.kinds) = before;
             self.renew_guard();
             self.feeds = old_feeds;
             self.restore(old_filter)?;

@@ -8,7 +8,7 @@ use crate::{
     daemon::{engine::Engine, feeds::Feed},
     indicator::Seen,
     observe::feeds::{FeedHealth, Feeds, HeldStatus, Overlap, SCHEMA, Signs},
-    policy::Rule,
+    policy::{Kind, Rule},
 };
 
 /// Counted over all rules, for each feed by its number.
@@ -28,7 +28,7 @@ impl Engine {
         Feeds {
             schema: SCHEMA,
             feeds: feeds
-                .map(|(number, feed)| self.health(feed, tallies.get(&number)))
+                .map(|(number, feed)| self.health(number, feed, tallies.get(&number)))
                 .collect(),
         }
     }
@@ -68,7 +68,7 @@ impl Engine {
         voices
     }
 
-    fn health(&self, feed: &Feed, tally: Option<&Tally>) -> FeedHealth {
+    fn health(&self, number: u32, feed: &Feed, tally: Option<&Tally>) -> FeedHealth {
         let parts = feed.content.iter().flat_map(|content| &content.parts);
         let nothing = Tally::default();
         let tally = tally.unwrap_or(&nothing);
@@ -95,7 +95,7 @@ impl Engine {
             last_error: feed.last_error.clone(),
             alarms: Vec::new(),
         };
-        health.judge(&self.signs(feed, tally));
+        health.judge(&self.signs(number, feed, tally));
         health
     }
 
@@ -110,7 +110,7 @@ impl Engine {
         tally.shared.iter().filter_map(named).collect()
     }
 
-    fn signs(&self, feed: &Feed, tally: &Tally) -> Signs {
+    fn signs(&self, number: u32, feed: &Feed, tally: &Tally) -> Signs {
         Signs {
             now: Timestamp::now().as_second(),
             changed_at: feed.changed_at.map(Timestamp::as_second),
@@ -118,6 +118,20 @@ impl Engine {
             has_content: feed.content.is_some(),
             drift: feed.drift.clone(),
             others: tally.shared.len(),
+            narrowed: self.narrowed(number),
         }
+    }
+
+    /// Rows of a feed that only monitor because of their kind.
+    fn narrowed(&self, number: u32) -> Vec<(Kind, u64)> {
+        let is_of_feed = |index: u32| {
+            let label = usize::try_from(index)
+                .ok()
+                .and_then(|index| self.rules.feeds.get(index));
+            label.is_some_and(|label| label.feed == number)
+        };
+        let narrowed = self.rules.narrowed.iter();
+        let counted = narrowed.filter(|((index, _), _)| is_of_feed(*index));
+        counted.map(|((_, kind), rows)| (*kind, *rows)).collect()
     }
 }
