@@ -3,11 +3,20 @@
 use super::{
     Format, NotAFeed,
     decode::is_binary,
-    format::{entry, feodo_csv, lines::lines, plain, trickbot},
+    format::{
+        crowdsec, entry, feodo_csv, lines::lines, misp, plain, spamhaus, stix, suricata, threatfox,
+        trickbot,
+    },
 };
 
 /// Lines looked at before giving up.
 const PROBE: usize = 400;
+
+/// Bytes of a JSON body in which its marks are looked for.
+const HEAD: usize = 16 << 10;
+
+/// Says what shows a format.
+type JsonMark = fn(&str) -> Option<&'static str>;
 
 const HTML: [&str; 6] = [
     "<!doctype html",
@@ -83,8 +92,21 @@ fn json(start: &str) -> Result<Known, NotAFeed> {
         return Ok((Format::FeodoJson, "its first object has an `ip_address`"));
     }
     let head = start
-        .get(..start.floor_char_boundary(4096))
+        .get(..start.floor_char_boundary(HEAD))
         .unwrap_or(start);
+    // The order decides where a body could be two of them: the most telling mark comes first.
+    let known: [(Format, JsonMark); 5] = [
+        (Format::ThreatfoxJson, threatfox::json_shown_by),
+        (Format::SpamhausJson, spamhaus::json_shown_by),
+        (Format::Crowdsec, crowdsec::shown_by),
+        (Format::Stix, stix::shown_by),
+        (Format::Misp, misp::shown_by),
+    ];
+    for (format, mark) in known {
+        if let Some(why) = mark(head) {
+            return Ok((format, why));
+        }
+    }
     let looks_like = match head {
         _ if head.contains("bundle--") || head.contains("\"bundle\"") => "a STIX bundle",
         _ if head.contains("\"Event\"") => "a MISP event",
@@ -101,6 +123,15 @@ fn by_lines(text: &str) -> Result<Known, NotAFeed> {
     for (_, line) in lines(text).filter(|(_, line)| !line.is_empty()).take(PROBE) {
         if feodo_csv::is_header(line) {
             return Ok((Format::FeodoCsv, "a line names Feodo Tracker's columns"));
+        }
+        if let Some(why) = threatfox::line_shown_by(line) {
+            return Ok((Format::ThreatfoxCsv, why));
+        }
+        if let Some(why) = spamhaus::line_shown_by(line) {
+            return Ok((Format::SpamhausTxt, why));
+        }
+        if let Some(why) = suricata::shown_by(line) {
+            return Ok((Format::Suricata, why));
         }
         if let Some(comment) = line.strip_prefix(['#', ';']) {
             ipset |= comment.contains("hash:ip") || comment.contains("hash:net");

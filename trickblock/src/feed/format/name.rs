@@ -14,17 +14,43 @@ pub enum Format {
     FeodoCsv,
     FeodoJson,
     FeodoTxt,
+    /// Any table whose columns are known; see [`super::super::CsvLayout`].
+    Csv,
+    /// The answer of ThreatFox's API, or its JSON export.
+    ThreatfoxJson,
+    ThreatfoxCsv,
+    /// Spamhaus DROP, one JSON object a line.
+    SpamhausJson,
+    /// Spamhaus DROP as text: `192.0.2.0/24 ; SBL1`.
+    SpamhausTxt,
+    /// A MISP event, or several.
+    Misp,
+    /// A STIX 2.0 or 2.1 bundle, or a TAXII envelope.
+    Stix,
+    /// IP rules of Suricata or Snort.
+    Suricata,
+    /// The answer of CrowdSec's decisions stream.
+    Crowdsec,
     /// Trickbot's own `mcconf`, `servconf` and `dpost` files.
     Trickbot,
 }
 
 /// In the order in which messages list them.
-const NAMES: [(&str, Format); 6] = [
+const NAMES: [(&str, Format); 15] = [
     ("plain", Format::Plain),
     ("ipset", Format::Ipset),
     ("feodo-csv", Format::FeodoCsv),
     ("feodo-json", Format::FeodoJson),
     ("feodo-txt", Format::FeodoTxt),
+    ("csv", Format::Csv),
+    ("threatfox-json", Format::ThreatfoxJson),
+    ("threatfox-csv", Format::ThreatfoxCsv),
+    ("spamhaus-json", Format::SpamhausJson),
+    ("spamhaus-txt", Format::SpamhausTxt),
+    ("misp", Format::Misp),
+    ("stix", Format::Stix),
+    ("suricata", Format::Suricata),
+    ("crowdsec", Format::Crowdsec),
     ("trickbot", Format::Trickbot),
 ];
 

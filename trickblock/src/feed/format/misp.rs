@@ -1,0 +1,13 @@
+//! MISP events.
+
+use crate::feed::{NotAFeed, Options, collect::Collector};
+
+/// What in the beginning of a body shows that it is one of these; `None` if nothing does.
+pub(in crate::feed) fn shown_by(_head: &str) -> Option<&'static str> {
+    None
+}
+
+/// Reads the whole body.
+pub(super) fn read(_text: &str, _options: &Options, _out: &mut Collector) -> Result<(), NotAFeed> {
+    todo!()
+}
