@@ -7,14 +7,18 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    FeedPolicy,
+    FeedPolicy, csv,
     problem::Problems,
     read::{Unique, required, tables},
     section::Section,
     value,
 };
 use crate::{
-    feed::source::{HttpSpec, Location},
+    feed::{
+        Format,
+        csv_layout::CsvLayout,
+        source::{HttpSpec, Location},
+    },
     policy::{Authority, AuthorityKind, Terms},
 };
 
@@ -23,6 +27,7 @@ pub(super) const KEYS: &[&str] = &[
     "url",
     "path",
     "format",
+    "csv",
     "action",
     "hold_down",
     "min_confidence",
@@ -85,14 +90,32 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
     let format = section
         .parsed("format", value::format)
         .map(|(format, _)| format);
+    let csv = csv(section, format);
     let policy = policy(section);
     Some(FeedConfig {
         name: name?,
         location: location?,
         format,
+        csv,
         policy,
         interval,
     })
+}
+
+/// A layout of columns means something for tables only.
+fn csv(section: &mut Section<'_, '_, '_>, format: Option<Format>) -> Option<Arc<CsvLayout>> {
+    let value = section.raw("csv")?;
+    let DeValue::Table(table) = value.get_ref() else {
+        section.wrong_type("csv", value, "a table: write [feed.csv]");
+        return None;
+    };
+    if format != Some(Format::Csv) {
+        let text = "`csv` in [[feed]] is for tables: add `format = \"csv\"`, or remove it";
+        section.problems().at(&value.span(), text);
+    }
+    let problems = section.problems();
+    let mut inner = Section::new("[feed.csv]", table, value.span(), csv::KEYS, problems);
+    Some(Arc::new(csv::layout(&mut inner)))
 }
 
 fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {

@@ -64,6 +64,7 @@ fn read_feeds(texts: &[String], problems: &mut Vec<Problem>) -> Vec<FeedConfig> 
                     name,
                     location,
                     format: None,
+                    csv: None,
                     policy: FeedPolicy::default(),
                     interval: DEFAULT_INTERVAL,
                 });

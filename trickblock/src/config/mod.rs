@@ -2,6 +2,7 @@
 //!
 //! Every key with its default is in `docs/config.md`, whose examples are tests.
 
+mod csv;
 mod feed;
 mod flags;
 mod problem;
@@ -23,7 +24,8 @@ use serde::Serialize;
 
 pub use self::problem::{ConfigError, Problem};
 use crate::{
-    feed::{Format, source::Location},
+    feed::{Format, Options, csv_layout::CsvLayout, source::Location},
+    indicator::Seen,
     policy::{Action, Kinds, Terms},
 };
 
@@ -242,6 +244,8 @@ pub struct FeedConfig {
     pub location: Location,
     /// `None` detects it.
     pub format: Option<Format>,
+    /// Where a table has its columns; only with [`Format::Csv`].
+    pub csv: Option<Arc<CsvLayout>>,
     pub policy: FeedPolicy,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
@@ -253,6 +257,18 @@ pub struct FeedPolicy {
     pub terms: Arc<Terms>,
     /// How long an indicator stays in force after the feed stopped naming it.
     pub hold_down: Duration,
+}
+
+impl FeedConfig {
+    /// How its bodies are read, had at `received`.
+    pub fn options(&self, received: Option<Seen>) -> Options {
+        Options {
+            format: self.format,
+            csv: self.csv.clone(),
+            unpublished: matches!(self.location, Location::Path(_)),
+            received,
+        }
+    }
 }
 
 impl Default for FeedPolicy {

@@ -1,7 +1,10 @@
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
-use crate::policy::{Authority, AuthorityKind, Kind};
+use crate::{
+    feed::csv_layout::{Column, Field},
+    policy::{Authority, AuthorityKind, Kind},
+};
 
 const MINIMAL: &str =
     "[[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
@@ -218,7 +221,7 @@ fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
         [
             "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
             "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
+            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `csv`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
             "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
         ]
     );
@@ -566,6 +569,51 @@ fn wrong_flags_are_all_named() {
     assert!(error.contains("--feed: `ftp://192.0.2.1/x`"), "{error}");
 }
 
+#[test]
+fn a_table_of_ones_own_is_described() {
+    let text = format!(
+        "{MINIMAL}[[feed]]\nname = \"t\"\npath = \"t.csv\"\nformat = \"csv\"\n[feed.csv]\ndelimiter = \";\"\nquote = \"\"\ncolumns = {{ ip = \"Server\", port = 3 }}\nonly = {{ type = [\"c2\"] }}\nexcept = {{ 4 = [\"offline\", \"\"] }}\n"
+    );
+    let config = parse(&text).unwrap();
+    let layout = config.feeds[1].csv.as_deref().unwrap();
+    assert_eq!(
+        (layout.delimiter, layout.quote, layout.header),
+        (b';', None, true)
+    );
+    assert_eq!(layout.columns.len(), 2);
+    assert_eq!(layout.columns[1], (Field::Port, Column::Number(3)));
+    let wanted: Vec<_> = layout
+        .conditions
+        .iter()
+        .map(|c| (&c.column, c.wanted))
+        .collect();
+    assert_eq!(
+        wanted,
+        [
+            (&Column::Named("type".to_owned()), true),
+            (&Column::Number(4), false)
+        ]
+    );
+}
+
+#[test]
+fn a_table_that_is_described_wrongly_is_told() {
+    let text = format!(
+        "{MINIMAL}[[feed]]\nname = \"t\"\npath = \"t.csv\"\n[feed.csv]\ndelimiter = \"ab\"\nqoute = \"x\"\ncolumns = {{ prot = 0, port = 0 }}\n"
+    );
+    let found = problems(&text).join("\n");
+    for part in [
+        "add `format = \"csv\"`",
+        "more than one sign",
+        "did you mean `quote`?",
+        "`prot` in `columns`",
+        "its number from 1",
+        "names neither `ip` nor `ip_port`",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+}
+
 /// The reference must not drift from the code: its example is parsed, and it names each key.
 #[test]
 fn documented_example_is_valid_and_complete() {
@@ -585,7 +633,7 @@ fn documented_example_is_valid_and_complete() {
 
     let config = Config::parse(example, &dir.path().join("trickblock.toml")).unwrap();
 
-    assert_eq!((config.interfaces.len(), config.feeds.len()), (2, 2));
+    assert_eq!((config.interfaces.len(), config.feeds.len()), (2, 3));
     let known = [
         read::PATHS,
         read::NETWORK,
@@ -595,6 +643,7 @@ fn documented_example_is_valid_and_complete() {
         read::TABLE,
         read::INTERFACE,
         feed::KEYS,
+        csv::KEYS,
     ];
     for key in known.concat() {
         assert!(example.contains(key), "the example lacks `{key}`");

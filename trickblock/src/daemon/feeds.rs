@@ -11,9 +11,9 @@ use super::engine::Offer;
 use crate::{
     config::FeedConfig,
     feed::{
-        self, Format, NotAFeed, Options, Row,
+        self, Format, NotAFeed, Row,
         cache::{Decision, Digest},
-        source::{Body, Location, Part},
+        source::{Body, Part},
     },
     indicator::Seen,
     policy::{Departed, FeedRows, Label, Terms},
@@ -133,11 +133,11 @@ impl Feed {
 
     fn read_part(&self, part: &Part, of_many: bool) -> Result<(PartRows, Vec<String>), Refused> {
         let name = || part.name.clone();
-        let parsed =
-            feed::parse(&part.bytes, self.options()).map_err(|reason| Refused::NotAFeed {
-                name: name(),
-                reason,
-            })?;
+        let options = self.config.options(Some(Seen::now()));
+        let parsed = feed::parse(&part.bytes, options).map_err(|reason| Refused::NotAFeed {
+            name: name(),
+            reason,
+        })?;
         let last = self.last_good(&part.name);
         if parsed.rows.is_empty()
             && parsed.ignored > 0
@@ -176,14 +176,6 @@ impl Feed {
             counted: parsed.complete == Some(true),
         };
         Ok((rows, parsed.warnings))
-    }
-
-    fn options(&self) -> Options {
-        Options {
-            format: self.config.format,
-            unpublished: matches!(self.config.location, Location::Path(_)),
-            received: Some(Seen::now()),
-        }
     }
 
     fn label(&self, part: &Part, of_many: bool) -> Arc<str> {

@@ -37,6 +37,21 @@ pub(super) enum Note {
     Decoy,
     Nomatch,
     Commented,
+    NoC2,
+    Compromised,
+    /// A source that is not where a server is.
+    Source,
+    /// `to_ids` is false, or it was taken back.
+    NotForDetection,
+    Unpublished,
+    /// Its time is over, or has not come.
+    NotNow,
+    /// It says more than an address, and only with that it is a C2.
+    Narrower,
+    /// An exception from other entries.
+    Exception,
+    /// Another decision than to block.
+    NoBan,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -46,13 +61,22 @@ struct Noted {
 }
 
 impl Note {
-    const COUNT: usize = 5;
+    const COUNT: usize = 14;
     const ALL: [Self; Self::COUNT] = [
         Self::HostBits,
         Self::BadTime,
         Self::Decoy,
         Self::Nomatch,
         Self::Commented,
+        Self::NoC2,
+        Self::Compromised,
+        Self::Source,
+        Self::NotForDetection,
+        Self::Unpublished,
+        Self::NotNow,
+        Self::Narrower,
+        Self::Exception,
+        Self::NoBan,
     ];
 
     fn text(self) -> &'static str {
@@ -64,6 +88,19 @@ impl Note {
                 "nomatch entries are exceptions: they were taken out of the prefixes of their set"
             }
             Self::Commented => "servers in <!-- --> comments were ignored",
+            Self::NoC2 => "servers that are no C2 (payload delivery and the like) were ignored",
+            Self::Compromised => "sites were broken into: others' services stand behind them",
+            Self::Source => "addresses that connections came from were ignored",
+            Self::NotForDetection => {
+                "entries that are not meant for detection, or were taken back, were ignored"
+            }
+            Self::Unpublished => "entries of events that are not published were taken",
+            Self::NotNow => "entries whose time is over or has not come were ignored",
+            Self::Narrower => {
+                "entries that mean less than all traffic with their address were ignored"
+            }
+            Self::Exception => "exceptions were ignored",
+            Self::NoBan => "decisions other than to ban were ignored",
         }
     }
 }

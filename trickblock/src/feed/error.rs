@@ -37,6 +37,8 @@ pub enum NotAFeed {
         "the body is not {format}: {reason}; leave the format out to have it detected, or give the right one"
     )]
     Mismatch { format: Format, reason: String },
+    #[error("the source answered `{status}` instead of a list: {fix}")]
+    Status { status: String, fix: &'static str },
     #[error(
         "there are more than {most} entries: no list of C2 servers is that long, so split it into \
          several feeds if it is right"

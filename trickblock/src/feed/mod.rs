@@ -3,6 +3,7 @@
 
 pub mod cache;
 mod collect;
+pub mod csv_layout;
 mod decode;
 mod detect;
 mod error;

@@ -1,6 +1,8 @@
 //! How a body is to be read.
 
-use super::Format;
+use std::sync::Arc;
+
+use super::{Format, csv_layout::CsvLayout};
 use crate::indicator::Seen;
 
 /// What the reader of a body has to know besides the body.
@@ -8,6 +10,8 @@ use crate::indicator::Seen;
 pub struct Options {
     /// `None` detects it.
     pub format: Option<Format>,
+    /// Where [`Format::Csv`] has its columns; `None` finds them by their usual names.
+    pub csv: Option<Arc<CsvLayout>>,
     /// What its makers have not published counts too: somebody named the file.
     pub unpublished: bool,
     /// When the body was had: spans of time in it begin then. `None` leaves them out.

@@ -9,10 +9,11 @@ use super::files::{self, Found};
 use crate::{
     config::{Config, FeedConfig},
     feed::{
-        self, Format, NotAFeed, Parsed,
+        self, Format, NotAFeed, Options, Parsed,
         cache::{Cache, Stored},
         source::Location,
     },
+    indicator::Seen,
     policy::{Action, Context, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge},
 };
 
@@ -29,7 +30,12 @@ pub(in crate::cli) struct Set {
 impl Set {
     pub(in crate::cli) fn read(paths: &[PathBuf], forced: Option<Format>) -> Self {
         let mut set = Self::default();
-        paths.iter().for_each(|path| set.add_path(path, forced));
+        // What somebody names counts, published or not.
+        let options = Options {
+            unpublished: true,
+            ..forced.into()
+        };
+        paths.iter().for_each(|path| set.add_path(path, &options));
         set
     }
 
@@ -40,7 +46,7 @@ impl Set {
         let cache = Cache::new(&config.paths.state);
         for feed in &config.feeds {
             match &feed.location {
-                Location::Path(path) => set.add_path(path, feed.format),
+                Location::Path(path) => set.add_path(path, &feed.options(None)),
                 Location::Http(_) => set.add_copy(feed, &cache),
             }
         }
@@ -75,9 +81,9 @@ impl Set {
         merge(&feeds, context)
     }
 
-    fn add_path(&mut self, path: &Path, forced: Option<Format>) {
+    fn add_path(&mut self, path: &Path, options: &Options) {
         match files::list(path) {
-            Ok(found) => found.iter().for_each(|file| self.add(file, forced)),
+            Ok(found) => found.iter().for_each(|file| self.add(file, options)),
             Err(reason) => self.skip(format!("{}: {reason}", path.display()), true),
         }
     }
@@ -94,22 +100,25 @@ impl Set {
             }
             Err(error) => return self.skip(format!("feed {name}: left out: {error}"), false),
         };
-        let Stored { body, .. } = stored;
+        let Stored {
+            body, fetched_at, ..
+        } = stored;
         for part in &body.parts {
-            self.add_body(part.name.as_str().into(), &part.bytes, feed.format, true);
+            let options = feed.options(Seen::from_unix(fetched_at.as_second()));
+            self.add_body(part.name.as_str().into(), &part.bytes, options, true);
         }
     }
 
-    fn add(&mut self, file: &Found, forced: Option<Format>) {
+    fn add(&mut self, file: &Found, options: &Options) {
         let name: Arc<str> = file.path.display().to_string().into();
         match files::load(&file.path) {
-            Ok(body) => self.add_body(name, &body, forced, file.named),
+            Ok(body) => self.add_body(name, &body, options.clone(), file.named),
             Err(reason) => self.skip(format!("{name}: {reason}"), file.named),
         }
     }
 
-    fn add_body(&mut self, name: Arc<str>, body: &[u8], forced: Option<Format>, named: bool) {
-        match feed::parse(body, forced) {
+    fn add_body(&mut self, name: Arc<str>, body: &[u8], options: Options, named: bool) {
+        match feed::parse(body, options) {
             Ok(parsed) => self.feeds.push((name, parsed)),
             // The set as a whole decides whether that is too much.
             Err(NotAFeed::MostlyMalformed(mut parsed)) => {

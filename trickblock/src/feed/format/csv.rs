@@ -1,8 +1,418 @@
 //! Any table whose columns are known, by name or by the configuration.
 
-use crate::feed::{NotAFeed, Options, collect::Collector};
+use std::num::NonZeroU16;
 
-/// Reads the whole body.
-pub(super) fn read(_text: &str, _options: &Options, _out: &mut Collector) -> Result<(), NotAFeed> {
-    todo!()
+use csv::StringRecord;
+
+use super::{
+    entry::unquote,
+    lines::{MAX_LINE, lines},
+    table::{Dialect, record, simplified},
+};
+use crate::{
+    feed::{
+        Format, NotAFeed, Options,
+        collect::{Collector, Note},
+        csv_layout::{Column, Condition, CsvLayout, Field},
+    },
+    indicator::{Indicator, Malformed, Protocol, Seen, Sighting, port, written},
+};
+
+/// What columns are usually called, simplified.
+const USUAL: [(Field, &[&str]); 8] = [
+    (
+        Field::IpPort,
+        &["ipport", "hostport", "addressport", "endpoint"],
+    ),
+    (
+        Field::Ip,
+        &[
+            "ip",
+            "ipaddress",
+            "ipaddr",
+            "dstip",
+            "destip",
+            "destinationip",
+            "address",
+            "addr",
+            "cidr",
+            "prefix",
+            "network",
+            "ipv4",
+            "ipv6",
+            "c2ip",
+            "serverip",
+        ],
+    ),
+    (
+        Field::Port,
+        &[
+            "port",
+            "dstport",
+            "destport",
+            "dport",
+            "destinationport",
+            "c2port",
+            "serverport",
+        ],
+    ),
+    (Field::Protocol, &["protocol", "proto", "transport"]),
+    (
+        Field::Family,
+        &[
+            "malware",
+            "family",
+            "malwarefamily",
+            "malwareprintable",
+            "botnet",
+            "threat",
+        ],
+    ),
+    (
+        Field::FirstSeen,
+        &["firstseen", "firstseenutc", "date", "dateadded", "added"],
+    ),
+    (Field::LastSeen, &["lastseen", "lastseenutc", "lastonline"]),
+    (Field::Confidence, &["confidence", "confidencelevel"]),
+];
+
+/// Reads the whole body, by the layout of the options or by the usual names of columns.
+pub(super) fn read(text: &str, options: &Options, out: &mut Collector) -> Result<(), NotAFeed> {
+    out.expect("one record a line behind the header");
+    let layout = options.csv.as_deref().cloned().unwrap_or_default();
+    let mut lines = lines(text).filter(|(_, line)| !line.is_empty()).peekable();
+    let names = match layout.header {
+        true => header(&mut lines, &layout)?,
+        false => Vec::new(),
+    };
+    let table = Table::new(&layout, &names)?;
+    for (number, line) in lines {
+        if !layout
+            .comment
+            .is_some_and(|comment| line.starts_with(comment))
+        {
+            table.file(out, number, line);
+        }
+    }
+    Ok(())
+}
+
+/// The names of the columns: in the first line that is no comment, or the last comment before it that splits into as many.
+fn header<'a>(
+    lines: &mut std::iter::Peekable<impl Iterator<Item = (u32, &'a str)>>,
+    layout: &CsvLayout,
+) -> Result<Vec<String>, NotAFeed> {
+    let mut commented: Vec<String> = Vec::new();
+    while let Some((_, line)) = lines.peek() {
+        let Some(rest) = layout
+            .comment
+            .and_then(|comment| line.strip_prefix(comment))
+        else {
+            break;
+        };
+        let names = named(rest, layout);
+        // A comment of one word names no columns.
+        if names.len() > 1 {
+            commented = names;
+        }
+        lines.next();
+    }
+    let Some((_, first)) = lines.peek() else {
+        return Err(no_columns(&[]));
+    };
+    let first = named(first, layout);
+    if places(layout, &first).is_ok() {
+        lines.next();
+        return Ok(first);
+    }
+    match places(layout, &commented) {
+        Ok(_) => Ok(commented),
+        Err(_) => Err(no_columns(&first)),
+    }
+}
+
+fn named(line: &str, layout: &CsvLayout) -> Vec<String> {
+    let line = line
+        .get(..line.floor_char_boundary(MAX_LINE))
+        .unwrap_or_default();
+    let record = record(line.trim(), dialect(layout));
+    record.iter().flatten().map(simplified).collect()
+}
+
+fn dialect(layout: &CsvLayout) -> Dialect {
+    Dialect {
+        delimiter: layout.delimiter,
+        quote: layout.quote,
+    }
+}
+
+/// The roles with the positions of their columns.
+type Places = Vec<(Field, usize)>;
+
+fn places(layout: &CsvLayout, names: &[String]) -> Result<Places, NotAFeed> {
+    let places: Places = match layout.columns.as_slice() {
+        [] => usual(names),
+        columns => columns
+            .iter()
+            .map(|(role, column)| Some((*role, place(column, names)?)))
+            .collect::<Option<_>>()
+            .ok_or_else(|| no_columns(names))?,
+    };
+    let has_address = places
+        .iter()
+        .any(|(role, _)| matches!(role, Field::Ip | Field::IpPort));
+    match has_address {
+        true => Ok(places),
+        false => Err(no_columns(names)),
+    }
+}
+
+fn usual(names: &[String]) -> Places {
+    let place = |(role, usual): &(Field, &[&str])| {
+        let found = names.iter().position(|name| usual.contains(&name.as_str()));
+        found.map(|place| (*role, place))
+    };
+    USUAL.iter().filter_map(place).collect()
+}
+
+/// Where a column stands, from 0.
+fn place(column: &Column, names: &[String]) -> Option<usize> {
+    match column {
+        Column::Named(name) => names.iter().position(|known| *known == simplified(name)),
+        Column::Number(number) => number.checked_sub(1),
+    }
+}
+
+fn no_columns(names: &[String]) -> NotAFeed {
+    let found = match names {
+        [] => "there is no line that names columns".to_owned(),
+        names => {
+            let shown: Vec<String> = names
+                .iter()
+                .take(20)
+                .map(|name| format!("`{name}`"))
+                .collect();
+            format!("its first line names {}", shown.join(", "))
+        }
+    };
+    NotAFeed::Mismatch {
+        format: Format::Csv,
+        reason: format!("{found}, and none of it is the address: name the columns in [feed.csv]"),
+    }
+}
+
+struct Table<'a> {
+    layout: &'a CsvLayout,
+    places: Places,
+    /// With the positions of their columns.
+    conditions: Vec<(usize, &'a Condition)>,
+}
+
+impl<'a> Table<'a> {
+    fn new(layout: &'a CsvLayout, names: &[String]) -> Result<Self, NotAFeed> {
+        let placed = |condition: &'a Condition| Some((place(&condition.column, names)?, condition));
+        let conditions: Option<Vec<_>> = layout.conditions.iter().map(placed).collect();
+        Ok(Self {
+            layout,
+            places: places(layout, names)?,
+            conditions: conditions.ok_or_else(|| no_columns(names))?,
+        })
+    }
+
+    fn file(&self, out: &mut Collector, number: u32, line: &str) {
+        if line.len() > MAX_LINE {
+            return out.reject(number, line, "the line is longer than 4096 bytes");
+        }
+        let Some(record) = record(line, dialect(self.layout)) else {
+            return out.reject(number, line, "the record cannot be read as CSV");
+        };
+        if !self.takes(&record) {
+            return out.ignore();
+        }
+        match self.indicator(&record) {
+            Ok((indicator, host_bits)) => {
+                if host_bits {
+                    out.note(number, Note::HostBits);
+                }
+                let sighting = self.sighting(out, number, &record);
+                out.accept(number, indicator, sighting);
+            }
+            Err(reason) => out.reject(number, line, reason),
+        }
+    }
+
+    fn takes(&self, record: &StringRecord) -> bool {
+        self.conditions.iter().all(|(place, condition)| {
+            let field = record.get(*place).unwrap_or_default().trim();
+            let named = |value: &String| value.trim().eq_ignore_ascii_case(field);
+            condition.values.iter().any(named) == condition.wanted
+        })
+    }
+
+    /// `None` where no column has this role.
+    fn field<'r>(&self, record: &'r StringRecord, role: Field) -> Option<&'r str> {
+        let (_, place) = self.places.iter().find(|(known, _)| *known == role)?;
+        Some(unquote(record.get(*place).unwrap_or_default().trim()))
+    }
+
+    /// The indicator, and whether it had bits beyond its length. A column that is empty never widens it.
+    fn indicator(&self, record: &StringRecord) -> Result<(Indicator, bool), Malformed> {
+        if let Some(both) = self.field(record, Field::IpPort) {
+            let found = written(both)?;
+            return match found.indicator.port {
+                Some(_) => Ok((found.indicator, found.host_bits)),
+                None => Err(Malformed::PortMissing),
+            };
+        }
+        let address = written(self.field(record, Field::Ip).unwrap_or_default())?;
+        if address.indicator.port.is_some() && self.field(record, Field::Port).is_some() {
+            return Err(Malformed::PortTwice);
+        }
+        let own: Option<NonZeroU16> = self.field(record, Field::Port).map(port).transpose()?;
+        let port = own.or(address.indicator.port);
+        let protocol = self.protocol(record)?.or(address.indicator.protocol);
+        if protocol.is_some() && port.is_none() {
+            return Err(Malformed::ProtocolAlone);
+        }
+        let indicator = Indicator::new(address.indicator.prefix, protocol, port);
+        Ok((indicator, address.host_bits))
+    }
+
+    fn protocol(&self, record: &StringRecord) -> Result<Option<Protocol>, Malformed> {
+        match self.field(record, Field::Protocol) {
+            None | Some("") => Ok(None),
+            Some(text) => match text.parse::<Protocol>() {
+                Ok(protocol) if protocol.has_ports() => Ok(Some(protocol)),
+                _ => Err(Malformed::Protocol),
+            },
+        }
+    }
+
+    fn sighting(&self, out: &mut Collector, line: u32, record: &StringRecord) -> Sighting {
+        let family = self.field(record, Field::Family).unwrap_or_default();
+        let confidence = self.field(record, Field::Confidence).unwrap_or_default();
+        Sighting {
+            family: out.family(family),
+            first_seen: self.time(out, line, record, Field::FirstSeen),
+            last_seen: self.time(out, line, record, Field::LastSeen),
+            confidence: confidence.parse().ok().filter(|sure| *sure <= 100),
+            ..Sighting::default()
+        }
+    }
+
+    fn time(
+        &self,
+        out: &mut Collector,
+        line: u32,
+        record: &StringRecord,
+        role: Field,
+    ) -> Option<Seen> {
+        let text = self.field(record, role).filter(|text| !text.is_empty())?;
+        let time = text.parse().ok();
+        if time.is_none() {
+            out.note(line, Note::BadTime);
+        }
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::feed::{Parsed, parse};
+
+    fn with(layout: CsvLayout, body: &str) -> Result<Parsed, NotAFeed> {
+        let options = Options {
+            format: Some(Format::Csv),
+            csv: Some(Arc::new(layout)),
+            ..Options::default()
+        };
+        parse(body.as_bytes(), options)
+    }
+
+    fn plain(body: &str) -> Result<Parsed, NotAFeed> {
+        with(CsvLayout::default(), body)
+    }
+
+    fn shown(parsed: &Parsed) -> Vec<String> {
+        let rows = parsed.rows.iter();
+        rows.map(|row| format!("{} {}", row.line, row.indicator))
+            .collect()
+    }
+
+    fn columns(columns: &[(Field, usize)]) -> Vec<(Field, Column)> {
+        let column = |(role, number): &(Field, usize)| (*role, Column::Number(*number));
+        columns.iter().map(column).collect()
+    }
+
+    #[test]
+    fn usual_names_are_found() {
+        let parsed =
+            plain("# a list\nDate,Dst IP,Dst Port,Malware\n2021-01-01,192.0.2.1,443,Dridex\n")
+                .unwrap();
+        assert_eq!(shown(&parsed), ["3 192.0.2.1/32:443"]);
+        assert_eq!(parsed.rows[0].sighting.family.as_deref(), Some("Dridex"));
+        assert!(parsed.rows[0].sighting.first_seen.is_some());
+        let commented = plain("# ip,port\n192.0.2.1,443\n").unwrap();
+        assert_eq!(shown(&commented), ["2 192.0.2.1/32:443"]);
+    }
+
+    #[test]
+    fn a_port_column_never_widens() {
+        let body = "ip,port,proto\n192.0.2.1,,\n192.0.2.2,0,\n192.0.2.3,443,icmp\n192.0.2.4,443,tcp\n192.0.2.5,80,\n192.0.2.6:1,2,\n192.0.2.7,3,\n192.0.2.8,4,\n192.0.2.9,5,\n";
+        let parsed = plain(body).unwrap();
+        let told: Vec<u32> = parsed.rejections.iter().map(|r| r.line).collect();
+        assert_eq!(told, [2, 3, 4, 7]);
+        assert_eq!(shown(&parsed)[0], "5 192.0.2.4/32:443/tcp");
+        let alone = plain("ip,proto\n192.0.2.1,tcp\n192.0.2.2,\n192.0.2.3,\n").unwrap();
+        assert_eq!(alone.rejections[0].line, 2);
+    }
+
+    #[test]
+    fn a_layout_names_numbers_signs_and_conditions() {
+        let layout = CsvLayout {
+            delimiter: b';',
+            quote: Some(b'\''),
+            comment: Some('!'),
+            header: false,
+            columns: columns(&[(Field::IpPort, 2), (Field::Confidence, 3)]),
+            conditions: vec![
+                Condition {
+                    column: Column::Number(1),
+                    values: vec!["c2".to_owned()],
+                    wanted: true,
+                },
+                Condition {
+                    column: Column::Number(4),
+                    values: vec!["offline".to_owned()],
+                    wanted: false,
+                },
+            ],
+        };
+        let body = "! own\nC2;'192.0.2.1:443';90;online\nscan;192.0.2.2:1;1;online\nc2;192.0.2.3:2;5;Offline\nc2;192.0.2.4;5;\nc2;192.0.2.5:9;x;\n";
+        let parsed = with(layout, body).unwrap();
+        assert_eq!(shown(&parsed), ["2 192.0.2.1/32:443", "6 192.0.2.5/32:9"]);
+        assert_eq!(parsed.rows[0].sighting.confidence, Some(90));
+        assert_eq!((parsed.ignored, parsed.rejected), (2, 1));
+    }
+
+    #[test]
+    fn columns_that_are_not_there_are_named() {
+        let error = plain("a,b\n1,2\n").unwrap_err().to_string();
+        assert!(
+            error.contains("`a`, `b`") && error.contains("[feed.csv]"),
+            "{error}"
+        );
+        let layout = CsvLayout {
+            columns: vec![(Field::Ip, Column::Named("server".to_owned()))],
+            ..CsvLayout::default()
+        };
+        assert!(with(layout.clone(), "ip\n192.0.2.1\n").is_err());
+        assert_eq!(
+            shown(&with(layout, "x,Server\n1,192.0.2.1\n").unwrap()),
+            ["2 192.0.2.1/32"]
+        );
+    }
 }

@@ -1,12 +1,11 @@
 //! Feodo Tracker's CSV: a header line that names the columns, quoted or bare fields, and a footer
 //! with the number of entries.
 
-use csv::{ReaderBuilder, StringRecord};
-
 use super::{
     feodo::{self, Server},
     lines::{MAX_LINE, lines},
     plain,
+    table::{Dialect, find, record, simplified},
 };
 use crate::feed::{Format, NotAFeed, collect::Collector};
 
@@ -50,13 +49,9 @@ struct Columns {
 
 impl Columns {
     fn named_by(line: &str) -> Option<Self> {
-        let record = record(line.trim_start_matches(['#', ' ']))?;
+        let record = record(line.trim_start_matches(['#', ' ']), Dialect::default())?;
         let names: Vec<String> = record.iter().map(simplified).collect();
-        let find = |wanted: &[&str]| {
-            names
-                .iter()
-                .position(|name| wanted.contains(&name.as_str()))
-        };
+        let find = |wanted: &[&str]| find(&names, wanted);
         let columns = Self {
             address: find(&["dstip"])?,
             port: find(&["dstport"]),
@@ -73,7 +68,7 @@ impl Columns {
             out.reject(number, line, "the line is longer than 4096 bytes");
             return;
         }
-        let Some(record) = record(line) else {
+        let Some(record) = record(line, Dialect::default()) else {
             out.reject(number, line, "the record cannot be read as CSV");
             return;
         };
@@ -89,24 +84,6 @@ impl Columns {
         };
         feodo::file(out, number, line, &server);
     }
-}
-
-/// Each line is read by itself, so that a lost quote damages one record and not all that follow.
-fn record(line: &str) -> Option<StringRecord> {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .buffer_capacity(line.len().max(1))
-        .from_reader(line.as_bytes());
-    let mut record = StringRecord::new();
-    let found = reader.read_record(&mut record).ok()?;
-    found.then_some(record)
-}
-
-/// `First_seen_UTC` and `Firstseen UTC` are the same column.
-fn simplified(name: &str) -> String {
-    let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]

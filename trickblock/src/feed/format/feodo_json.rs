@@ -3,18 +3,18 @@
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::feodo::{self, Server};
+use super::{
+    feodo::{self, Server},
+    json::{Position, mismatch},
+};
 use crate::feed::{Format, NotAFeed, collect::Collector};
 
 /// Reads a whole array; a truncated one is refused as a whole, since JSON states its own end.
 pub(super) fn read(text: &str, out: &mut Collector) -> Result<(), NotAFeed> {
-    let records: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| mismatch(&error))?;
+    let records: Vec<&RawValue> = serde_json::from_str(text)
+        .map_err(|error| mismatch(Format::FeodoJson, "a JSON array", &error))?;
     out.confirm_whole();
-    let mut position = Position {
-        text,
-        offset: 0,
-        line: 1,
-    };
+    let mut position = Position::new(text);
     for record in records {
         let shown = record.get();
         let line = position.line_of(shown);
@@ -54,49 +54,6 @@ impl Record {
             malware: self.malware.as_deref().unwrap_or_default(),
         };
         feodo::file(out, line, shown, &server);
-    }
-}
-
-/// Where the reader is: records come in the order of the text, so lines are counted once.
-struct Position<'a> {
-    text: &'a str,
-    offset: usize,
-    line: u32,
-}
-
-impl Position<'_> {
-    /// `record` is a slice of the text.
-    fn line_of(&mut self, record: &str) -> u32 {
-        let offset = record
-            .as_ptr()
-            .addr()
-            .saturating_sub(self.text.as_ptr().addr());
-        let skipped = self
-            .text
-            .as_bytes()
-            .get(self.offset..offset)
-            .unwrap_or_default();
-        let newlines = skipped.iter().filter(|byte| **byte == b'\n').count();
-        self.line = self
-            .line
-            .saturating_add(u32::try_from(newlines).unwrap_or(u32::MAX));
-        self.offset = self.offset.max(offset);
-        self.line
-    }
-}
-
-fn mismatch(error: &serde_json::Error) -> NotAFeed {
-    let reason = if error.is_eof() {
-        format!(
-            "the JSON ends too early, in line {}, so the feed is truncated",
-            error.line()
-        )
-    } else {
-        format!("it is not a JSON array ({error})")
-    };
-    NotAFeed::Mismatch {
-        format: Format::FeodoJson,
-        reason,
     }
 }
 

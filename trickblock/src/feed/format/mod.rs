@@ -7,6 +7,7 @@ mod feodo;
 pub(super) mod feodo_csv;
 mod feodo_json;
 mod ipset;
+mod json;
 pub(super) mod lines;
 pub(super) mod misp;
 pub(super) mod name;
@@ -14,6 +15,7 @@ pub(super) mod plain;
 pub(super) mod spamhaus;
 pub(super) mod stix;
 pub(super) mod suricata;
+mod table;
 pub(super) mod threatfox;
 pub(super) mod trickbot;
 
@@ -39,7 +41,7 @@ pub(super) fn read(
         Format::SpamhausJson => return spamhaus::read_json(text, out),
         Format::SpamhausTxt => return spamhaus::read_txt(text, out),
         Format::Misp => return misp::read(text, options, out),
-        Format::Stix => return stix::read(text, out),
+        Format::Stix => return stix::read(text, options, out),
         Format::Suricata => return suricata::read(text, out),
         Format::Crowdsec => return crowdsec::read(text, options, out),
     }

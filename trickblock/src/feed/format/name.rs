@@ -14,7 +14,7 @@ pub enum Format {
     FeodoCsv,
     FeodoJson,
     FeodoTxt,
-    /// Any table whose columns are known; see [`super::super::CsvLayout`].
+    /// Any table whose columns are known; see [`crate::feed::csv_layout`].
     Csv,
     /// The answer of ThreatFox's API, or its JSON export.
     ThreatfoxJson,
