@@ -159,7 +159,20 @@ fn exit_codes_and_messages() {
             Exit::Failed,
             "truncated",
         ),
-        ("stix", b"{\"type\":\"bundle\"}", &[], Exit::Failed, "STIX"),
+        (
+            "stix",
+            b"{\"type\":\"bundle\"}",
+            &[],
+            Exit::Failed,
+            "no `objects`",
+        ),
+        (
+            "other json",
+            b"{\"type\":\"x\"}",
+            &[],
+            Exit::Failed,
+            "not known here",
+        ),
         (
             "wrong force",
             b"192.0.2.1",

@@ -19,12 +19,13 @@ const VARIABLE: &str = "TRICKBLOCK_CORPUS";
 
 type Test = fn(&Path);
 
-const TESTS: [(&str, Test); 7] = [
+const TESTS: [(&str, Test); 8] = [
     ("feodo_csv", feodo_csv),
     ("trickbot_configs", trickbot_configs),
     ("plain_addresses", plain_addresses),
     ("firehol_counts_agree", firehol_counts_agree),
     ("poisoned_lists_are_guarded", poisoned_lists_are_guarded),
+    ("rules_bundles_and_events", rules_bundles_and_events),
     ("every_file_gets_an_answer", every_file_gets_an_answer),
     (
         "hourly_lists_never_reopen",
@@ -202,12 +203,66 @@ fn poisoned_lists_are_guarded(corpus: &Path) {
     assert!(!enforced.contains("\"10.") && !enforced.contains("\"127."));
 }
 
-/// Captures, STIX, MISP, rules and prose are no feeds, and each says what it is instead.
+/// Counted by other means: rules, patterns and attributes by regular expressions.
+fn rules_bundles_and_events(corpus: &Path) {
+    let rules = "suricata-rules/2021-05";
+    for (path, format, accepted, ignored) in [
+        (format!("{rules}/botcc.rules"), "suricata", 274, 0),
+        (
+            format!("{rules}/botcc.portgrouped.rules"),
+            "suricata",
+            68,
+            0,
+        ),
+        (format!("{rules}/drop.rules"), "suricata", 818, 0),
+        (format!("{rules}/dshield.rules"), "suricata", 20, 0),
+        ("stix/emotet.json".to_owned(), "stix", 11, 875),
+        ("stix/2024-02-14-Danabot.json".to_owned(), "stix", 3, 11),
+        (
+            "stix/2024-03-06-Pikabot-with-Meduza-Stealer.json".to_owned(),
+            "stix",
+            1,
+            30,
+        ),
+        (
+            "misp/eset/glupteba.misp-event.json".to_owned(),
+            "misp",
+            44,
+            277,
+        ),
+        (
+            "misp/eset/misp-machete-event.json".to_owned(),
+            "misp",
+            0,
+            396,
+        ),
+    ] {
+        let (exit, json) = check(corpus, &path);
+        assert_eq!(
+            (exit, &json["format"]),
+            (Exit::Ok, &format.into()),
+            "{path}"
+        );
+        let taken = count(&json, "accepted") + count(&json, "duplicates") + count(&json, "refused");
+        assert_eq!(
+            (taken, count(&json, "ignored")),
+            (accepted, ignored),
+            "{path}: {}",
+            json["warnings"]
+        );
+        assert_eq!(
+            count(&json, "rejected"),
+            0,
+            "{path}: {}",
+            json["rejections"]
+        );
+    }
+}
+
+/// Captures, warninglists and prose are no feeds, and each says what it is instead.
 fn every_file_gets_an_answer(corpus: &Path) {
     for (directory, message) in [
         ("pcaps", "packet capture"),
-        ("stix", "STIX bundle"),
-        ("misp", "MISP event"),
         ("warninglists", "MISP warninglist"),
     ] {
         let (exit, json) = check(corpus, directory);
@@ -217,9 +272,8 @@ fn every_file_gets_an_answer(corpus: &Path) {
         }
     }
     for (file, message) in [
-        ("suricata-rules/2021-05/botcc.rules", "Suricata"),
         ("spamhaus/2024-02/asn_drop.json", "AS numbers"),
-        ("trickbot-timeline.csv", "CSV without"),
+        ("trickbot-timeline.csv", "[feed.csv]"),
     ] {
         let (exit, json) = check(corpus, file);
         assert_eq!(exit, Exit::Failed, "{file}");

@@ -265,11 +265,22 @@ impl Collector {
             });
         }
         self.tell_notes();
+        self.in_order();
         self.parsed.rows.shrink_to_fit();
         if self.parsed.rejected > total / 2 {
             return Err(NotAFeed::MostlyMalformed(Box::new(self.parsed)));
         }
         Ok(self.parsed)
+    }
+
+    /// Some formats tell at their end what becomes of earlier lines.
+    fn in_order(&mut self) {
+        if !self.parsed.rows.is_sorted_by_key(|row| row.line) {
+            self.parsed.rows.sort_by_key(|row| row.line);
+        }
+        self.parsed
+            .rejections
+            .sort_by_key(|rejection| rejection.line);
     }
 
     fn tell_notes(&mut self) {

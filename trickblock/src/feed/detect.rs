@@ -108,11 +108,9 @@ fn json(start: &str) -> Result<Known, NotAFeed> {
         }
     }
     let looks_like = match head {
-        _ if head.contains("bundle--") || head.contains("\"bundle\"") => "a STIX bundle",
-        _ if head.contains("\"Event\"") => "a MISP event",
         _ if head.contains("\"list\"") => "a MISP warninglist",
         _ if head.contains("\"asn\"") => "a list of AS numbers",
-        _ => "JSON of another layout than Feodo Tracker's",
+        _ => "JSON of a layout that is not known here",
     };
     let fix = "give the source's plain or CSV list of addresses instead";
     Err(NotAFeed::Unrecognised { looks_like, fix })
@@ -155,21 +153,21 @@ fn by_lines(text: &str) -> Result<Known, NotAFeed> {
     }
 }
 
+const LIST: &str = "give a list with one address, prefix or address:port a line";
+
 /// Names the usual mix-ups.
 fn unrecognised(text: &str) -> NotAFeed {
     let first = lines(text)
         .map(|(_, line)| line)
         .find(|line| !line.is_empty() && !line.starts_with('#'));
     let first = first.unwrap_or_default();
-    let is_rule = ["alert ", "drop ", "reject ", "pass ", "block "]
-        .iter()
-        .any(|action| first.starts_with(action) && first.contains("->"));
-    let fix = "give a list with one address, prefix or address:port a line";
-    let looks_like = match () {
-        () if is_rule => "Suricata or Snort rules",
-        () if first.starts_with('<') => "XML",
-        () if first.matches(',').count() >= 2 => "CSV without Feodo Tracker's columns",
-        () => "text that names no address",
+    let (looks_like, fix) = match () {
+        () if first.starts_with('<') => ("XML", LIST),
+        () if first.matches(',').count() >= 2 => (
+            "CSV with columns that are not known",
+            "set `format = \"csv\"` and name its columns in [feed.csv]",
+        ),
+        () => ("text that names no address", LIST),
     };
     NotAFeed::Unrecognised { looks_like, fix }
 }
@@ -208,6 +206,31 @@ mod tests {
             (" [ ]\n", Format::FeodoJson),
             ("<mcconf>\r\n<servs>", Format::Trickbot),
             ("<?xml version=\"1.0\"?><dpost><handler>", Format::Trickbot),
+            ("{\"type\": \"bundle\", \"objects\": []}", Format::Stix),
+            (
+                "{\"more\":true,\"objects\":[{\"spec_version\":\"2.1\"}]}",
+                Format::Stix,
+            ),
+            ("{\"response\":[{\"Event\":{}}]}", Format::Misp),
+            ("[{\"Event\":{}}]", Format::Misp),
+            (
+                "{\"query_status\":\"ok\",\"data\":[]}",
+                Format::ThreatfoxJson,
+            ),
+            ("{\"new\":null,\"deleted\":null}", Format::Crowdsec),
+            (
+                "{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\"}",
+                Format::SpamhausJson,
+            ),
+            ("; Spamhaus\n192.0.2.0/24 ; SBL1\n", Format::SpamhausTxt),
+            (
+                "alert ip any any -> [192.0.2.1] any (sid:1;)\n",
+                Format::Suricata,
+            ),
+            (
+                "# \"first_seen_utc\",\"ioc_id\",\"ioc_value\",\"ioc_type\"\n",
+                Format::ThreatfoxCsv,
+            ),
         ] {
             assert_eq!(detected(text), Ok(expected), "{text}");
         }
@@ -220,9 +243,6 @@ mod tests {
             ("<?xml version=\"1.0\"?>\n<!-- x --><html>", "web page"),
             ("<?php\necho '192.0.2.1';", "web page"),
             ("\0\u{1}\u{2}\u{3}abc", "binary"),
-            ("{\"type\": \"bundle\", \"objects\": []}", "STIX"),
-            ("{\"response\":[{\"Event\":{}}]}", "MISP event"),
-            ("alert ip any any -> [192.0.2.1] any (sid:1;)\n", "Suricata"),
             (
                 "date,ip,port,event\n2017-10-09T00:00:00Z,192.0.2.1,447,x\n",
                 "CSV",

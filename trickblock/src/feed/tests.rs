@@ -6,7 +6,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::*;
 
-const SEEDS: [&str; 6] = [
+const SEEDS: [&str; 15] = [
     "# list\n192.0.2.1\n192.0.2.0/24\t10\n198.51.100.1:443/tcp # x\n[2001:db8::1]:443\n\
      192.0.2.0 - 192.0.2.9\nhxxp://203.0.113[.]7:8080/a\nevil.example\n",
     "create c2 hash:ip,port\nadd c2 192.0.2.1,tcp:443 timeout 30\nadd c2 2001:db8::/32 nomatch\n\
@@ -18,6 +18,24 @@ const SEEDS: [&str; 6] = [
     "# Feodo Tracker Botnet C2 IP Blocklist\n192.0.2.1\n203.0.113.9\n# END 2 entries",
     "\u{feff}<mcconf><servs>\n<srv>192.0.2.1:443</srv><psrva>1.2:3</psrva>\n<srv>x.onion:1</srv>\
      <handler>http://192.0.2.2:8082</handler></servs>",
+    "ip,port,malware\n192.0.2.1,443,Emotet\n\"2001:db8::1\",80,\n",
+    "{\"query_status\":\"ok\",\"data\":[{\"ioc\":\"192.0.2.1:443\",\"ioc_type\":\"ip:port\",\n\
+     \"threat_type\":\"botnet_cc\",\"confidence_level\":75},{\"ioc\":\"x.example\",\"ioc_type\":\"domain\"}]}",
+    "# \"first_seen_utc\",\"ioc_id\",\"ioc_value\",\"ioc_type\",\"threat_type\",\"confidence_level\"\n\
+     \"2026-09-01 00:00:00\", \"1\", \"192.0.2.1:443\", \"ip:port\", \"botnet_cc\", \"75\"\n\
+     # Number of entries: 1\n",
+    "{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\",\"rir\":\"ripencc\"}\n\
+     {\"type\":\"metadata\",\"records\":1}\n",
+    "; DROP\n192.0.2.0/24 ; SBL1\n198.51.100.0/22 ; SBL2\n",
+    "{\"Event\":{\"published\":true,\"Attribute\":[{\"type\":\"ip-dst|port\",\"value\":\"192.0.2.1|443\"}],\n\
+     \"Object\":[{\"Attribute\":[{\"type\":\"ip-dst\",\"value\":\"192.0.2.2\"},{\"type\":\"port\",\"value\":\"80\",\
+     \"object_relation\":\"dst-port\"}]}]}}",
+    "{\"type\":\"bundle\",\"objects\":[{\"type\":\"indicator\",\"id\":\"indicator--1\",\"pattern\":\n\
+     \"[network-traffic:dst_ref.value = '192.0.2.1' AND network-traffic:dst_port IN (80,443)]\"}]}",
+    "alert tcp $HOME_NET any -> [192.0.2.1,192.0.2.2] [443,8080:8081] (msg:\"a;b\"; sid:1;)\n\
+     alert udp 192.0.2.3 any -> any any (sid:2;)\nalert tcp 192.0.2.3 any -> any any (sid:3;)\n",
+    "{\"new\":[{\"type\":\"ban\",\"scope\":\"Ip\",\"value\":\"192.0.2.1\",\"duration\":\"3h59m58.1s\"}],\n\
+     \"deleted\":[{\"type\":\"ban\",\"scope\":\"Range\",\"value\":\"192.0.2.0/24\",\"duration\":\"-1s\"}]}",
 ];
 
 fn any_format() -> impl Strategy<Value = Option<Format>> {
@@ -139,18 +157,31 @@ proptest! {
 /// The seeds themselves are good feeds, or the mutations would prove little.
 #[test]
 fn seeds_are_recognised() {
-    let found = SEEDS.map(|seed| parse(seed.as_bytes(), None).unwrap().format);
-    assert_eq!(
-        found,
-        [
-            Format::Plain,
-            Format::Ipset,
-            Format::FeodoCsv,
-            Format::FeodoJson,
-            Format::FeodoTxt,
-            Format::Trickbot
-        ]
-    );
+    let formats = [
+        Format::Plain,
+        Format::Ipset,
+        Format::FeodoCsv,
+        Format::FeodoJson,
+        Format::FeodoTxt,
+        Format::Trickbot,
+        Format::Csv,
+        Format::ThreatfoxJson,
+        Format::ThreatfoxCsv,
+        Format::SpamhausJson,
+        Format::SpamhausTxt,
+        Format::Misp,
+        Format::Stix,
+        Format::Suricata,
+        Format::Crowdsec,
+    ];
+    assert!(Format::ALL.iter().all(|format| formats.contains(format)));
+    for (seed, format) in SEEDS.iter().zip(formats) {
+        // A table of one's own is never guessed.
+        let forced = (format == Format::Csv).then_some(format);
+        let parsed = parse(seed.as_bytes(), forced).unwrap();
+        assert_eq!((parsed.format, parsed.rejected), (format, 0), "{seed}");
+        assert!(!parsed.rows.is_empty(), "{seed}");
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Cache {
             Ok(()) => self.prune(name),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!("{}: no history of it is kept: {error}", present.display())
+                tracing::warn!("{}: no history of it is kept: {error}", present.display());
             }
         }
     }

@@ -72,21 +72,21 @@ pub(super) fn read(text: &str, options: &Options, out: &mut Collector) -> Result
     Ok(())
 }
 
-fn wrong(error: serde_json::Error) -> NotAFeed {
-    mismatch(Format::Misp, "an event of MISP", &error)
+fn wrong(error: &serde_json::Error) -> NotAFeed {
+    mismatch(Format::Misp, "an event of MISP", error)
 }
 
 /// One event, several in `response`, or an array of either.
 fn events(text: &str) -> Result<Vec<&RawValue>, NotAFeed> {
     if text.trim_start().starts_with('[') {
-        let wrapped: Vec<&RawValue> = serde_json::from_str(text).map_err(wrong)?;
+        let wrapped: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| wrong(&error))?;
         let mut events = Vec::new();
         for one in wrapped {
             events.extend(self::events(one.get())?);
         }
         return Ok(events);
     }
-    let wrapped: Wrapped<'_> = serde_json::from_str(text).map_err(wrong)?;
+    let wrapped: Wrapped<'_> = serde_json::from_str(text).map_err(|error| wrong(&error))?;
     match wrapped {
         Wrapped {
             event: Some(event), ..
@@ -118,7 +118,7 @@ struct Reader<'a, 'o> {
 
 impl Reader<'_, '_> {
     fn event(&mut self, text: &RawValue) -> Result<(), NotAFeed> {
-        let event: Event<'_> = serde_json::from_str(text.get()).map_err(wrong)?;
+        let event: Event<'_> = serde_json::from_str(text.get()).map_err(|error| wrong(&error))?;
         let line = self.position.line_of(text.get());
         let published = !matches!(event.published, Value::Bool(false)) && event.published != "0";
         if !published && !self.unpublished {
@@ -129,11 +129,19 @@ impl Reader<'_, '_> {
             self.out.note(line, Note::Unpublished);
         }
         self.family = family(&event.tags, &event.galaxies).unwrap_or_default();
-        for attribute in &event.attributes {
-            self.attribute(attribute);
+        // In the order of the text, or their lines could not be told.
+        let at = |values: &[&RawValue]| values.first().map(|value| value.get().as_ptr().addr());
+        let objects_first =
+            at(&event.objects).is_some_and(|objects| at(&event.attributes) > Some(objects));
+        if objects_first {
+            event.objects.iter().for_each(|object| self.object(object));
         }
-        for object in &event.objects {
-            self.object(object);
+        event
+            .attributes
+            .iter()
+            .for_each(|attribute| self.attribute(attribute));
+        if !objects_first {
+            event.objects.iter().for_each(|object| self.object(object));
         }
         Ok(())
     }
@@ -189,7 +197,7 @@ impl Reader<'_, '_> {
             match self.meaning(line, &attribute) {
                 None => self.out.ignore(),
                 Some(Ok(Meaning::Address(indicator))) => {
-                    found.push((line, shown, indicator, attribute))
+                    found.push((line, shown, indicator, attribute));
                 }
                 Some(Ok(Meaning::Port(port))) => {
                     // It says something of the addresses beside it, and is no row of its own.

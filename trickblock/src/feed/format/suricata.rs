@@ -117,7 +117,7 @@ impl Reader<'_> {
         for net in &wanted.nets {
             match (protocol, wanted.ports.as_slice()) {
                 (Some(protocol), []) => {
-                    self.keep_half(*net, protocol, (number, line), family.clone())
+                    self.keep_half(*net, protocol, (number, line), family.clone());
                 }
                 (protocol, ports) => {
                     let all = [None];
