@@ -12,7 +12,10 @@ use super::{
     section::Section,
     value,
 };
-use crate::feed::source::{HttpSpec, Location};
+use crate::{
+    feed::source::{HttpSpec, Location},
+    policy::MAX_ADDRESSES,
+};
 
 pub(super) const KEYS: &[&str] = &[
     "name",
@@ -20,6 +23,8 @@ pub(super) const KEYS: &[&str] = &[
     "path",
     "format",
     "action",
+    "wide",
+    "max_addresses",
     "interval",
     "timeout",
     "connect_timeout",
@@ -75,11 +80,15 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
     let action = section
         .parsed("action", value::action)
         .map_or_else(Default::default, |(action, _)| action);
+    let wide = section.boolean("wide").unwrap_or(false);
+    let max_addresses = section.number("max_addresses", 1).unwrap_or(MAX_ADDRESSES);
     Some(FeedConfig {
         name: name?,
         location: location?,
         format,
         action,
+        wide,
+        max_addresses,
         interval,
     })
 }

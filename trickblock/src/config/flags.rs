@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     feed::source::{HttpSpec, Location},
-    policy::Action,
+    policy::{Action, MAX_ADDRESSES},
 };
 
 pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Config, ConfigError> {
@@ -67,6 +67,8 @@ fn read_feeds(texts: &[String], problems: &mut Vec<Problem>) -> Vec<FeedConfig> 
                     location,
                     format: None,
                     action: Action::Drop,
+                    wide: false,
+                    max_addresses: MAX_ADDRESSES,
                     interval: DEFAULT_INTERVAL,
                 });
             }

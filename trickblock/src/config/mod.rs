@@ -71,6 +71,8 @@ pub struct Guard {
     pub allow: Vec<IpNet>,
     /// They existed when the configuration was read.
     pub allow_files: Vec<PathBuf>,
+    /// What is learned, shipped or connected in them is not protected.
+    pub except: Vec<IpNet>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +222,10 @@ pub struct FeedConfig {
     /// `None` detects it.
     pub format: Option<Format>,
     pub action: Action,
+    /// It may list prefixes wider than /24 (IPv6: /48).
+    pub wide: bool,
+    /// IPv4 addresses that it may cover, and as many IPv6 /48s.
+    pub max_addresses: u32,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
 }

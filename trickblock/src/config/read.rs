@@ -27,7 +27,7 @@ pub(super) const ROOT: &[&str] = &[
 ];
 pub(super) const PATHS: &[&str] = &["state", "socket", "pins"];
 pub(super) const NETWORK: &[&str] = &["own", "nat64"];
-pub(super) const GUARD: &[&str] = &["allow", "allow_files"];
+pub(super) const GUARD: &[&str] = &["allow", "allow_files", "except"];
 pub(super) const FILTER: &[&str] = &["action", "mode", "xdp", "events_per_second", "tunnels"];
 pub(super) const TABLE: &[&str] = &["capacity"];
 pub(super) const DOCKER: &[&str] = &["socket"];
@@ -123,6 +123,7 @@ fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
     Guard {
         allow: section.list("allow", value::prefix),
         allow_files: section.list("allow_files", existing),
+        except: section.list("except", value::prefix),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
 mod growth;
+mod limits;
 mod reload;
 
 use std::{
@@ -13,13 +14,12 @@ use trickblock_common::abi::Lost;
 
 use super::{
     contacts::Ledger,
-    feeds::{Content, Feed, PartRows},
+    feeds::{Content, Feed},
     roles::Roles,
     terms,
 };
 use crate::{
     config::Config,
-    feed::Row,
     indicator::Indicator,
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
@@ -42,6 +42,14 @@ pub enum Held {
         rows: usize,
         first: String,
     },
+    #[error(
+        "{name}: it covers {covered}, more than its `max_addresses` ({max}) lets it: check the feed at its source, or raise that"
+    )]
+    TooMuch {
+        name: String,
+        covered: String,
+        max: u32,
+    },
 }
 
 /// Owns the filter.
@@ -58,7 +66,7 @@ pub struct Engine {
     pub ledger: Ledger,
     /// Events that were lost before this daemon started.
     pub lost_before: Lost,
-    guard: Guard,
+    pub(super) guard: Guard,
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
     /// not lose what a feed that cannot be reached now said before.
@@ -142,7 +150,7 @@ impl Engine {
     /// feed is compiled as often. What does not work out is left to those offers.
     pub fn preload<'a>(&mut self, contents: impl Iterator<Item = (usize, &'a Content)>) {
         for (feed, content) in contents {
-            let sound = self.check_guarded(content).is_ok();
+            let sound = self.check_limits(feed, content).is_ok();
             if let Some(feed) = self.feeds.get_mut(feed).filter(|_| sound) {
                 feed.content.get_or_insert_with(|| content.clone());
             }
@@ -175,7 +183,7 @@ impl Engine {
             .as_ref()
             .is_some_and(|current| current.same_rows(&content));
         if !unchanged {
-            self.check_guarded(&content)?;
+            self.check_limits(feed, &content)?;
         }
         let inherited = self.release_inherited(feed);
         if (!unchanged || inherited.is_some())
@@ -197,27 +205,6 @@ impl Engine {
             .filter(|(index, _)| *index != feed);
         let last = others.all(|(_, other)| other.content.is_some());
         (last && !self.inherited.is_empty()).then(|| std::mem::take(&mut self.inherited))
-    }
-
-    /// A list of nothing but protected space is a mistake of its maker: an empty set must not take
-    /// the place of a good one. What the operator's own allow list refuses is no mistake.
-    fn check_guarded(&self, content: &Content) -> Result<(), Held> {
-        let mut rows = content.parts.iter().flat_map(PartRows::rows);
-        let refused = |row: &Row| {
-            let refusal = self.guard.refuse(&row.indicator)?;
-            (refusal.guard == "compiled_in").then_some(refusal.reason)
-        };
-        let Some(first) = rows.next().and_then(refused) else {
-            return Ok(());
-        };
-        match rows.all(|row| refused(row).is_some()) {
-            true => Err(Held::AllRefused {
-                name: content.name(),
-                rows: content.total(),
-                first,
-            }),
-            false => Ok(()),
-        }
     }
 
     /// Puts what all feeds say in force, with `candidate` in place of one feed's content.
@@ -256,7 +243,7 @@ impl Engine {
         };
         let feeds = self.feeds.iter().enumerate();
         feeds
-            .filter_map(|(index, feed)| Some(content(index, feed)?.rows(feed.config.action)))
+            .filter_map(|(index, feed)| Some(content(index, feed)?.rows(&feed.config)))
             .flatten()
             .collect()
     }
@@ -272,6 +259,9 @@ impl Engine {
         }
         let mut union = self.inherited.clone();
         union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
+        for (indicator, drop) in &mut union {
+            *drop &= self.guard.soften(indicator).is_none();
+        }
         union.extend(wanted);
         union.into_iter().collect()
     }

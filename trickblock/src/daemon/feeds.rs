@@ -10,7 +10,7 @@ use crate::{
         self, Format, NotAFeed, Row,
         source::{Body, Part},
     },
-    policy::{Action, FeedRows},
+    policy::FeedRows,
 };
 
 /// Warnings kept per feed.
@@ -233,10 +233,12 @@ impl Content {
     }
 
     /// For merging.
-    pub fn rows(&self, action: Action) -> impl Iterator<Item = FeedRows<'_>> {
+    pub fn rows(&self, config: &FeedConfig) -> impl Iterator<Item = FeedRows<'_>> {
+        let (action, wide) = (config.action, config.wide);
         self.parts.iter().map(move |part| FeedRows {
             name: Arc::clone(&part.label),
             action,
+            wide,
             rows: &part.rows,
         })
     }

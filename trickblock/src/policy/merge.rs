@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use super::{Action, Guard, Refusal};
+use super::{Action, Guard, Refusal, width};
 use crate::{
     feed::Row,
     indicator::{Indicator, Sighting},
@@ -16,6 +16,8 @@ const MAX_REFUSALS: usize = 50_000;
 pub struct FeedRows<'a> {
     pub name: Arc<str>,
     pub action: Action,
+    /// It may list prefixes of any width.
+    pub wide: bool,
     pub rows: &'a [Row],
 }
 
@@ -74,6 +76,10 @@ pub struct RuleSet {
     pub refused: u64,
     /// The first refused rows, by feed and line.
     pub refusals: Vec<Refused>,
+    /// Rows that are kept, but only count, whatever their feed's action: in networks of one's own.
+    pub softened: u64,
+    /// The first of these, by feed and line. They are among the rules as well.
+    pub notices: Vec<Refused>,
 }
 
 /// Guards and merges. The order of `feeds` decides nothing but their indices and, where feeds
@@ -104,29 +110,49 @@ impl RuleSet {
                     feed: index,
                     line: row.line,
                 };
-                match guard.refuse(&row.indicator) {
+                let refusal = guard.refuse(&row.indicator);
+                let too_wide = || width::refuse(&row.indicator.prefix).filter(|_| !feed.wide);
+                match refusal.or_else(too_wide) {
                     None => kept.push(Kept {
                         key: row.indicator.sort_key(),
                         source,
-                        action: feed.action,
+                        action: self.softened(source, row, feed.action, guard),
                         row,
                     }),
-                    Some(refusal) => self.refuse(source, row.indicator, refusal),
+                    Some(refusal) => {
+                        let refused = Refused {
+                            source,
+                            indicator: row.indicator,
+                            refusal,
+                        };
+                        note(&mut self.refused, &mut self.refusals, refused);
+                    }
                 }
             }
         }
         kept
     }
 
-    fn refuse(&mut self, source: Source, indicator: Indicator, refusal: Refusal) {
-        self.refused = self.refused.saturating_add(1);
-        if self.refusals.len() < MAX_REFUSALS {
-            self.refusals.push(Refused {
-                source,
-                indicator,
-                refusal,
-            });
-        }
+    /// The action that a row may have.
+    fn softened(&mut self, source: Source, row: &Row, action: Action, guard: &Guard) -> Action {
+        let Some(refusal) = guard.soften(&row.indicator) else {
+            return action;
+        };
+        let notice = Refused {
+            source,
+            indicator: row.indicator,
+            refusal,
+        };
+        note(&mut self.softened, &mut self.notices, notice);
+        Action::Monitor
+    }
+}
+
+/// Counts all and keeps the first.
+fn note(count: &mut u64, list: &mut Vec<Refused>, refused: Refused) {
+    *count = count.saturating_add(1);
+    if list.len() < MAX_REFUSALS {
+        list.push(refused);
     }
 }
 
@@ -180,7 +206,7 @@ fn rule(group: &[Kept<'_>]) -> Option<Rule> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Lists, *};
     use crate::feed;
 
     fn rows(body: &str) -> Vec<Row> {
@@ -191,6 +217,7 @@ mod tests {
         FeedRows {
             name: name.into(),
             action,
+            wide: false,
             rows,
         }
     }
@@ -264,6 +291,50 @@ mod tests {
             rule.sighting.last_seen.unwrap().to_string(),
             "2021-02-02T00:00:00Z"
         );
+    }
+
+    #[test]
+    fn wide_prefixes_need_the_feeds_leave() {
+        let rows = rows("198.51.100.0/23\n192.0.2.0/24\n2001:db8::/40\n10.0.0.0/9\n");
+        let mut feeds = [feed("a", Action::Drop, &rows)];
+        let set = merge(&feeds, &Guard::compiled_in());
+        let guards: Vec<_> = set
+            .refusals
+            .iter()
+            .map(|refused| refused.refusal.guard)
+            .collect();
+        assert_eq!(guards, ["width", "width", "compiled_in"]);
+        assert_eq!((set.rules.len(), set.refused), (1, 3));
+        feeds[0].wide = true;
+        let set = merge(&feeds, &Guard::compiled_in());
+        assert_eq!((set.rules.len(), set.refused), (3, 1));
+    }
+
+    #[test]
+    fn address_wide_entries_in_own_networks_only_count() {
+        let rows = rows("198.51.100.7\n198.51.100.8:443\n198.51.100.0/25\n203.0.113.1\n");
+        let guard = Guard::new(Lists {
+            own: vec!["198.51.100.0/24".parse().unwrap()],
+            ..Lists::default()
+        });
+        let set = merge(&[feed("a", Action::Drop, &rows)], &guard);
+        let shown: Vec<_> = set
+            .rules
+            .iter()
+            .map(|rule| (rule.indicator.to_string(), rule.action))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("198.51.100.0/25".to_owned(), Action::Monitor),
+                ("198.51.100.7/32".to_owned(), Action::Monitor),
+                ("198.51.100.8/32:443".to_owned(), Action::Drop),
+                ("203.0.113.1/32".to_owned(), Action::Drop),
+            ]
+        );
+        assert_eq!((set.refused, set.softened), (0, 2));
+        assert_eq!(set.notices[0].refusal.guard, "own_network");
+        assert!(set.notices[0].refusal.reason.contains("only counts"));
     }
 
     #[test]

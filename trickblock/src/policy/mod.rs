@@ -4,14 +4,16 @@
 mod guard;
 mod merge;
 mod prefixes;
+mod width;
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    guard::{Guard, Protection, Refusal},
+    guard::{Counts, Guard, Learned, Lists, Protection, Refusal, Surroundings},
     merge::{FeedRows, Refused, Rule, RuleSet, Source, Sources, merge},
+    width::{Covered, MAX_ADDRESSES, is_wide},
 };
 
 /// What happens to a packet that matches. `Drop` is the greater one: it beats `Monitor`.

@@ -13,13 +13,16 @@ use crate::{
         cache::{Cache, Stored},
         source::Location,
     },
-    policy::{Action, FeedRows, Guard, RuleSet, merge},
+    policy::{Action, Covered, FeedRows, Guard, RuleSet, merge},
 };
 
 /// Everything that was read, in the order of the command line and sorted within directories.
 #[derive(Default)]
 pub(in crate::cli) struct Set {
     pub(in crate::cli) feeds: Vec<(Arc<str>, Parsed)>,
+    /// The configured feeds, and the index in `feeds` behind the last file of each; empty without a
+    /// configuration, and then any width is let through.
+    configured: Vec<(FeedConfig, usize)>,
     /// Files that contribute nothing, with the reason: `FILE: why`.
     pub(in crate::cli) skipped: Vec<String>,
     /// Those of them that were given by name, which makes the whole check fail.
@@ -43,6 +46,7 @@ impl Set {
                 Location::Path(path) => set.add_path(path, feed.format),
                 Location::Http(_) => set.add_copy(feed, &cache),
             }
+            set.configured.push((feed.clone(), set.feeds.len()));
         }
         set
     }
@@ -56,17 +60,48 @@ impl Set {
         of_feeds.chain(self.skipped.iter().cloned()).collect()
     }
 
+    /// Without a configuration nothing says how wide a feed's prefixes may be.
+    pub(super) fn is_configured(&self) -> bool {
+        !self.configured.is_empty()
+    }
+
+    /// Notes configured feeds that cover more than they may: the daemon does not put them in force.
+    pub(super) fn hold_too_much(&mut self, guard: &Guard) {
+        let mut from = 0;
+        let mut held = Vec::new();
+        for (feed, to) in &self.configured {
+            let files = self.feeds.get(from..*to).unwrap_or_default();
+            let rows = files.iter().flat_map(|(_, parsed)| &parsed.rows);
+            let max = feed.max_addresses;
+            held.extend(Covered::above(max, feed.wide, rows, guard).map(|covered| {
+                format!(
+                    "feed {}: it covers {covered}, more than its `max_addresses` ({max}) lets it",
+                    feed.name
+                )
+            }));
+            from = *to;
+        }
+        held.into_iter().for_each(|reason| self.skip(reason, true));
+    }
+
     pub(in crate::cli) fn merge(&self, guard: &Guard) -> RuleSet {
-        let feeds: Vec<_> = self
-            .feeds
-            .iter()
-            .map(|(name, parsed)| FeedRows {
+        let feeds: Vec<_> = (0..)
+            .zip(&self.feeds)
+            .map(|(index, (name, parsed))| FeedRows {
                 name: Arc::clone(name),
                 action: Action::Drop,
+                wide: self.is_wide(index),
                 rows: &parsed.rows,
             })
             .collect();
         merge(&feeds, guard)
+    }
+
+    /// Whether the file with this index may list prefixes of any width.
+    fn is_wide(&self, index: usize) -> bool {
+        let mut configured = self.configured.iter();
+        let feed = configured.find(|(_, behind)| index < *behind);
+        feed.is_none_or(|(feed, _)| feed.wide)
     }
 
     fn add_path(&mut self, path: &Path, forced: Option<Format>) {

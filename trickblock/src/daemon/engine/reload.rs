@@ -5,7 +5,7 @@ use crate::{
     config::{Config, FeedConfig},
     daemon::terms,
     kernel::{Filter, FilterError, Load, Pins},
-    policy::Guard,
+    policy::{Guard, Surroundings},
 };
 
 impl Engine {
@@ -14,6 +14,10 @@ impl Engine {
     /// stays off.
     pub fn reconfigure(&mut self, mut config: Config, guard: Guard) -> Result<(), Held> {
         config.paths.clone_from(&self.config.paths);
+        // The file does not say what was learned.
+        let guard = guard
+            .moved(&self.guard.lists().surroundings)
+            .unwrap_or(guard);
         let filter = self.reloaded_for(&config)?;
         let feeds = config
             .feeds
@@ -42,6 +46,26 @@ impl Engine {
         if let Err(error) = self.attach_all() {
             tracing::error!("attaching after a reload: {error}");
         }
+        Ok(())
+    }
+
+    /// Protects what is around this host now. The never-block list comes first, so that nothing new is
+    /// unprotected meanwhile; what fails is tried again by the next call.
+    pub fn settle_in(&mut self, surroundings: &Surroundings) -> Result<(), Held> {
+        let Some(guard) = self.guard.moved(surroundings) else {
+            return Ok(());
+        };
+        let before = std::mem::replace(&mut self.guard, guard);
+        let counts = self.guard.counts();
+        if let Err(error) = self.reenforce() {
+            self.guard = before;
+            return Err(error);
+        }
+        tracing::info!(
+            learned = counts.learned,
+            own = counts.own,
+            "this host's surroundings changed: the never-block list follows"
+        );
         Ok(())
     }
 
