@@ -134,7 +134,9 @@ pub fn table(lists: &Lists, set: &RuleSet, never: Vec<(IpNet, u32)>, random: &mu
             }
         }
     }
-    for address in addresses(&own, lists, random) {
+    // What is listed of an IPv4 address inside of one's own IPv6 network may drop: that server is not one's own.
+    let alone = |address: &IpAddr| embedded(IpNet::from(*address)).is_none();
+    for address in addresses(&own, lists, random).into_iter().filter(alone) {
         for outcome in judged(&snapshot, address) {
             let narrow = [Reason::AddressPort, Reason::PrefixPort].map(|reason| reason as u8);
             let fine = !outcome.drops() || narrow.contains(&outcome.reason());
