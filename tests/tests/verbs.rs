@@ -16,6 +16,8 @@ mod questions;
 mod reload;
 #[path = "verbs/replay.rs"]
 mod replay;
+#[path = "verbs/surroundings.rs"]
+mod surroundings;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -52,6 +54,10 @@ fn main() -> ExitCode {
         ),
         wire("reload_takes_modes_and_guards", reload::modes_and_guards),
         wire("monitor_per_feed", reload::monitor_per_feed),
+        wire(
+            "what_is_around_the_host_is_protected",
+            surroundings::surroundings,
+        ),
         wire("a_list_outgrows_its_table", growth::outgrown),
         wire("growth_follows_a_renamed_interface", growth::renamed),
     ])

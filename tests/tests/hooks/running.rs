@@ -24,7 +24,9 @@ struct Installed {
     road: Road,
 }
 
-const FEED: &str = "[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
+/// One of the listed servers is in the LAN, which is the gateway's own network.
+const FEED: &str =
+    "[guard]\nexcept = [\"192.0.2.0/24\"]\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
 
 fn interface(name: &str, keys: &str) -> String {
     format!("[[interface]]\nname = \"{name}\"\n{keys}\n")

@@ -97,20 +97,29 @@ pub fn configuration() {
     let output = check(dir.path(), &["-c", "@trickblock.toml"]);
 
     assert_eq!(output.code, Some(0), "{output:?}");
-    assert_eq!(counts(&output), [4, 2, 0, 0, 0, 2].map(Value::from));
+    assert_eq!(counts(&output), [4, 3, 0, 0, 0, 1].map(Value::from));
     let report = output.json().unwrap();
     let rejections = report["rejections"].as_array().unwrap();
     let guards: Vec<_> = rejections
         .iter()
         .map(|row| row["guard"].as_str().unwrap())
         .collect();
-    assert_eq!(guards, ["allow", "own_network"]);
+    assert_eq!(guards, ["allow"]);
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains(
+            "own.txt:3: 192.0.2.9/32 is inside your own network 192.0.2.0/24, so it only counts"
+        ),
+        "{report}"
+    );
     assert!(
         report["warnings"]
             .to_string()
             .contains("feed far: left out"),
         "{report}"
     );
+
+    widths(dir.path(), config);
 
     fs::write(dir.path().join("allow.txt"), "203.0.113.8:443\n").unwrap();
     let output = check(dir.path(), &["-c", "@trickblock.toml"]);
@@ -135,5 +144,41 @@ pub fn configuration() {
         )
         .code,
         Some(2)
+    );
+}
+
+/// Prefixes that are too wide without leave, and too many addresses.
+fn widths(dir: &Path, config: &str) {
+    let all = dir.join("wide.txt");
+    fs::write(
+        &all,
+        "198.51.100.0/23\n203.0.113.0/25\n203.0.113.7\n9.9.9.9\n",
+    )
+    .unwrap();
+    let with = |keys: &str| {
+        let config = config.replace("own.txt\"\n", &format!("wide.txt\"\n{keys}\n"));
+        fs::write(dir.join("wide.toml"), config).unwrap();
+        let output = check(dir, &["-c", "@wide.toml"]);
+        let report = output.json().unwrap();
+        let rows = report["rejections"].as_array().unwrap().iter();
+        let guards: Vec<String> = rows.map(|row| row["guard"].to_string()).collect();
+        (output.code, guards.join(" "), output.stderr)
+    };
+    let (code, guards, _) = with("");
+    assert_eq!((code, guards.as_str()), (Some(0), r#""width" "shipped""#));
+    let (code, guards, _) = with("wide = true");
+    assert_eq!((code, guards.as_str()), (Some(0), r#""shipped""#));
+    let (code, _, says) = with("wide = true\nmax_addresses = 600");
+    assert_eq!(code, Some(1));
+    let expected = "feed own: it covers 640 IPv4 addresses and 0 IPv6 /48s, more than its `max_addresses` (600)";
+    assert!(says.contains(expected), "{says}");
+
+    // Without a configuration nobody could say so.
+    let output = check(dir, &["--feed", "@wide.txt"]);
+    assert_eq!(counts(&output), [4, 3, 0, 0, 0, 1].map(Value::from));
+    let warnings = output.json().unwrap()["warnings"].to_string();
+    assert!(
+        warnings.contains("1 indicators are wider than /24"),
+        "{warnings}"
     );
 }

@@ -7,7 +7,7 @@ use trickblock_tests::gateway::{C2, Gateway, INTERFACE};
 
 use crate::{END, verb};
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "schema",
     "state",
     "problems",
@@ -24,6 +24,7 @@ const KEYS: [&str; 19] = [
     "feeds",
     "never_block",
     "never_block_fingerprint",
+    "guards",
     "stopped",
     "counters",
     "events",

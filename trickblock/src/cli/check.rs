@@ -43,7 +43,7 @@ pub struct Args {
 /// Writes the report to `out` and what makes the set unusable to `err`.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let (set, guard) = match &args.config {
-        None => (Set::read(&args.feed, args.format), Guard::compiled_in()),
+        None => (Set::read(&args.feed, args.format), Guard::standard()),
         Some(file) => match of_config(file) {
             Ok(found) => found,
             Err((exit, error)) => {
@@ -76,5 +76,7 @@ type Unusable = (Exit, Box<dyn Error>);
 fn of_config(file: &Path) -> Result<(Set, Guard), Unusable> {
     let config = Config::load(file).map_err(|error| (Exit::Usage, error.into()))?;
     let guard = daemon::guard(&config).map_err(|error| (Exit::Failed, error.into()))?;
-    Ok((Set::of_config(&config), guard))
+    let mut set = Set::of_config(&config);
+    set.hold_too_much(&guard);
+    Ok((set, guard))
 }

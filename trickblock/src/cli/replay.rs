@@ -84,7 +84,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
             &"none of the files is a feed: give one, or correct its path",
         ));
     }
-    let guard = Guard::compiled_in();
+    let guard = Guard::standard();
     let done = Replay::load(&set.merge(&guard), &guard, args)
         .and_then(|mut replay| replay.play(&args.pcap, out));
     match done {

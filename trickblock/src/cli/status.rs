@@ -132,7 +132,19 @@ fn write_set(out: &mut dyn Write, status: &Status) -> io::Result<()> {
         set.entries.v6,
         set.capacity.v6,
         status.never_block
-    )
+    )?;
+    let Some(guards) = &status.guards else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "guards: {} prefixes compiled in, {} shipped, {} learned, {} allowed, {} own",
+        guards.compiled_in, guards.shipped, guards.learned, guards.allowed, guards.own
+    )?;
+    match guards.exceptions.as_slice() {
+        [] => Ok(()),
+        some => writeln!(out, "excepted from them: {}", some.join(", ")),
+    }
 }
 
 fn write_feeds(out: &mut dyn Write, status: &Status) -> io::Result<()> {

@@ -88,16 +88,26 @@ fn write_text(out: &mut dyn Write, why: &Why) -> io::Result<()> {
         write_listed(out, "also listed", listed)?;
     }
     if let Some(protected) = &why.protected_by {
+        let reason = protected
+            .reason
+            .as_deref()
+            .map(|reason| format!(": {reason}"));
         writeln!(
             out,
-            "  protected by {} ({})",
-            protected.prefix, protected.protection
+            "  protected by {} ({}){}",
+            protected.prefix,
+            protected.protection,
+            reason.unwrap_or_default()
         )?;
     }
     for row in &why.refused {
+        let how = match row.guard.as_str() {
+            "own_network" => "only counted",
+            _ => "refused",
+        };
         writeln!(
             out,
-            "  refused: {} of {}:{} by guard {}: {}",
+            "  {how}: {} of {}:{} by guard {}: {}",
             row.indicator, row.feed, row.line, row.guard, row.reason
         )?;
     }

@@ -19,7 +19,7 @@ use crate::{
         csv_layout::CsvLayout,
         source::{HttpSpec, Location},
     },
-    policy::{Authority, AuthorityKind, Terms},
+    policy::{Authority, AuthorityKind, MAX_ADDRESSES, Terms},
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -36,6 +36,8 @@ pub(super) const KEYS: &[&str] = &[
     "authority",
     "order",
     "until",
+    "wide",
+    "max_addresses",
     "interval",
     "timeout",
     "connect_timeout",
@@ -92,12 +94,14 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
         .map(|(format, _)| format);
     let csv = csv(section, format);
     let policy = policy(section);
+    let max_addresses = section.number("max_addresses", 1).unwrap_or(MAX_ADDRESSES);
     Some(FeedConfig {
         name: name?,
         location: location?,
         format,
         csv,
         policy,
+        max_addresses,
         interval,
     })
 }
@@ -138,6 +142,7 @@ fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
         kind: section
             .parsed("kind", value::kind)
             .map_or_else(Default::default, |(kind, _)| kind),
+        wide: section.boolean("wide").unwrap_or(false),
     };
     FeedPolicy {
         terms: Arc::new(terms),

@@ -6,7 +6,10 @@ use super::{
     Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
     FeedConfig, FeedPolicy, Filter, Guard, Interface, Paths, Policy, Problem, Table, value,
 };
-use crate::feed::source::{HttpSpec, Location};
+use crate::{
+    feed::source::{HttpSpec, Location},
+    policy::MAX_ADDRESSES,
+};
 
 pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Config, ConfigError> {
     let mut problems = Vec::new();
@@ -66,6 +69,7 @@ fn read_feeds(texts: &[String], problems: &mut Vec<Problem>) -> Vec<FeedConfig> 
                     format: None,
                     csv: None,
                     policy: FeedPolicy::default(),
+                    max_addresses: MAX_ADDRESSES,
                     interval: DEFAULT_INTERVAL,
                 });
             }

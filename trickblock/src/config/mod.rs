@@ -75,6 +75,8 @@ pub struct Guard {
     pub allow: Vec<IpNet>,
     /// They existed when the configuration was read.
     pub allow_files: Vec<PathBuf>,
+    /// What is learned, shipped or connected in them is not protected.
+    pub except: Vec<IpNet>,
 }
 
 /// What is known of address ranges, whatever feeds say. The files existed when the configuration was read.
@@ -247,6 +249,8 @@ pub struct FeedConfig {
     /// Where a table has its columns; only with [`Format::Csv`].
     pub csv: Option<Arc<CsvLayout>>,
     pub policy: FeedPolicy,
+    /// IPv4 addresses that it may cover, and as many IPv6 /48s.
+    pub max_addresses: u32,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
 }

@@ -35,7 +35,7 @@ pub(super) const ROOT: &[&str] = &[
 ];
 pub(super) const PATHS: &[&str] = &["state", "socket", "pins"];
 pub(super) const NETWORK: &[&str] = &["own", "nat64"];
-pub(super) const GUARD: &[&str] = &["allow", "allow_files"];
+pub(super) const GUARD: &[&str] = &["allow", "allow_files", "except"];
 pub(super) const POLICY: &[&str] = &[
     "residential_files",
     "shared_files",
@@ -122,6 +122,7 @@ fn guard(section: &mut Section<'_, '_, '_>) -> Guard {
     Guard {
         allow: section.list("allow", value::prefix),
         allow_files: existing_files(section, "allow_files"),
+        except: section.list("except", value::prefix),
     }
 }
 

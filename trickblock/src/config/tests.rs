@@ -175,6 +175,7 @@ fn every_key_is_read() {
             min_confidence: 75,
             min_feeds: 2,
             kind: Kind::Shared,
+            wide: false,
             authority: Authority {
                 kind: AuthorityKind::Court,
                 order: Some("1:20-cv-01171".to_owned()),
@@ -221,7 +222,7 @@ fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
         [
             "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
             "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `csv`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
+            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `csv`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `wide`, `max_addresses`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
             "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
         ]
     );

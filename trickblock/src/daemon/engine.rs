@@ -3,6 +3,7 @@
 mod growth;
 mod hand;
 mod held;
+mod limits;
 mod reload;
 
 use std::{
@@ -15,17 +16,14 @@ use trickblock_common::abi::Lost;
 
 use super::{
     contacts::Ledger,
-    feeds::{Content, Feed, PartRows},
+    feeds::{Content, Feed},
     operator::{Operator, OperatorError},
     roles::Roles,
     terms,
 };
 use crate::{
     config::Config,
-    feed::{
-        Row,
-        cache::{Cache, CacheError, Digest},
-    },
+    feed::cache::{Cache, CacheError, Digest},
     indicator::{Indicator, Seen},
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
@@ -47,6 +45,14 @@ pub enum Held {
         name: String,
         rows: usize,
         first: String,
+    },
+    #[error(
+        "{name}: it covers {covered}, more than its `max_addresses` ({max}) lets it: check the feed at its source, or raise that"
+    )]
+    TooMuch {
+        name: String,
+        covered: String,
+        max: u32,
     },
     #[error(
         "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`"
@@ -95,9 +101,9 @@ pub struct Engine {
     /// Events that were lost before this daemon started.
     pub lost_before: Lost,
     kinds: Kinds,
-    /// Of the configuration; `guard` has what the operator allows besides.
+    /// Of the configuration and the host's surroundings; `guard` has what the operator allows besides.
     configured_guard: Guard,
-    guard: Guard,
+    pub(super) guard: Guard,
     operator: Operator,
     /// What is on disk of the feeds, besides the last good copies, which their tasks write.
     pub cache: Cache,
@@ -215,7 +221,7 @@ impl Engine {
     /// feed is compiled as often. What does not work out is left to those offers.
     pub fn preload<'a>(&mut self, contents: impl Iterator<Item = (usize, &'a Content)>) {
         for (feed, content) in contents {
-            let sound = self.check_guarded(content).is_ok();
+            let sound = self.check_limits(feed, content).is_ok();
             if let Some(feed) = self.feeds.get_mut(feed).filter(|_| sound) {
                 feed.content.get_or_insert_with(|| content.clone());
             }
@@ -242,7 +248,7 @@ impl Engine {
             .as_ref()
             .is_some_and(|current| current.same_rows(&offer.content));
         if !unchanged {
-            self.check_guarded(&offer.content)?;
+            self.check_limits(feed, &offer.content)?;
             self.brake(feed, &offer)?;
         }
         let departed = self.feeds[feed].departing(&offer.content, Seen::now());
@@ -287,27 +293,6 @@ impl Engine {
             .filter(|(index, _)| *index != feed);
         let last = others.all(|(_, other)| other.content.is_some());
         (last && !self.inherited.is_empty()).then(|| std::mem::take(&mut self.inherited))
-    }
-
-    /// A list of nothing but protected space is a mistake of its maker: an empty set must not take
-    /// the place of a good one. What the operator's own allow list refuses is no mistake.
-    fn check_guarded(&self, content: &Content) -> Result<(), Held> {
-        let mut rows = content.parts.iter().flat_map(PartRows::rows);
-        let refused = |row: &Row| {
-            let refusal = self.guard.refuse(&row.indicator)?;
-            (refusal.guard == "compiled_in").then_some(refusal.reason)
-        };
-        let Some(first) = rows.next().and_then(refused) else {
-            return Ok(());
-        };
-        match rows.all(|row| refused(row).is_some()) {
-            true => Err(Held::AllRefused {
-                name: content.name(),
-                rows: content.total(),
-                first,
-            }),
-            false => Ok(()),
-        }
     }
 
     /// Puts what all feeds say in force, with `candidate` in place of one feed's content.
@@ -404,6 +389,9 @@ impl Engine {
         }
         let mut union = self.inherited.clone();
         union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
+        for (indicator, drop) in &mut union {
+            *drop &= self.guard.soften(indicator).is_none();
+        }
         union.extend(wanted);
         union.into_iter().collect()
     }

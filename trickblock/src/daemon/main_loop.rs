@@ -15,7 +15,7 @@ use tokio::{
     io::unix::AsyncFd,
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    task::spawn_blocking,
+    task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval},
 };
 
@@ -27,6 +27,7 @@ use super::{
     engine::Engine,
     feeds::Feed,
     handler::{self, Ask, Reload, Reloaded, Shared, lock},
+    learned::{self, Hosts, Places},
     protocol::{Code, Refusal, Request},
     ranges,
     refresh::{FeedEvent, Refresher},
@@ -40,6 +41,8 @@ use crate::{
 
 /// How often interfaces are looked at: one that was made anew is filtered again within this.
 const WATCH: Duration = Duration::from_millis(500);
+/// How often this host's surroundings are looked at: gateways, resolvers, logins and the like.
+const LEARN: Duration = Duration::from_secs(10);
 /// Events read in one go, so that a flood does not starve the rest.
 const BATCH: usize = 1_024;
 
@@ -86,6 +89,7 @@ pub struct Daemon {
     file: Option<PathBuf>,
     signals: Signals,
     reloads: Reloads,
+    hosts: Hosts,
     /// Keeps other daemons from the same pins.
     _hold: Hold,
 }
@@ -103,7 +107,7 @@ impl Daemon {
         engine: Shared,
         socket: ControlSocket,
         (refresher, sender, receiver): Feeding,
-        events: Events,
+        (events, hosts): (Events, Hosts),
         file: Option<PathBuf>,
         signals: Signals,
         hold: Hold,
@@ -122,6 +126,7 @@ impl Daemon {
             contacts: Contacts::new(ledger),
             file,
             signals,
+            hosts,
             reloads: Reloads {
                 rounds: vec![0; feeds],
                 waiting: Vec::new(),
@@ -142,6 +147,8 @@ impl Daemon {
         tokio::pin!(serving);
         let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut learn = interval(LEARN);
+        learn.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let events_read = Arc::clone(&lock(&self.engine).events_read);
         let follower = Follower::start(&lock(&self.engine));
         let mut work = Work {
@@ -154,6 +161,8 @@ impl Daemon {
             contacts: self.contacts,
             file: self.file,
             reloads: self.reloads,
+            hosts: self.hosts,
+            learning: None,
         };
         tracing::info!("filtering");
         loop {
@@ -164,6 +173,7 @@ impl Daemon {
                 _ = self.signals.reload.recv() => work.reload(None).await,
                 () = stop(&mut self.signals.terminate, &mut self.signals.interrupt) => break,
                 _ = watch.tick() => work.watch().await,
+                _ = learn.tick() => work.learn(),
                 ready = self.events.readable_mut() => {
                     let mut ready = ready.map_err(DaemonError::Runtime)?;
                     if work.read_events(ready.get_inner_mut()) {
@@ -198,6 +208,9 @@ struct Work {
     follower: Follower,
     file: Option<PathBuf>,
     reloads: Reloads,
+    hosts: Hosts,
+    /// Looks around this host.
+    learning: Option<JoinHandle<()>>,
 }
 
 impl Work {
@@ -233,6 +246,26 @@ impl Work {
         if let Ok(Err(error)) = spawn_blocking(look).await {
             tracing::error!("looking at the interfaces failed: {error}");
         }
+    }
+
+    /// Looks around this host, unless the last look still lasts; nobody waits for it.
+    fn learn(&mut self) {
+        if self
+            .learning
+            .as_ref()
+            .is_some_and(|look| !look.is_finished())
+        {
+            return;
+        }
+        let (engine, hosts) = (Arc::clone(&self.engine), self.hosts.clone());
+        let look = move || {
+            let config = lock(&engine).config.clone();
+            let found = learned::surroundings(&config, &Places::default(), &hosts);
+            if let Err(error) = lock(&engine).settle_in(&found) {
+                tracing::error!("protecting what is around this host failed: {error}");
+            }
+        };
+        self.learning = Some(spawn_blocking(look));
     }
 
     /// True where no event is left.

@@ -9,6 +9,7 @@ pub mod engine;
 mod error;
 pub mod feeds;
 mod handler;
+pub mod learned;
 mod main_loop;
 pub mod operator;
 pub mod protocol;

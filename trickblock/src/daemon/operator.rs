@@ -215,6 +215,8 @@ fn rows(blocks: &[Block]) -> Vec<(Label, Vec<Row>)> {
 fn label(authority: &Authority) -> Label {
     let terms = Terms {
         authority: authority.clone(),
+        // Who writes a prefix by hand means it.
+        wide: true,
         ..Terms::of(Action::Drop)
     };
     Label::new(LABEL, FEED, terms)

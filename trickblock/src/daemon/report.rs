@@ -15,10 +15,10 @@ use crate::{
     kernel::FilterError,
     observe::{
         Status, Why,
-        status::{Daemon, FeedStatus, Hashes, InterfaceStatus, SCHEMA},
+        status::{Daemon, FeedStatus, Guards, Hashes, InterfaceStatus, SCHEMA},
         why::{self, Listed, Origin, RefusedRow, Target},
     },
-    policy::{Authority, Rule, RuleSet, Source},
+    policy::{Authority, Refused, Rule, RuleSet, Source},
     table::{Entry, never_block_fingerprint},
 };
 
@@ -41,11 +41,25 @@ impl Engine {
             started_at: self.started.to_string(),
         });
         status.never_block_fingerprint = never_block_fingerprint(&self.protected());
+        status.guards = Some(self.guards());
         status.events.read = self.events_read.load(Ordering::Relaxed);
         self.add_interfaces(&mut status);
         self.add_feeds(&mut status);
         status.settle();
         Ok(status)
+    }
+
+    fn guards(&self) -> Guards {
+        let counts = self.guard.counts();
+        let exceptions = self.guard.lists().except.iter();
+        Guards {
+            compiled_in: counts.compiled_in,
+            allowed: counts.allowed,
+            learned: counts.learned,
+            shipped: counts.shipped,
+            own: counts.own,
+            exceptions: exceptions.map(ToString::to_string).collect(),
+        }
     }
 
     /// Of what is in force; computed once for each set.
@@ -144,12 +158,14 @@ impl Engine {
                 .and_then(|hits| hits.first().copied());
             self.listed(entry, hits.unwrap_or(0))
         });
-        let refused = self
-            .rules
-            .refusals
-            .iter()
-            .filter(|refused| refused.indicator.prefix.contains(&target.address));
-        why.refused = refused
+        if let Some(protected) = &mut why.protected_by {
+            let prefix = protected.prefix.parse().ok();
+            protected.reason = prefix.and_then(|prefix| self.guard.name_of(&prefix));
+        }
+        let held_back = self.rules.refusals.iter().chain(&self.rules.notices);
+        let holds = |refused: &&Refused| refused.indicator.prefix.contains(&target.address);
+        why.refused = held_back
+            .filter(holds)
             .map(|refused| RefusedRow {
                 feed: self.label(refused.source),
                 line: refused.source.line,
@@ -234,6 +250,16 @@ fn summary(number: u32, feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u6
             .iter()
             .any(|source| labels.contains(&source.feed))
     };
+    let softened = rules
+        .notices
+        .iter()
+        .filter(|notice| labels.contains(&notice.source.feed));
+    let softened = match softened.count() {
+        0 => None,
+        count => Some(format!(
+            "{count} rows are inside of your own networks and only count: `trickblock check -c` lists them"
+        )),
+    };
     FeedStatus {
         name: feed.config.name.clone(),
         location: feed.location(),
@@ -248,7 +274,9 @@ fn summary(number: u32, feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u6
         last_error: feed.last_error.clone(),
         warnings: feed
             .content
-            .as_ref()
-            .map_or_else(Vec::new, |content| content.warnings.clone()),
+            .iter()
+            .flat_map(|content| content.warnings.clone())
+            .chain(softened)
+            .collect(),
     }
 }

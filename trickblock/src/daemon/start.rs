@@ -11,7 +11,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use tokio::{
     sync::mpsc,
-    task::spawn_blocking,
+    task::{JoinHandle, spawn_blocking},
     time::{Instant, timeout_at},
 };
 
@@ -20,6 +20,7 @@ use super::{
     control::ControlSocket,
     engine::Engine,
     feeds::{Content, Feed, Refused},
+    learned::{self, Hosts, Places},
     main_loop::{Daemon, Signals},
     ranges,
     refresh::{FeedEvent, FetchError, Job, Outcome, Refresher},
@@ -33,7 +34,7 @@ use crate::{
         limits::{Caps, read_capped},
     },
     kernel::{Events, Pins, memory},
-    policy::{Guard, Kinds},
+    policy::{Guard, Kinds, Lists, Surroundings},
 };
 
 /// How long the start waits for feeds that have no last good copy. An earlier filter stays on
@@ -49,7 +50,9 @@ pub async fn start(
     file: Option<PathBuf>,
     mut signals: Signals,
 ) -> Result<Option<Daemon>, DaemonError> {
-    let known = (guard(&config)?, ranges::kinds(&config)?);
+    let (guard, kinds) = (guard(&config)?, ranges::kinds(&config)?);
+    let hosts = Hosts::default();
+    let looking = look_around(&config, &hosts);
     let socket = ControlSocket::bind(&config.paths.socket)?;
     let (sender, mut receiver) = mpsc::channel(EVENTS);
     let refresher = refresher(&config, &sender);
@@ -58,10 +61,11 @@ pub async fn start(
         () = signals.stop() => return Ok(None),
     };
     let first = read(&config.feeds, first).await;
+    let guard = settled(guard, looking.await.ok());
     let pins = Pins::new(&config.paths.pins);
     let hold = pins.hold()?;
     let found = pins.has_filter();
-    let engine = filled(config, known, &first)?;
+    let engine = filled(config, (guard, kinds), &first)?;
     let engine = Arc::new(Mutex::new(engine));
     for First { event, content } in first {
         settle_event(&engine, event, content).await;
@@ -72,12 +76,23 @@ pub async fn start(
         engine,
         socket,
         (refresher, sender, receiver),
-        events,
+        (events, hosts),
         file,
         signals,
         hold,
     )
     .map(Some)
+}
+
+/// Meanwhile the feeds answer.
+fn look_around(config: &Config, hosts: &Hosts) -> JoinHandle<Surroundings> {
+    let (config, hosts) = (config.clone(), hosts.clone());
+    spawn_blocking(move || learned::surroundings(&config, &Places::default(), &hosts))
+}
+
+fn settled(guard: Guard, surroundings: Option<Surroundings>) -> Guard {
+    let moved = surroundings.and_then(|surroundings| guard.moved(&surroundings));
+    moved.unwrap_or(guard)
 }
 
 /// With what the feeds say, where there are several.
@@ -179,7 +194,7 @@ fn attach(engine: &Mutex<Engine>, pins: &Pins, found: bool) -> Result<(), Daemon
     Err(DaemonError::NoInterface(reasons))
 }
 
-/// The never-block list that the configuration asks for.
+/// The never-block list that the configuration asks for. What is around the host comes later.
 pub fn guard(config: &Config) -> Result<Guard, DaemonError> {
     let mut allow = config.guard.allow.clone();
     for path in &config.guard.allow_files {
@@ -189,7 +204,13 @@ pub fn guard(config: &Config) -> Result<Guard, DaemonError> {
         })?;
         allow.extend(listed);
     }
-    Ok(Guard::with(allow, config.own.clone()))
+    Ok(Guard::new(Lists {
+        allow,
+        own: config.own.clone(),
+        except: config.guard.except.clone(),
+        shipped: true,
+        surroundings: Surroundings::default(),
+    }))
 }
 
 /// Every row of an allow file must be right: one that is misread protects nobody.

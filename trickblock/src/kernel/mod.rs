@@ -1,6 +1,7 @@
 //! The only user of aya: programs, maps, pins and links.
 
 mod abi;
+pub mod addresses;
 mod ask;
 mod attach;
 mod clsact;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use netlink_packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{InfoKind, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage, LinkXdp, XdpAttached},
@@ -93,6 +93,44 @@ pub(super) fn request(
     asked: RouteNetlinkMessage,
     flags: u16,
 ) -> io::Result<Option<RouteNetlinkMessage>> {
+    let (reply, _) = send(asked, flags)?.recv_from_full()?;
+    let reply = read(&reply)?;
+    match reply.payload {
+        NetlinkPayload::InnerMessage(inner) => Ok(Some(inner)),
+        NetlinkPayload::Error(error) if error.code.is_none() => Ok(None),
+        NetlinkPayload::Error(error) => Err(error.to_io()),
+        other => Err(io::Error::other(format!(
+            "unexpected netlink answer: {other:?}"
+        ))),
+    }
+}
+
+/// Answers to one dump that are kept; the rest is read and forgotten.
+const MAX_DUMPED: usize = 65_536;
+
+/// Everything of a kind.
+pub(super) fn dump(asked: RouteNetlinkMessage) -> io::Result<Vec<RouteNetlinkMessage>> {
+    let socket = send(asked, NLM_F_REQUEST | NLM_F_DUMP)?;
+    let mut all = Vec::new();
+    loop {
+        let (datagram, _) = socket.recv_from_full()?;
+        let mut rest = datagram.as_slice();
+        while !rest.is_empty() {
+            let message = read(rest)?;
+            match message.payload {
+                NetlinkPayload::Done(_) => return Ok(all),
+                NetlinkPayload::Error(error) => return Err(error.to_io()),
+                NetlinkPayload::InnerMessage(inner) if all.len() < MAX_DUMPED => all.push(inner),
+                _ => {}
+            }
+            // Each begins at a multiple of four; one of no length would never end.
+            let length = usize::try_from(message.header.length).map_err(io::Error::other)?;
+            rest = rest.get(length.max(4).next_multiple_of(4)..).unwrap_or(&[]);
+        }
+    }
+}
+
+fn send(asked: RouteNetlinkMessage, flags: u16) -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
@@ -102,17 +140,11 @@ pub(super) fn request(
     let mut buffer = vec![0; message.buffer_len()];
     message.serialize(&mut buffer);
     socket.send(&buffer, 0)?;
-    let (reply, _) = socket.recv_from_full()?;
-    let reply =
-        NetlinkMessage::<RouteNetlinkMessage>::deserialize(&reply).map_err(io::Error::other)?;
-    match reply.payload {
-        NetlinkPayload::InnerMessage(inner) => Ok(Some(inner)),
-        NetlinkPayload::Error(error) if error.code.is_none() => Ok(None),
-        NetlinkPayload::Error(error) => Err(error.to_io()),
-        other => Err(io::Error::other(format!(
-            "unexpected netlink answer: {other:?}"
-        ))),
-    }
+    Ok(socket)
+}
+
+fn read(bytes: &[u8]) -> io::Result<NetlinkMessage<RouteNetlinkMessage>> {
+    NetlinkMessage::deserialize(bytes).map_err(io::Error::other)
 }
 
 fn describe(link: LinkMessage) -> Interface {

@@ -59,6 +59,9 @@ pub struct Status {
     pub never_block: usize,
     /// SHA-256 over that list.
     pub never_block_fingerprint: String,
+    /// What that list is made of; null without a daemon.
+    #[serde(default)]
+    pub guards: Option<Guards>,
     /// Dropped packets by what that stopped.
     pub stopped: Stopped,
     pub counters: Vec<Count>,
@@ -72,6 +75,19 @@ pub struct Daemon {
     /// The directory of its filter's pins.
     pub pins: String,
     pub started_at: String,
+}
+
+/// Prefixes that each guard protects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guards {
+    pub compiled_in: usize,
+    pub allowed: usize,
+    pub learned: usize,
+    pub shipped: usize,
+    /// Configured and connected: only single services of them are dropped.
+    pub own: usize,
+    /// `[guard] except`: what is learned, shipped or connected there is not protected.
+    pub exceptions: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -186,6 +202,7 @@ impl Status {
                 .filter(|(_, value)| *value != protection::NONE)
                 .count(),
             never_block_fingerprint: never_block_fingerprint(&never),
+            guards: None,
             stopped: Stopped::of(&tallies),
             counters: tallies.iter().map(Count::from).collect(),
             events: EventStatus {

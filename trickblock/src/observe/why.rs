@@ -73,7 +73,7 @@ pub struct Why {
     pub also: Vec<Listed>,
     /// The never-block prefix that holds the address.
     pub protected_by: Option<Protected>,
-    /// Rows of feeds that a guard refused and that hold the address.
+    /// Rows of feeds that hold the address and that a guard refused, or lets only count.
     pub refused: Vec<RefusedRow>,
 }
 
@@ -132,6 +132,9 @@ pub struct Protected {
     pub prefix: String,
     /// `hard`: nothing drops; `own`: only indicators with a port do.
     pub protection: String,
+    /// What it is; null where no daemon runs.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -212,6 +215,7 @@ fn protected((prefix, value): (ipnet::IpNet, u32)) -> Protected {
     Protected {
         prefix: prefix.to_string(),
         protection: protection.to_owned(),
+        reason: None,
     }
 }
 

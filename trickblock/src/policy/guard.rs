@@ -11,8 +11,13 @@ use std::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use trickblock_common::abi::protection;
 
+use self::lists::Named;
+pub use self::lists::{Learned, Lists, Surroundings};
 use super::prefixes::Prefixes;
 use crate::indicator::Indicator;
+
+mod lists;
+mod shipped;
 
 /// How strongly a prefix is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +32,7 @@ pub enum Protection {
 /// Which guard refused an indicator, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// `compiled_in`, `allow` or `own_network`.
+    /// `compiled_in`, `allow`, `learned`, `shipped`, `width` or `own_network`.
     pub guard: &'static str,
     /// Names the protected prefix and what to do if the indicator is right.
     pub reason: String,
@@ -36,11 +41,26 @@ pub struct Refusal {
 /// Everything that is protected.
 #[derive(Clone, Debug)]
 pub struct Guard {
+    /// What it was made of.
+    lists: Lists,
     compiled_in: Prefixes,
     allow: Prefixes,
+    learned: Named,
+    shipped: Named,
+    /// Configured and connected.
     own: Prefixes,
     /// IPv4 /8s that a prefix of any of them touches: all others need no search.
     touched: [bool; 256],
+}
+
+/// How many prefixes each guard has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub compiled_in: usize,
+    pub allowed: usize,
+    pub learned: usize,
+    pub shipped: usize,
+    pub own: usize,
 }
 
 const fn v4(a: u8, b: u8, c: u8, length: u8) -> IpNet {
@@ -93,34 +113,88 @@ const EMBEDDING: [(Ipv6Net, u8); 3] = [
 impl Guard {
     /// Only what is compiled in.
     pub fn compiled_in() -> Self {
-        Self::with(Vec::new(), Vec::new())
+        Self::new(Lists::default())
     }
 
-    /// Adds the user's allow list, which is absolute, and the networks that are the operator's own.
-    pub fn with(allow: Vec<IpNet>, own: Vec<IpNet>) -> Self {
+    /// What is compiled in and what is shipped.
+    pub fn standard() -> Self {
+        Self::new(Lists {
+            shipped: true,
+            ..Lists::default()
+        })
+    }
+
+    pub fn new(lists: Lists) -> Self {
+        let compiled_in = Prefixes::new(COMPILED_IN);
+        let except: Vec<IpNet> = lists.except.iter().copied().map(canonical).collect();
+        let connected = lists.surroundings.connected.iter();
+        let connected = connected.flat_map(|net| lists::without(canonical(*net), &except));
+        let own = lists.own.iter().copied().map(canonical).chain(connected);
         let mut guard = Self {
-            compiled_in: Prefixes::new(COMPILED_IN),
-            allow: Prefixes::new(allow.into_iter().map(canonical)),
-            own: Prefixes::new(own.into_iter().map(canonical)),
+            allow: Prefixes::new(lists.allow.iter().copied().map(canonical)),
+            learned: Named::learned(&lists, &except, &compiled_in),
+            shipped: Named::shipped(&lists, &except, &compiled_in),
+            own: Prefixes::new(own),
+            compiled_in,
             touched: [false; 256],
+            lists,
         };
-        let all = [&guard.compiled_in, &guard.allow, &guard.own];
-        for net in all.into_iter().flat_map(Prefixes::iter).filter_map(v4_of) {
-            let [first, ..] = net.network().octets();
-            let [last, ..] = net.broadcast().octets();
-            guard.touched[usize::from(first)..=usize::from(last)].fill(true);
-        }
+        guard.touch();
         guard
     }
 
     /// With more that is allowed.
     pub fn allowing(&self, more: &[IpNet]) -> Self {
-        let allow = self.allow.iter().chain(more).copied().collect();
-        Self::with(allow, self.own.iter().copied().collect())
+        let mut lists = self.lists.clone();
+        lists.allow.extend(more);
+        Self::new(lists)
     }
 
-    /// Whether an indicator must not be enforced. One that merely contains an allowed or own
-    /// address is kept: the kernel leaves the hole.
+    /// The same guard in other surroundings; `None` where they are what they were.
+    pub fn moved(&self, surroundings: &Surroundings) -> Option<Self> {
+        let same = self.lists.surroundings == *surroundings;
+        (!same).then(|| {
+            Self::new(Lists {
+                surroundings: surroundings.clone(),
+                ..self.lists.clone()
+            })
+        })
+    }
+
+    /// What it was made of.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            compiled_in: self.compiled_in.iter().count(),
+            allowed: self.allow.iter().count(),
+            learned: self.learned.prefixes.iter().count(),
+            shipped: self.shipped.prefixes.iter().count(),
+            own: self.own.iter().count(),
+        }
+    }
+
+    fn touch(&mut self) {
+        let all = self.hard().chain(self.own.iter()).filter_map(v4_of);
+        let mut touched = [false; 256];
+        for net in all {
+            let [first, ..] = net.network().octets();
+            let [last, ..] = net.broadcast().octets();
+            touched[usize::from(first)..=usize::from(last)].fill(true);
+        }
+        self.touched = touched;
+    }
+
+    fn hard(&self) -> impl Iterator<Item = &IpNet> {
+        let named = [&self.learned.prefixes, &self.shipped.prefixes];
+        let all = [&self.compiled_in, &self.allow].into_iter().chain(named);
+        all.flat_map(Prefixes::iter)
+    }
+
+    /// Whether an indicator must not be enforced. One that merely contains an allowed, learned,
+    /// shipped or own address is kept: the kernel leaves the hole.
     pub fn refuse(&self, indicator: &Indicator) -> Option<Refusal> {
         let asked = &indicator.prefix;
         if v4_of(asked).is_some_and(|net| self.is_far_from(net)) {
@@ -128,7 +202,33 @@ impl Guard {
         }
         self.refused_as(asked, asked)
             .or_else(|| self.refused_as(&standing_for(asked)?, asked))
-            .or_else(|| self.own_network(indicator))
+    }
+
+    /// Whether an indicator may count, but not drop, and why: one of all ports in a network of one's own.
+    pub fn soften(&self, indicator: &Indicator) -> Option<Refusal> {
+        let asked = &indicator.prefix;
+        let far = || v4_of(asked).is_some_and(|net| self.is_far_from(net));
+        if indicator.port.is_some() || far() {
+            return None;
+        }
+        self.own_network(asked, asked)
+            .or_else(|| self.own_network(&standing_for(asked)?, asked))
+    }
+
+    /// What the protected prefix `net` of [`Self::protected`] is.
+    pub fn name_of(&self, net: &IpNet) -> Option<String> {
+        if let Some(range) = self.compiled_in.covering(net) {
+            return Some(format!("{range} is compiled in"));
+        }
+        if let Some(range) = self.allow.covering(net) {
+            return Some(format!("{range} is on the allow list"));
+        }
+        let named = self.learned.covering(net);
+        if let Some((_, why)) = named.or_else(|| self.shipped.covering(net)) {
+            return Some(why.to_owned());
+        }
+        let range = self.own.covering(net)?;
+        Some(format!("{range} is your own network"))
     }
 
     fn is_far_from(&self, net: &Ipv4Net) -> bool {
@@ -139,7 +239,7 @@ impl Guard {
     /// The prefixes for the kernel's table, where the longest one decides: sorted, none redundant,
     /// and no `Own` prefix inside a `Hard` one, which it would weaken.
     pub fn protected(&self) -> Vec<(IpNet, Protection)> {
-        let hard = Prefixes::new(self.compiled_in.iter().chain(self.allow.iter()).copied());
+        let hard = Prefixes::new(self.hard().copied());
         let own = self.own.iter().filter(|own| hard.covering(own).is_none());
         let own = own.map(|prefix| (*prefix, Protection::Own));
         let mut all: Vec<_> = hard
@@ -185,25 +285,33 @@ impl Guard {
                 reason,
             });
         }
-        let range = self.allow.covering(prefix)?;
-        let reason = format!(
-            "{} inside {range} of the allow list: remove that entry to block it",
-            Meant(asked, prefix)
-        );
-        Some(Refusal {
-            guard: "allow",
-            reason,
+        if let Some(range) = self.allow.covering(prefix) {
+            let reason = format!(
+                "{} inside {range} of the allow list: remove that entry to block it",
+                Meant(asked, prefix)
+            );
+            return Some(Refusal {
+                guard: "allow",
+                reason,
+            });
+        }
+        let named = [("learned", &self.learned), ("shipped", &self.shipped)];
+        named.into_iter().find_map(|(guard, list)| {
+            let (range, why) = list.covering(prefix)?;
+            let reason = format!(
+                "{} protected: {why}; to block it all the same, write `except = [\"{range}\"]` in [guard]",
+                Meant(asked, prefix)
+            );
+            Some(Refusal { guard, reason })
         })
     }
 
-    fn own_network(&self, indicator: &Indicator) -> Option<Refusal> {
-        if indicator.port.is_some() {
-            return None;
-        }
-        let (prefix, range) = (&indicator.prefix, self.own.covering(&indicator.prefix)?);
+    fn own_network(&self, prefix: &IpNet, asked: &IpNet) -> Option<Refusal> {
+        let range = self.own.covering(prefix)?;
         let reason = format!(
-            "{prefix} is inside your own network {range}: only a single service of it can be \
-             blocked, as address:port"
+            "{} inside your own network {range}, so it only counts: a single service of it can be \
+             blocked, as address:port",
+            Meant(asked, prefix)
         );
         Some(Refusal {
             guard: "own_network",
@@ -237,7 +345,7 @@ fn canonical(prefix: IpNet) -> IpNet {
 }
 
 /// The IPv4 prefix that an IPv6 one stands for; all of IPv4 when it contains a whole embedding.
-fn standing_for(prefix: &IpNet) -> Option<IpNet> {
+pub(super) fn standing_for(prefix: &IpNet) -> Option<IpNet> {
     let IpNet::V6(prefix) = prefix else {
         return None;
     };

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use super::{Action, Guard, Kind, Kinds, Refusal, Terms};
+use super::{Action, Guard, Kind, Kinds, Refusal, Terms, width};
 use crate::{
     feed::Row,
     indicator::{Indicator, Seen, Sighting},
@@ -96,6 +96,10 @@ pub struct RuleSet {
     pub refused: u64,
     /// The first refused rows, by feed and line.
     pub refusals: Vec<Refused>,
+    /// Rows that are kept, but only count, whatever their feed's action: in networks of one's own.
+    pub softened: u64,
+    /// The first of these, by feed and line. They are among the rules as well.
+    pub notices: Vec<Refused>,
     /// Rows that only monitor because of what stands behind them, by feed (an index into `feeds`) and kind.
     pub narrowed: BTreeMap<(u32, Kind), u64>,
     /// Rows whose end has come.
@@ -141,10 +145,18 @@ impl RuleSet {
                     feed: index,
                     line: row.line,
                 };
-                if let Some(refusal) = context.guard.refuse(&row.indicator) {
-                    self.refuse(source, row.indicator, refusal);
+                let terms = &feed.label.terms;
+                let refusal = context.guard.refuse(&row.indicator);
+                let too_wide = || width::refuse(&row.indicator.prefix).filter(|_| !terms.wide);
+                if let Some(refusal) = refusal.or_else(too_wide) {
+                    let refused = Refused {
+                        source,
+                        indicator: row.indicator,
+                        refusal,
+                    };
+                    note(&mut self.refused, &mut self.refusals, refused);
                 } else {
-                    kept.extend(self.living(row, source, &feed.label.terms, context));
+                    kept.extend(self.living(row, source, terms, context));
                 }
             }
         }
@@ -177,7 +189,7 @@ impl RuleSet {
         Some(Kept {
             key: row.indicator.sort_key(),
             source,
-            action: action.min(limit),
+            action: self.softened(source, row, action.min(limit), context.guard),
             row,
         })
     }
@@ -198,15 +210,26 @@ impl RuleSet {
         end <= now
     }
 
-    fn refuse(&mut self, source: Source, indicator: Indicator, refusal: Refusal) {
-        self.refused = self.refused.saturating_add(1);
-        if self.refusals.len() < MAX_REFUSALS {
-            self.refusals.push(Refused {
-                source,
-                indicator,
-                refusal,
-            });
-        }
+    /// The action that a row may have.
+    fn softened(&mut self, source: Source, row: &Row, action: Action, guard: &Guard) -> Action {
+        let Some(refusal) = guard.soften(&row.indicator) else {
+            return action;
+        };
+        let notice = Refused {
+            source,
+            indicator: row.indicator,
+            refusal,
+        };
+        note(&mut self.softened, &mut self.notices, notice);
+        Action::Monitor
+    }
+}
+
+/// Counts all and keeps the first.
+fn note(count: &mut u64, list: &mut Vec<Refused>, refused: Refused) {
+    *count = count.saturating_add(1);
+    if list.len() < MAX_REFUSALS {
+        list.push(refused);
     }
 }
 
@@ -291,7 +314,7 @@ fn rule(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> Option<Rule> {
 mod tests {
     use std::sync::LazyLock;
 
-    use super::*;
+    use super::{super::Lists, *};
     use crate::feed;
 
     fn at_time(now: Option<Seen>) -> Context<'static> {
@@ -474,6 +497,57 @@ mod tests {
         let actions: Vec<_> = set.rules.iter().map(|rule| rule.action).collect();
         assert_eq!(actions, [Action::Monitor, Action::Drop, Action::Drop]);
         assert_eq!(set.narrowed, BTreeMap::from([((0, Kind::Shared), 1)]));
+    }
+
+    #[test]
+    fn wide_prefixes_need_the_feeds_leave() {
+        let rows = rows("198.51.100.0/23\n192.0.2.0/24\n2001:db8::/40\n10.0.0.0/9\n");
+        let mut feeds = [feed("a", Action::Drop, &rows)];
+        let set = merge(&feeds, at_any_time());
+        let guards: Vec<_> = set
+            .refusals
+            .iter()
+            .map(|refused| refused.refusal.guard)
+            .collect();
+        assert_eq!(guards, ["width", "width", "compiled_in"]);
+        assert_eq!((set.rules.len(), set.refused), (1, 3));
+        feeds[0].label.terms = Arc::new(Terms {
+            wide: true,
+            ..Terms::of(Action::Drop)
+        });
+        let set = merge(&feeds, at_any_time());
+        assert_eq!((set.rules.len(), set.refused), (3, 1));
+    }
+
+    #[test]
+    fn address_wide_entries_in_own_networks_only_count() {
+        let rows = rows("198.51.100.7\n198.51.100.8:443\n198.51.100.0/25\n203.0.113.1\n");
+        let guard = Guard::new(Lists {
+            own: vec!["198.51.100.0/24".parse().unwrap()],
+            ..Lists::default()
+        });
+        let context = Context {
+            guard: &guard,
+            ..at_any_time()
+        };
+        let set = merge(&[feed("a", Action::Drop, &rows)], context);
+        let shown: Vec<_> = set
+            .rules
+            .iter()
+            .map(|rule| (rule.indicator.to_string(), rule.action))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("198.51.100.0/25".to_owned(), Action::Monitor),
+                ("198.51.100.7/32".to_owned(), Action::Monitor),
+                ("198.51.100.8/32:443".to_owned(), Action::Drop),
+                ("203.0.113.1/32".to_owned(), Action::Drop),
+            ]
+        );
+        assert_eq!((set.refused, set.softened), (0, 2));
+        assert_eq!(set.notices[0].refusal.guard, "own_network");
+        assert!(set.notices[0].refusal.reason.contains("only counts"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod life;
 mod merge;
 mod prefixes;
 mod terms;
+mod width;
 
 use std::{fmt, str::FromStr};
 
@@ -15,11 +16,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     brake::{Braked, Sizes},
-    guard::{Guard, Protection, Refusal},
+    guard::{Counts, Guard, Learned, Lists, Protection, Refusal, Surroundings},
     kind::{Kind, Kinds},
     life::Departed,
     merge::{Context, FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge},
     terms::{Authority, AuthorityKind, Terms},
+    width::{Covered, MAX_ADDRESSES, is_wide},
 };
 
 /// What happens to a packet that matches. `Drop` is the greater one: it beats `Monitor`.

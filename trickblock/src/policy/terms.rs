@@ -18,6 +18,8 @@ pub struct Terms {
     pub authority: Authority,
     /// What stands behind its addresses, as far as the operator knows.
     pub kind: Kind,
+    /// It may list prefixes of any width.
+    pub wide: bool,
 }
 
 impl Terms {

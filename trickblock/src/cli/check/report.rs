@@ -11,7 +11,7 @@ use super::{Exit, set::Set};
 use crate::{
     feed::Parsed,
     indicator::{Indicator, Seen},
-    policy::{Rule, RuleSet},
+    policy::{Rule, RuleSet, is_wide},
 };
 
 /// Rejections shown in the text; JSON has all of them.
@@ -251,7 +251,43 @@ fn warnings(set: &Set, rules: &RuleSet) -> Vec<String> {
     of_feeds
         .chain(set.skipped.iter().cloned())
         .chain(capped)
+        .chain(wide(set, rules))
+        .chain(softened(rules))
         .collect()
+}
+
+/// Of files that no configuration says the width of.
+fn wide(set: &Set, rules: &RuleSet) -> Option<String> {
+    if set.is_configured() {
+        return None;
+    }
+    let wide = rules
+        .rules
+        .iter()
+        .filter(|rule| is_wide(&rule.indicator.prefix));
+    match wide.count() {
+        0 => None,
+        count => Some(format!(
+            "{count} indicators are wider than /24 (IPv6: /48): as a feed of a configuration it needs `wide = true`, else they are refused"
+        )),
+    }
+}
+
+/// What is accepted, and will not drop.
+fn softened(rules: &RuleSet) -> impl Iterator<Item = String> {
+    let shown = rules.notices.iter().take(SHOWN).map(|notice| {
+        let file = usize::try_from(notice.source.feed)
+            .ok()
+            .and_then(|at| rules.feeds.get(at));
+        let file = file.map_or("", |label| label.name.as_ref());
+        format!("{file}:{}: {}", notice.source.line, notice.refusal.reason)
+    });
+    let more = rules
+        .softened
+        .saturating_sub(u64::try_from(SHOWN).unwrap_or(u64::MAX));
+    let more = (more > 0)
+        .then(|| format!("{more} more rows are inside of your own networks and only count"));
+    shown.chain(more)
 }
 
 /// Written one by one: a second list of a million would double the memory.

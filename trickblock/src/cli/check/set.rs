@@ -14,13 +14,16 @@ use crate::{
         source::Location,
     },
     indicator::Seen,
-    policy::{Action, Context, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge},
+    policy::{Action, Context, Covered, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge},
 };
 
 /// Everything that was read, in the order of the command line and sorted within directories.
 #[derive(Default)]
 pub(in crate::cli) struct Set {
     pub(in crate::cli) feeds: Vec<(Arc<str>, Parsed)>,
+    /// The configured feeds, and the index in `feeds` behind the last file of each; empty without a
+    /// configuration, and then any width is let through.
+    configured: Vec<(FeedConfig, usize)>,
     /// Files that contribute nothing, with the reason: `FILE: why`.
     pub(in crate::cli) skipped: Vec<String>,
     /// Those of them that were given by name, which makes the whole check fail.
@@ -49,6 +52,7 @@ impl Set {
                 Location::Path(path) => set.add_path(path, &feed.options(None)),
                 Location::Http(_) => set.add_copy(feed, &cache),
             }
+            set.configured.push((feed.clone(), set.feeds.len()));
         }
         set
     }
@@ -62,13 +66,45 @@ impl Set {
         of_feeds.chain(self.skipped.iter().cloned()).collect()
     }
 
+    /// Without a configuration nothing says how wide a feed's prefixes may be.
+    pub(super) fn is_configured(&self) -> bool {
+        !self.configured.is_empty()
+    }
+
+    /// Notes configured feeds that cover more than they may: the daemon does not put them in force.
+    pub(super) fn hold_too_much(&mut self, guard: &Guard) {
+        let mut from = 0;
+        let mut held = Vec::new();
+        for (feed, to) in &self.configured {
+            let files = self.feeds.get(from..*to).unwrap_or_default();
+            let rows = files.iter().flat_map(|(_, parsed)| &parsed.rows);
+            let max = feed.max_addresses;
+            held.extend(Covered::above(max, feed.policy.terms.wide, rows, guard).map(|covered| {
+                format!(
+                    "feed {}: it covers {covered}, more than its `max_addresses` ({max}) lets it",
+                    feed.name
+                )
+            }));
+            from = *to;
+        }
+        held.into_iter().for_each(|reason| self.skip(reason, true));
+    }
+
     pub(in crate::cli) fn merge(&self, guard: &Guard) -> RuleSet {
+        let label = |index: usize, name: &Arc<str>, feed: u32| {
+            let terms = Terms {
+                wide: self.is_wide(index),
+                ..Terms::of(Action::Drop)
+            };
+            Label::new(Arc::clone(name), feed, terms)
+        };
         let feeds: Vec<_> = self
             .feeds
             .iter()
             .zip(0_u32..)
-            .map(|((name, parsed), feed)| FeedRows {
-                label: Label::new(Arc::clone(name), feed, Terms::of(Action::Drop)),
+            .enumerate()
+            .map(|(index, ((name, parsed), feed))| FeedRows {
+                label: label(index, name, feed),
                 rows: &parsed.rows,
             })
             .collect();
@@ -79,6 +115,13 @@ impl Set {
             now: None,
         };
         merge(&feeds, context)
+    }
+
+    /// Whether the file with this index may list prefixes of any width.
+    fn is_wide(&self, index: usize) -> bool {
+        let mut configured = self.configured.iter();
+        let feed = configured.find(|(_, behind)| index < *behind);
+        feed.is_none_or(|(feed, _)| feed.policy.terms.wide)
     }
 
     fn add_path(&mut self, path: &Path, options: &Options) {

@@ -5,7 +5,7 @@ use crate::{
     config::{Config, FeedConfig},
     daemon::terms,
     kernel::{Filter, FilterError, Load, Pins},
-    policy::{Guard, Kinds},
+    policy::{Guard, Kinds, Surroundings},
 };
 
 impl Engine {
@@ -18,6 +18,10 @@ impl Engine {
         (guard, kinds): (Guard, Kinds),
     ) -> Result<(), Held> {
         config.paths.clone_from(&self.config.paths);
+        // The file does not say what was learned.
+        let guard = guard
+            .moved(&self.guard.lists().surroundings)
+            .unwrap_or(guard);
         let filter = self.reloaded_for(&config)?;
         let feeds = config
             .feeds
@@ -49,6 +53,28 @@ impl Engine {
         if let Err(error) = self.attach_all() {
             tracing::error!("attaching after a reload: {error}");
         }
+        Ok(())
+    }
+
+    /// Protects what is around this host now. The never-block list comes first, so that nothing new is
+    /// unprotected meanwhile; what fails is tried again by the next call.
+    pub fn settle_in(&mut self, surroundings: &Surroundings) -> Result<(), Held> {
+        let Some(guard) = self.configured_guard.moved(surroundings) else {
+            return Ok(());
+        };
+        let before = std::mem::replace(&mut self.configured_guard, guard);
+        self.renew_guard();
+        let counts = self.guard.counts();
+        if let Err(error) = self.reenforce() {
+            self.configured_guard = before;
+            self.renew_guard();
+            return Err(error);
+        }
+        tracing::info!(
+            learned = counts.learned,
+            own = counts.own,
+            "this host's surroundings changed: the never-block list follows"
+        );
         Ok(())
     }
 

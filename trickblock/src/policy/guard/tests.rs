@@ -12,6 +12,14 @@ fn indicator(text: &str) -> Indicator {
     text.parse().unwrap()
 }
 
+fn with(allow: Vec<IpNet>, own: Vec<IpNet>) -> Guard {
+    Guard::new(Lists {
+        allow,
+        own,
+        ..Lists::default()
+    })
+}
+
 fn guard_of(guard: &Guard, text: &str) -> Option<&'static str> {
     guard.refuse(&indicator(text)).map(|refusal| refusal.guard)
 }
@@ -84,7 +92,7 @@ fn public_and_documentation_space_is_not() {
 
 #[test]
 fn ipv4_inside_ipv6_counts_as_ipv4() {
-    let guard = Guard::with(vec![net("198.51.100.0/24")], Vec::new());
+    let guard = with(vec![net("198.51.100.0/24")], Vec::new());
     for (text, expected) in [
         ("64:ff9b::10.0.0.1", Some("compiled_in")),
         ("64:ff9b::/96", Some("compiled_in")),
@@ -110,7 +118,7 @@ fn ipv4_inside_ipv6_counts_as_ipv4() {
 
 #[test]
 fn allowed_space_is_refused_inside_and_a_hole_around() {
-    let guard = Guard::with(
+    let guard = with(
         vec![net("198.51.100.64/26"), net("::ffff:203.0.113.9/128")],
         Vec::new(),
     );
@@ -122,17 +130,103 @@ fn allowed_space_is_refused_inside_and_a_hole_around() {
 
 #[test]
 fn own_space_loses_single_services_only() {
-    let guard = Guard::with(Vec::new(), vec![net("198.51.100.0/24"), net("10.0.0.0/8")]);
-    assert_eq!(guard_of(&guard, "198.51.100.7"), Some("own_network"));
-    assert_eq!(guard_of(&guard, "198.51.100.0/25"), Some("own_network"));
-    assert_eq!(guard_of(&guard, "198.51.100.7:443"), None);
-    assert_eq!(guard_of(&guard, "198.51.0.0/16"), None);
+    let guard = with(Vec::new(), vec![net("198.51.100.0/24"), net("10.0.0.0/8")]);
+    let softened = |text: &str| {
+        assert_eq!(guard_of(&guard, text), None, "{text}");
+        guard.soften(&indicator(text)).map(|refusal| refusal.guard)
+    };
+    assert_eq!(softened("198.51.100.7"), Some("own_network"));
+    assert_eq!(softened("198.51.100.0/25"), Some("own_network"));
+    assert_eq!(softened("64:ff9b::198.51.100.7"), Some("own_network"));
+    assert_eq!(softened("198.51.100.7:443"), None);
+    assert_eq!(softened("198.51.0.0/16"), None);
+    assert_eq!(softened("203.0.113.7"), None);
     assert_eq!(guard_of(&guard, "10.0.0.1:443"), Some("compiled_in"));
+}
+
+fn surrounded(except: &[&str]) -> Guard {
+    let learned = |prefix: &str, why: &str| Learned {
+        prefix: net(prefix),
+        why: why.to_owned(),
+    };
+    Guard::new(Lists {
+        except: except.iter().map(|text| net(text)).collect(),
+        shipped: true,
+        surroundings: Surroundings {
+            learned: vec![
+                learned(
+                    "203.0.113.1/32",
+                    "203.0.113.1 is this host's default gateway",
+                ),
+                learned("10.0.0.1/32", "10.0.0.1 is a resolver"),
+                learned("2001:db8::53/128", "2001:db8::53 is a resolver"),
+            ],
+            connected: vec![net("198.51.100.0/24")],
+        },
+        ..Lists::default()
+    })
+}
+
+#[test]
+fn what_is_learned_and_shipped_is_named() {
+    let guard = surrounded(&[]);
+    let refusal = guard.refuse(&indicator("203.0.113.1:443")).unwrap();
+    assert_eq!(refusal.guard, "learned");
+    assert_eq!(
+        refusal.reason,
+        "203.0.113.1/32 is protected: 203.0.113.1 is this host's default gateway; to block it all the same, \
+         write `except = [\"203.0.113.1/32\"]` in [guard]"
+    );
+    assert_eq!(guard_of(&guard, "64:ff9b::203.0.113.1"), Some("learned"));
+    assert_eq!(guard_of(&guard, "2002:cb00:7101::/48"), Some("learned"));
+    assert_eq!(guard_of(&guard, "2001:db8::53"), Some("learned"));
+    assert_eq!(guard_of(&guard, "9.9.9.9"), Some("shipped"));
+    assert_eq!(guard_of(&guard, "2620:fe::fe"), Some("shipped"));
+    // What contains one is kept, with a hole.
+    assert_eq!(guard_of(&guard, "203.0.113.0/24"), None);
+    assert_eq!(guard_of(&guard, "9.9.9.0/24"), None);
+    let hole = (net("203.0.113.1/32"), Protection::Hard);
+    assert!(guard.protected().contains(&hole));
+    assert_eq!(
+        guard.name_of(&net("9.9.9.9/32")).unwrap(),
+        "9.9.9.9 is Quad9's public resolver"
+    );
+    assert_eq!(guard.name_of(&net("203.0.113.9/32")), None);
+    // 10.0.0.1 is compiled in anyway.
+    let counts = guard.counts();
+    assert_eq!((counts.learned, counts.shipped, counts.own), (2, 42, 1));
+    assert!(guard.soften(&indicator("198.51.100.9")).is_some());
+}
+
+#[test]
+fn exceptions_lift_what_is_learned_shipped_or_connected_and_nothing_else() {
+    let guard = surrounded(&[
+        "203.0.113.0/24",
+        "9.9.9.9/32",
+        "198.51.100.9/32",
+        "10.0.0.0/8",
+    ]);
+    for text in ["203.0.113.1", "9.9.9.9", "198.51.100.9"] {
+        assert_eq!(guard_of(&guard, text), None, "{text}");
+        assert_eq!(guard.soften(&indicator(text)), None, "{text}");
+    }
+    assert_eq!(guard_of(&guard, "10.0.0.1"), Some("compiled_in"));
+    assert_eq!(guard_of(&guard, "149.112.112.112"), Some("shipped"));
+    assert!(guard.soften(&indicator("198.51.100.8")).is_some());
+}
+
+#[test]
+fn a_guard_moves_only_to_other_surroundings() {
+    let guard = surrounded(&[]);
+    assert!(guard.moved(&guard.lists().surroundings.clone()).is_none());
+    let moved = guard.moved(&Surroundings::default()).unwrap();
+    assert_eq!(guard_of(&moved, "203.0.113.1"), None);
+    assert_eq!(guard_of(&moved, "9.9.9.9"), Some("shipped"));
 }
 
 #[test]
 fn own_prefixes_never_weaken_hard_ones_in_the_kernel() {
-    let guard = Guard::with(
+    let guard = with(
         vec![
             net("198.51.100.0/24"),
             net("198.51.100.7/32"),
@@ -211,7 +305,7 @@ proptest! {
         own in prop::collection::vec(any_prefix(), 0..6),
         asked in any_prefix(),
     ) {
-        let guard = Guard::with(allow.clone(), own.clone());
+        let guard = with(allow.clone(), own.clone());
         let address = canonical(asked).network();
         let holds = |prefixes: &[IpNet]| {
             prefixes.iter().any(|prefix| canonical(*prefix).contains(&address))
