@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    feed::Row,
+    feed::{Row, sandbox::Reader},
     indicator::Indicator,
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
@@ -59,6 +59,8 @@ pub struct Engine {
     /// Events that were lost before this daemon started.
     pub lost_before: Lost,
     guard: Guard,
+    /// Reads the bodies of feeds.
+    pub(super) reader: Reader,
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
     /// not lose what a feed that cannot be reached now said before.
@@ -82,7 +84,12 @@ pub struct Engine {
 
 impl Engine {
     /// Loads the filter with room for `first`, taking over what an earlier daemon left.
-    pub fn start(config: Config, guard: Guard, first: &[&Content]) -> Result<Self, FilterError> {
+    pub fn start(
+        config: Config,
+        guard: Guard,
+        reader: Reader,
+        first: &[&Content],
+    ) -> Result<Self, FilterError> {
         let pins = Pins::new(&config.paths.pins);
         let wanted = Load {
             capacity: terms::capacity(&config, first),
@@ -108,6 +115,7 @@ impl Engine {
             ledger: Ledger::new(started),
             lost_before,
             guard,
+            reader,
             ids,
             unattached: BTreeMap::new(),
             notes: BTreeMap::new(),

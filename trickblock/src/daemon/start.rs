@@ -30,6 +30,7 @@ use crate::{
         self, Format, NotAFeed,
         cache::Cache,
         limits::{Caps, read_capped},
+        sandbox::{Program, Reader},
     },
     kernel::{Events, Pins, memory},
     policy::Guard,
@@ -50,17 +51,18 @@ pub async fn start(
 ) -> Result<Option<Daemon>, DaemonError> {
     let guard = guard(&config)?;
     let socket = ControlSocket::bind(&config.paths.socket)?;
+    let reader = reader().await;
     let (sender, mut receiver) = mpsc::channel(EVENTS);
     let refresher = refresher(&config, &sender);
     let first = tokio::select! {
         first = first_bodies(&mut receiver, config.feeds.len()) => first,
         () = signals.stop() => return Ok(None),
     };
-    let first = read(&config.feeds, first).await;
+    let first = read(&config.feeds, &reader, first).await;
     let pins = Pins::new(&config.paths.pins);
     let hold = pins.hold()?;
     let found = pins.has_filter();
-    let engine = filled(config, guard, &first)?;
+    let engine = filled(config, guard, reader, &first)?;
     let engine = Arc::new(Mutex::new(engine));
     for First { event, content } in first {
         settle_event(&engine, event, content).await;
@@ -80,18 +82,37 @@ pub async fn start(
 }
 
 /// With what the feeds say, where there are several.
-fn filled(config: Config, guard: Guard, first: &[First]) -> Result<Engine, DaemonError> {
+fn filled(
+    config: Config,
+    guard: Guard,
+    reader: Reader,
+    first: &[First],
+) -> Result<Engine, DaemonError> {
     let contents = || {
         let first = first.iter();
         first.filter_map(|first| Some((first.event.feed, first.content()?)))
     };
     let all: Vec<_> = contents().map(|(_, content)| content).collect();
-    let mut engine = Engine::start(config, guard, &all)?;
+    let mut engine = Engine::start(config, guard, reader, &all)?;
     if all.len() > 1 {
         engine.preload(contents());
         memory::return_free_pages();
     }
     Ok(engine)
+}
+
+/// Confined readers. What they lack here is said once; where none works, every feed says so itself.
+async fn reader() -> Reader {
+    let reader = Reader::confined(Program::own());
+    let tested = reader.clone();
+    match spawn_blocking(move || tested.test()).await {
+        Ok(Ok(Some(missing))) if !missing.is_none() => tracing::warn!(
+            "feeds are read in a process with {missing}: the kernel or this service's capabilities have no more"
+        ),
+        Ok(Err(error)) => tracing::error!("feeds cannot be read: {error}"),
+        _ => {}
+    }
+    reader
 }
 
 pub(super) fn refresher(config: &Config, sender: &mpsc::Sender<FeedEvent>) -> Refresher {
@@ -145,12 +166,14 @@ impl First {
 
 /// Reads the bodies once: the size of the table is chosen by what they hold, and then it is filled
 /// with just that.
-async fn read(feeds: &[FeedConfig], events: Vec<FeedEvent>) -> Vec<First> {
+async fn read(feeds: &[FeedConfig], reader: &Reader, events: Vec<FeedEvent>) -> Vec<First> {
     let read = |event: FeedEvent| {
-        let feed = feeds.get(event.feed).cloned();
+        let (feed, reader) = (feeds.get(event.feed).cloned(), reader.clone());
         spawn_blocking(move || {
             let content = match (&event.outcome, feed) {
-                (Outcome::Loaded { body, .. }, Some(feed)) => Some(Feed::new(feed).read(body)),
+                (Outcome::Loaded { body, .. }, Some(feed)) => {
+                    Some(Feed::new(feed).read(body, &reader))
+                }
                 _ => None,
             };
             First { event, content }

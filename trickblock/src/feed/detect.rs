@@ -44,8 +44,8 @@ pub(super) fn format(text: &str, forced: Option<Format>) -> Result<Known, NotAFe
     }
     if is_binary(text) {
         return Err(NotAFeed::Binary {
-            kind: "binary data",
-            fix: "give the list itself, as text",
+            kind: "binary data".into(),
+            fix: "give the list itself, as text".into(),
         });
     }
     if is_json(start) {
@@ -115,7 +115,10 @@ fn json(start: &str) -> Result<Known, NotAFeed> {
         _ => "JSON of another layout than Feodo Tracker's",
     };
     let fix = "give the source's plain or CSV list of addresses instead";
-    Err(NotAFeed::Unrecognised { looks_like, fix })
+    Err(NotAFeed::Unrecognised {
+        looks_like: looks_like.into(),
+        fix: fix.into(),
+    })
 }
 
 fn by_lines(text: &str) -> Result<Known, NotAFeed> {
@@ -171,7 +174,10 @@ fn unrecognised(text: &str) -> NotAFeed {
         () if first.matches(',').count() >= 2 => "CSV without Feodo Tracker's columns",
         () => "text that names no address",
     };
-    NotAFeed::Unrecognised { looks_like, fix }
+    NotAFeed::Unrecognised {
+        looks_like: looks_like.into(),
+        fix: fix.into(),
+    }
 }
 
 #[cfg(test)]

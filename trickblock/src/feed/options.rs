@@ -1,10 +1,13 @@
 //! How a body is to be read.
 
+use serde::{Deserialize, Serialize};
+
 use super::Format;
 use crate::indicator::Seen;
 
 /// What the reader of a body has to know besides the body.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Serialised where the reader is another process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// `None` detects it.
     pub format: Option<Format>,
