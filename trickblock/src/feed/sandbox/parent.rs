@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, BufReader, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::CommandExt as _},
@@ -27,7 +27,6 @@ use crate::feed::Options;
 const WALL_CLOCK: Duration = Duration::from_secs(60);
 /// Bytes of one write. The kernel waits no more than once for so few, so that a time-out holds.
 const WRITE: usize = 32 << 10;
-const READ: usize = 64 << 10;
 /// How long a process may take to end that hung up.
 const ENDING: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(2);
@@ -78,10 +77,9 @@ impl Program {
             format: options.format,
         };
         let sent = wire::request::write(&mut stream, body, options);
-        let answer = sent.map_err(Garbled::Io).and_then(|()| {
-            let input = BufReader::with_capacity(READ, &mut stream);
-            wire::decode::answer(input, &asked)
-        });
+        let answer = sent
+            .map_err(Garbled::Io)
+            .and_then(|()| wire::decode::answer(&mut stream, &asked));
         answer.map_err(|garbled| self.explain(garbled, &mut reader))
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::{ANSWER, END, MAX_REASON, UNNUMBERED, has, kind};
+use super::{ANSWER, END, MAX_REASON, UNNUMBERED, buffer::Buffered, has, kind};
 use crate::{
     feed::{
         Format, NotAFeed, Parsed, Rejection, Row,
@@ -64,7 +64,7 @@ pub(in super::super) fn answer(input: impl Read, asked: &Asked) -> Read1<Answer>
 }
 
 struct Decoder<'a, R> {
-    input: R,
+    input: Buffered<R>,
     asked: &'a Asked,
     families: Vec<Arc<str>>,
     /// Bytes of texts that are still believed.
@@ -74,7 +74,7 @@ struct Decoder<'a, R> {
 impl<'a, R: Read> Decoder<'a, R> {
     fn new(input: R, asked: &'a Asked) -> Self {
         Self {
-            input,
+            input: Buffered::new(input),
             asked,
             families: Vec::new(),
             texts: MAX_TEXTS,
@@ -287,8 +287,7 @@ impl<'a, R: Read> Decoder<'a, R> {
         let length = usize::from(u16::from_le_bytes(self.bytes()?));
         let left = self.texts.checked_sub(length);
         self.texts = left.ok_or(Garbled::Wrong("more text than is kept"))?;
-        let mut bytes = vec![0; length];
-        self.input.read_exact(&mut bytes).map_err(Garbled::Io)?;
+        let bytes = self.input.sized(length).map_err(Garbled::Io)?;
         let text = String::from_utf8(bytes).map_err(|_| Garbled::Wrong("text that is none"))?;
         let fits = length <= most || text.chars().nth(most).is_none();
         check(fits, "a text that is too long")?;
@@ -300,9 +299,7 @@ impl<'a, R: Read> Decoder<'a, R> {
     }
 
     fn bytes<const N: usize>(&mut self) -> Read1<[u8; N]> {
-        let mut bytes = [0; N];
-        self.input.read_exact(&mut bytes).map_err(Garbled::Io)?;
-        Ok(bytes)
+        self.input.bytes().map_err(Garbled::Io)
     }
 }
 

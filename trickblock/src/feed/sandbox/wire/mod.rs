@@ -8,6 +8,7 @@
 //! A parsed body is its format, counts, rows, withdrawn indicators, rejections and warnings. A row is two
 //! bytes that say what it has, its line, and what it has. The name of a family is sent once and numbered.
 
+mod buffer;
 pub(super) mod decode;
 pub(super) mod encode;
 pub(super) mod request;
