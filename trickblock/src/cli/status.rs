@@ -70,6 +70,9 @@ fn write_text(out: &mut dyn Write, status: &Status) -> io::Result<()> {
     if let (Some(mode), Some(reason)) = (&status.mode, &status.mode_reason) {
         writeln!(out, "mode        {mode} ({reason})")?;
     }
+    if let Some(daemon) = &status.daemon {
+        writeln!(out, "sandbox     {}", daemon.sandbox)?;
+    }
     for problem in &status.problems {
         writeln!(out, "  ! {problem}")?;
     }

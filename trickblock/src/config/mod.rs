@@ -268,7 +268,7 @@ impl FeedConfig {
     pub fn options(&self, received: Option<Seen>) -> Options {
         Options {
             format: self.format,
-            csv: self.csv.clone(),
+            csv: self.csv.as_deref().cloned(),
             unpublished: matches!(self.location, Location::Path(_)),
             received,
         }

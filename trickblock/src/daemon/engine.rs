@@ -23,7 +23,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    feed::cache::{Cache, CacheError, Digest},
+    feed::{
+        cache::{Cache, CacheError, Digest},
+        sandbox::Reader,
+    },
     indicator::{Indicator, Seen},
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
@@ -109,6 +112,8 @@ pub struct Engine {
     pub cache: Cache,
     /// When an allowance or an indicator ends next.
     next_end: Option<Seen>,
+    /// Reads the bodies of feeds.
+    pub(super) reader: Reader,
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
     /// not lose what a feed that cannot be reached now said before.
@@ -135,6 +140,7 @@ impl Engine {
     pub fn start(
         config: Config,
         (guard, kinds): (Guard, Kinds),
+        reader: Reader,
         first: &[&Content],
     ) -> Result<Self, Held> {
         let operator = Operator::load(&config.paths.state)?;
@@ -169,6 +175,7 @@ impl Engine {
             operator,
             cache,
             next_end: None,
+            reader,
             ids,
             unattached: BTreeMap::new(),
             notes: BTreeMap::new(),

@@ -11,8 +11,9 @@ use super::engine::Offer;
 use crate::{
     config::FeedConfig,
     feed::{
-        self, Format, NotAFeed, Row,
+        Format, Row,
         cache::{Decision, Digest},
+        sandbox::{Reader, Unread},
         source::{Body, Part},
     },
     indicator::Seen,
@@ -74,7 +75,7 @@ pub struct PartRows {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     #[error("{name}: {reason}")]
-    NotAFeed { name: String, reason: NotAFeed },
+    Unread { name: String, reason: Unread },
     #[error(
         "{name}: {found}: the body was cut short or mangled on the way; it will be fetched again"
     )]
@@ -105,18 +106,18 @@ impl Feed {
         }
     }
 
-    /// Reads a body. Nothing is put in force: that is [`Self::accept`], once the table took it.
+    /// Has a body read. Nothing is put in force: that is [`Self::accept`], once the table took it.
     ///
     /// A single body must be a feed. Of a directory, a file that is none keeps its last good rows
     /// and is warned about, as long as another one is a feed.
-    pub fn read(&self, body: &Body) -> Result<Content, Refused> {
+    pub fn read(&self, body: &Body, reader: &Reader) -> Result<Content, Refused> {
         if body.parts.is_empty() {
             return Err(Refused::Nothing);
         }
         let mut content = Content::default();
         let mut first_refusal = None;
         for part in &body.parts {
-            match self.read_part(part, body.parts.len() > 1) {
+            match self.read_part(part, body.parts.len() > 1, reader) {
                 Ok((rows, warnings)) => content.add(rows, warnings),
                 Err(refused) => {
                     content.warn(format!("{refused}"));
@@ -131,13 +132,20 @@ impl Feed {
         }
     }
 
-    fn read_part(&self, part: &Part, of_many: bool) -> Result<(PartRows, Vec<String>), Refused> {
+    fn read_part(
+        &self,
+        part: &Part,
+        of_many: bool,
+        reader: &Reader,
+    ) -> Result<(PartRows, Vec<String>), Refused> {
         let name = || part.name.clone();
         let options = self.config.options(Some(Seen::now()));
-        let parsed = feed::parse(&part.bytes, options).map_err(|reason| Refused::NotAFeed {
-            name: name(),
-            reason,
-        })?;
+        let parsed = reader
+            .parse(&part.bytes, &options)
+            .map_err(|reason| Refused::Unread {
+                name: name(),
+                reason,
+            })?;
         let last = self.last_good(&part.name);
         if parsed.rows.is_empty()
             && parsed.ignored > 0

@@ -39,6 +39,10 @@ impl Engine {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pins: self.config.paths.pins.display().to_string(),
             started_at: self.started.to_string(),
+            sandbox: self
+                .reader
+                .missing()
+                .map_or_else(|| "unknown".to_owned(), |missing| missing.to_string()),
         });
         status.never_block_fingerprint = never_block_fingerprint(&self.protected());
         status.guards = Some(self.guards());

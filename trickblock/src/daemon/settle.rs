@@ -23,8 +23,13 @@ async fn read_event(engine: &Shared, event: &FeedEvent) -> Option<Result<Content
     let Outcome::Loaded { body, .. } = &event.outcome else {
         return None;
     };
-    let (feed, body) = (lock(engine).feeds.get(event.feed).cloned()?, body.clone());
-    spawn_blocking(move || feed.read(&body)).await.ok()
+    let (feed, reader) = {
+        let engine = lock(engine);
+        let feed = engine.feeds.get(event.feed).cloned()?;
+        (feed, engine.reader.clone())
+    };
+    let body = body.clone();
+    spawn_blocking(move || feed.read(&body, &reader)).await.ok()
 }
 
 /// As [`take_event`], with what the event's body holds.

@@ -32,6 +32,7 @@ use crate::{
         self, Format, NotAFeed,
         cache::Cache,
         limits::{Caps, read_capped},
+        sandbox::{Program, Reader},
     },
     kernel::{Events, Pins, memory},
     policy::{Guard, Kinds, Lists, Surroundings},
@@ -54,18 +55,19 @@ pub async fn start(
     let hosts = Hosts::default();
     let looking = look_around(&config, &hosts);
     let socket = ControlSocket::bind(&config.paths.socket)?;
+    let reader = reader().await;
     let (sender, mut receiver) = mpsc::channel(EVENTS);
     let refresher = refresher(&config, &sender);
     let first = tokio::select! {
         first = first_bodies(&mut receiver, config.feeds.len()) => first,
         () = signals.stop() => return Ok(None),
     };
-    let first = read(&config.feeds, first).await;
+    let first = read(&config.feeds, &reader, first).await;
     let guard = settled(guard, looking.await.ok());
     let pins = Pins::new(&config.paths.pins);
     let hold = pins.hold()?;
     let found = pins.has_filter();
-    let engine = filled(config, (guard, kinds), &first)?;
+    let engine = filled(config, (guard, kinds), reader, &first)?;
     let engine = Arc::new(Mutex::new(engine));
     for First { event, content } in first {
         settle_event(&engine, event, content).await;
@@ -96,18 +98,37 @@ fn settled(guard: Guard, surroundings: Option<Surroundings>) -> Guard {
 }
 
 /// With what the feeds say, where there are several.
-fn filled(config: Config, known: (Guard, Kinds), first: &[First]) -> Result<Engine, DaemonError> {
+fn filled(
+    config: Config,
+    known: (Guard, Kinds),
+    reader: Reader,
+    first: &[First],
+) -> Result<Engine, DaemonError> {
     let contents = || {
         let first = first.iter();
         first.filter_map(|first| Some((first.event.feed, first.content()?)))
     };
     let all: Vec<_> = contents().map(|(_, content)| content).collect();
-    let mut engine = Engine::start(config, known, &all)?;
+    let mut engine = Engine::start(config, known, reader, &all)?;
     if all.len() > 1 {
         engine.preload(contents());
         memory::return_free_pages();
     }
     Ok(engine)
+}
+
+/// Confined readers. What they lack here is said once; where none works, every feed says so itself.
+async fn reader() -> Reader {
+    let reader = Reader::confined(Program::own());
+    let tested = reader.clone();
+    match spawn_blocking(move || tested.test()).await {
+        Ok(Ok(Some(missing))) if !missing.is_none() => tracing::warn!(
+            "feeds are read in a process with {missing}: the kernel or this service's capabilities have no more"
+        ),
+        Ok(Err(error)) => tracing::error!("feeds cannot be read: {error}"),
+        _ => {}
+    }
+    reader
 }
 
 pub(super) fn refresher(config: &Config, sender: &mpsc::Sender<FeedEvent>) -> Refresher {
@@ -161,12 +182,14 @@ impl First {
 
 /// Reads the bodies once: the size of the table is chosen by what they hold, and then it is filled
 /// with just that.
-async fn read(feeds: &[FeedConfig], events: Vec<FeedEvent>) -> Vec<First> {
+async fn read(feeds: &[FeedConfig], reader: &Reader, events: Vec<FeedEvent>) -> Vec<First> {
     let read = |event: FeedEvent| {
-        let feed = feeds.get(event.feed).cloned();
+        let (feed, reader) = (feeds.get(event.feed).cloned(), reader.clone());
         spawn_blocking(move || {
             let content = match (&event.outcome, feed) {
-                (Outcome::Loaded { body, .. }, Some(feed)) => Some(Feed::new(feed).read(body)),
+                (Outcome::Loaded { body, .. }, Some(feed)) => {
+                    Some(Feed::new(feed).read(body, &reader))
+                }
                 _ => None,
             };
             First { event, content }

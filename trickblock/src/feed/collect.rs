@@ -7,14 +7,14 @@ use crate::indicator::{Indicator, Sighting};
 use super::{Format, NotAFeed, Parsed, Rejection, Row};
 
 /// Rejections kept with their text. The count goes on; a feed that has more is broken anyhow.
-const MAX_REJECTIONS: usize = 50_000;
+pub(super) const MAX_REJECTIONS: usize = 50_000;
 /// Twice the largest set the tables are made for. One short line can be a range of 254 prefixes,
 /// so the cap on the body's bytes does not bound this.
 pub(super) const MAX_ROWS: usize = 2_000_000;
-const MAX_TEXT: usize = 120;
-const MAX_WARNINGS: usize = 100;
+pub(super) const MAX_TEXT: usize = 120;
+pub(super) const MAX_WARNINGS: usize = 100;
 /// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
-const MAX_FAMILIES: usize = 4096;
+pub(super) const MAX_FAMILIES: usize = 4096;
 
 pub(super) struct Collector {
     parsed: Parsed,
@@ -109,7 +109,7 @@ impl Collector {
     pub(super) fn new(format: Format, known_by: &'static str) -> Self {
         let parsed = Parsed {
             format,
-            known_by,
+            known_by: known_by.into(),
             rows: Vec::new(),
             withdrawn: Vec::new(),
             ignored: 0,
@@ -261,7 +261,7 @@ impl Collector {
             let format = self.parsed.format;
             return Err(NotAFeed::NoEntries {
                 format,
-                expected: self.expected,
+                expected: self.expected.into(),
             });
         }
         self.tell_notes();

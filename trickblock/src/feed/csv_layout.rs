@@ -1,7 +1,9 @@
 //! Where a table of somebody's own has its columns.
 
+use serde::{Deserialize, Serialize};
+
 /// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Field {
     /// An address or a prefix.
     Ip,
@@ -31,7 +33,7 @@ impl Field {
 }
 
 /// Which column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Column {
     /// As the header has it; case, blanks and signs do not matter.
     Named(String),
@@ -40,7 +42,7 @@ pub enum Column {
 }
 
 /// Rows are taken, or left out, by what one of their columns says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     pub column: Column,
     /// Compared without case and outer blanks.
@@ -50,7 +52,7 @@ pub struct Condition {
 }
 
 /// How a table is laid out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CsvLayout {
     pub delimiter: u8,
     /// `None`: quotes are characters like others.

@@ -61,12 +61,14 @@ pub(super) fn is_binary(text: &str) -> bool {
 
 fn refuse_known_binary(body: &[u8]) -> Result<(), NotAFeed> {
     if let Some((_, kind)) = COMPRESSED.iter().find(|(magic, _)| body.starts_with(magic)) {
-        return Err(NotAFeed::Compressed { kind });
+        return Err(NotAFeed::Compressed {
+            kind: (*kind).into(),
+        });
     }
     if CAPTURES.iter().any(|magic| body.starts_with(magic)) {
         return Err(NotAFeed::Binary {
-            kind: "a packet capture",
-            fix: "give it to `trickblock replay --pcap`",
+            kind: "a packet capture".into(),
+            fix: "give it to `trickblock replay --pcap`".into(),
         });
     }
     Ok(())
@@ -137,7 +139,7 @@ mod tests {
         assert!(matches!(text(b"\xef\xbb\xbf \r\n"), Err(NotAFeed::Empty)));
         assert!(matches!(
             text(b"\x1f\x8b\x08"),
-            Err(NotAFeed::Compressed { kind: "gzip" })
+            Err(NotAFeed::Compressed { kind }) if kind == "gzip"
         ));
         assert!(matches!(
             text(b"\xd4\xc3\xb2\xa1\x02"),

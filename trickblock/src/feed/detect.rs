@@ -44,8 +44,8 @@ pub(super) fn format(text: &str, forced: Option<Format>) -> Result<Known, NotAFe
     }
     if is_binary(text) {
         return Err(NotAFeed::Binary {
-            kind: "binary data",
-            fix: "give the list itself, as text",
+            kind: "binary data".into(),
+            fix: "give the list itself, as text".into(),
         });
     }
     if is_json(start) {
@@ -113,7 +113,10 @@ fn json(start: &str) -> Result<Known, NotAFeed> {
         _ => "JSON of a layout that is not known here",
     };
     let fix = "give the source's plain or CSV list of addresses instead";
-    Err(NotAFeed::Unrecognised { looks_like, fix })
+    Err(NotAFeed::Unrecognised {
+        looks_like: looks_like.into(),
+        fix: fix.into(),
+    })
 }
 
 fn by_lines(text: &str) -> Result<Known, NotAFeed> {
@@ -169,7 +172,10 @@ fn unrecognised(text: &str) -> NotAFeed {
         ),
         () => ("text that names no address", LIST),
     };
-    NotAFeed::Unrecognised { looks_like, fix }
+    NotAFeed::Unrecognised {
+        looks_like: looks_like.into(),
+        fix: fix.into(),
+    }
 }
 
 #[cfg(test)]

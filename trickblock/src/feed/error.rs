@@ -1,5 +1,7 @@
 //! Why a body is not a feed.
 
+use std::borrow::Cow;
+
 use super::{Format, Parsed};
 
 /// The body must not replace the last good one. Every message says what was found instead of a
@@ -14,16 +16,16 @@ pub enum NotAFeed {
     )]
     Html,
     #[error("the body is compressed ({kind}): unpack it first; gzip alone is decoded here, once")]
-    Compressed { kind: &'static str },
+    Compressed { kind: Cow<'static, str> },
     #[error("the body is {kind}, not text: {fix}")]
     Binary {
-        kind: &'static str,
-        fix: &'static str,
+        kind: Cow<'static, str>,
+        fix: Cow<'static, str>,
     },
     #[error("the body is {looks_like}, which is none of the formats that can be read: {fix}")]
     Unrecognised {
-        looks_like: &'static str,
-        fix: &'static str,
+        looks_like: Cow<'static, str>,
+        fix: Cow<'static, str>,
     },
     #[error(
         "there are no entries in the {format} body, and no footer confirms that none were meant; \
@@ -31,14 +33,17 @@ pub enum NotAFeed {
     )]
     NoEntries {
         format: Format,
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
     #[error(
         "the body is not {format}: {reason}; leave the format out to have it detected, or give the right one"
     )]
     Mismatch { format: Format, reason: String },
     #[error("the source answered `{status}` instead of a list: {fix}")]
-    Status { status: String, fix: &'static str },
+    Status {
+        status: String,
+        fix: Cow<'static, str>,
+    },
     #[error(
         "there are more than {most} entries: no list of C2 servers is that long, so split it into \
          several feeds if it is right"

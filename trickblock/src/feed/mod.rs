@@ -10,7 +10,10 @@ mod error;
 mod format;
 pub mod limits;
 mod options;
+pub mod sandbox;
 pub mod source;
+
+use std::borrow::Cow;
 
 use crate::indicator::{Indicator, Sighting};
 
@@ -44,7 +47,7 @@ pub struct Rejection {
 pub struct Parsed {
     pub format: Format,
     /// How the format was known: what in the body shows it, or that it was given.
-    pub known_by: &'static str,
+    pub known_by: Cow<'static, str>,
     /// Every well-formed row in the order of the body, duplicates included.
     pub rows: Vec<Row>,
     /// What the body takes back, in the order of the body: only formats that tell changes have any.

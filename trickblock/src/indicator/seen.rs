@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Seconds since 1970 in UTC, up to the year 2106. `Option<Seen>` takes four bytes where
 /// `Option<Timestamp>` takes 24, and every row of a feed carries two.
@@ -69,6 +69,13 @@ impl fmt::Display for Seen {
 impl Serialize for Seen {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Daemon {
     /// The directory of its filter's pins.
     pub pins: String,
     pub started_at: String,
+    /// How the process is confined that reads feeds: `full`, what is missing, or `unknown` where none has worked.
+    pub sandbox: String,
 }
 
 /// Prefixes that each guard protects.

@@ -24,7 +24,7 @@ pub(super) struct Report<'a> {
     /// `mixed` when the files of a set differ, null when there is none.
     format: Option<&'static str>,
     /// What shows the format; null when there is none or the files differ.
-    known_by: Option<&'static str>,
+    known_by: Option<&'a str>,
     rows: u64,
     accepted: u64,
     duplicates: u64,
@@ -200,8 +200,8 @@ fn format(set: &Set) -> Option<&'static str> {
     Some(if same { first.name() } else { "mixed" })
 }
 
-fn known_by(set: &Set) -> Option<&'static str> {
-    let mut reasons = set.feeds.iter().map(|(_, parsed)| parsed.known_by);
+fn known_by(set: &Set) -> Option<&str> {
+    let mut reasons = set.feeds.iter().map(|(_, parsed)| parsed.known_by.as_ref());
     let first = reasons.next()?;
     reasons.all(|reason| reason == first).then_some(first)
 }

@@ -83,7 +83,9 @@ pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Ref
         .earlier(&name, id)
         .map_err(|error| failed(&error))?;
     let stored = stored.ok_or_else(|| no_version(&name, id))?;
-    let content = known.read(&stored.body).map_err(|error| failed(&error))?;
+    let content = known
+        .read(&stored.body, &engine.reader)
+        .map_err(|error| failed(&error))?;
     let current = known.digest;
     let offer = Offer {
         content,

@@ -79,7 +79,7 @@ const USUAL: [(Field, &[&str]); 8] = [
 /// Reads the whole body, by the layout of the options or by the usual names of columns.
 pub(super) fn read(text: &str, options: &Options, out: &mut Collector) -> Result<(), NotAFeed> {
     out.expect("one record a line behind the header");
-    let layout = options.csv.as_deref().cloned().unwrap_or_default();
+    let layout = options.csv.clone().unwrap_or_default();
     let mut lines = lines(text).filter(|(_, line)| !line.is_empty()).peekable();
     let names = match layout.header {
         true => header(&mut lines, &layout)?,
@@ -318,15 +318,13 @@ impl<'a> Table<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::feed::{Parsed, parse};
 
     fn with(layout: CsvLayout, body: &str) -> Result<Parsed, NotAFeed> {
         let options = Options {
             format: Some(Format::Csv),
-            csv: Some(Arc::new(layout)),
+            csv: Some(layout),
             ..Options::default()
         };
         parse(body.as_bytes(), options)

@@ -17,8 +17,8 @@ pub(super) fn read(text: &str, out: &mut Collector) -> Result<(), NotAFeed> {
     let first = lines(text).find(|(_, line)| is_data(line));
     if first.is_some_and(|(_, line)| names_port(line)) {
         return Err(NotAFeed::Unrecognised {
-            looks_like: "a table with a column of ports",
-            fix: "write each row as address:port, or the port would be lost",
+            looks_like: "a table with a column of ports".into(),
+            fix: "write each row as address:port, or the port would be lost".into(),
         });
     }
     for (number, line) in lines(text) {

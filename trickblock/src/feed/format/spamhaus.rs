@@ -54,8 +54,8 @@ pub(super) fn read_json(text: &str, out: &mut Collector) -> Result<(), NotAFeed>
         match serde_json::from_str::<Line>(line) {
             Ok(Line { asn: Some(_), .. }) => {
                 return Err(NotAFeed::Unrecognised {
-                    looks_like: "a list of AS numbers",
-                    fix: "give the list of prefixes, drop_v4.json or drop_v6.json, instead",
+                    looks_like: "a list of AS numbers".into(),
+                    fix: "give the list of prefixes, drop_v4.json or drop_v6.json, instead".into(),
                 });
             }
             Ok(parsed) => file(out, number, line, parsed),

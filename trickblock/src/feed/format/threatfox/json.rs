@@ -68,7 +68,7 @@ pub(in crate::feed::format) fn read(text: &str, out: &mut Collector) -> Result<(
         (Some(status), _) => {
             return Err(NotAFeed::Status {
                 status: status.chars().take(60).collect(),
-                fix: "check the Auth-Key and the query",
+                fix: "check the Auth-Key and the query".into(),
             });
         }
         (None, _) => export(text, out, &mut position)?,
