@@ -64,6 +64,7 @@ pub fn every_format_is_read_as_in_process() {
         assert_same(&reader, body, &Options::from(Some(Format::Plain)));
     }
     let options = Options {
+        csv: None,
         format: None,
         unpublished: true,
         received: Seen::from_unix(1_700_000_000),
