@@ -169,8 +169,8 @@ pub fn bodies() {
         ),
         case(
             "other JSON",
-            body("{\"query_status\":\"no_result\"}"),
-            ["JSON of another layout", "plain or CSV"],
+            body("{\"status\":\"error\"}"),
+            ["JSON of a layout that is not known", "plain or CSV"],
         ),
         case(
             "protected space",
