@@ -1,10 +1,10 @@
+mod reference;
+mod tables;
+
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use super::*;
-use crate::{
-    feed::csv_layout::{Column, Field},
-    policy::{Authority, AuthorityKind, Kind},
-};
+use crate::policy::{Authority, AuthorityKind, Kind};
 
 const MINIMAL: &str =
     "[[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
@@ -568,89 +568,4 @@ fn wrong_flags_are_all_named() {
 
     assert!(error.contains("-i: no interface given"), "{error}");
     assert!(error.contains("--feed: `ftp://192.0.2.1/x`"), "{error}");
-}
-
-#[test]
-fn a_table_of_ones_own_is_described() {
-    let text = format!(
-        "{MINIMAL}[[feed]]\nname = \"t\"\npath = \"t.csv\"\nformat = \"csv\"\n[feed.csv]\ndelimiter = \";\"\nquote = \"\"\ncolumns = {{ ip = \"Server\", port = 3 }}\nonly = {{ type = [\"c2\"] }}\nexcept = {{ 4 = [\"offline\", \"\"] }}\n"
-    );
-    let config = parse(&text).unwrap();
-    let layout = config.feeds[1].csv.as_deref().unwrap();
-    assert_eq!(
-        (layout.delimiter, layout.quote, layout.header),
-        (b';', None, true)
-    );
-    assert_eq!(layout.columns.len(), 2);
-    assert_eq!(layout.columns[1], (Field::Port, Column::Number(3)));
-    let wanted: Vec<_> = layout
-        .conditions
-        .iter()
-        .map(|c| (&c.column, c.wanted))
-        .collect();
-    assert_eq!(
-        wanted,
-        [
-            (&Column::Named("type".to_owned()), true),
-            (&Column::Number(4), false)
-        ]
-    );
-}
-
-#[test]
-fn a_table_that_is_described_wrongly_is_told() {
-    let text = format!(
-        "{MINIMAL}[[feed]]\nname = \"t\"\npath = \"t.csv\"\n[feed.csv]\ndelimiter = \"ab\"\nqoute = \"x\"\ncolumns = {{ prot = 0, port = 0 }}\n"
-    );
-    let found = problems(&text).join("\n");
-    for part in [
-        "add `format = \"csv\"`",
-        "more than one sign",
-        "did you mean `quote`?",
-        "`prot` in `columns`",
-        "its number from 1",
-        "names neither `ip` nor `ip_port`",
-    ] {
-        assert!(found.contains(part), "{part}: {found}");
-    }
-}
-
-/// The reference must not drift from the code: its example is parsed, and it names each key.
-#[test]
-fn documented_example_is_valid_and_complete() {
-    let text = include_str!("../../../docs/config.md");
-    let example = text
-        .split("```toml\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next())
-        .unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    for list in ["allow.txt", "homes.txt", "clouds.json", "sinkholes.txt"] {
-        fs::write(dir.path().join(list), "").unwrap();
-    }
-    let secret = dir.path().join("feodo.headers");
-    fs::write(&secret, "Auth-Key: x\n").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-
-    let config = Config::parse(example, &dir.path().join("trickblock.toml")).unwrap();
-
-    assert_eq!((config.interfaces.len(), config.feeds.len()), (2, 3));
-    let known = [
-        read::PATHS,
-        read::NETWORK,
-        read::GUARD,
-        read::POLICY,
-        read::FILTER,
-        read::TABLE,
-        read::INTERFACE,
-        feed::KEYS,
-        csv::KEYS,
-    ];
-    for key in known.concat() {
-        assert!(example.contains(key), "the example lacks `{key}`");
-        assert!(
-            text.contains(&format!("| `{key}` |")),
-            "the tables lack `{key}`"
-        );
-    }
 }

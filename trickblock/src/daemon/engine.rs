@@ -1,5 +1,6 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
+mod error;
 mod growth;
 mod hand;
 mod held;
@@ -14,62 +15,27 @@ use std::{
 use jiff::Timestamp;
 use trickblock_common::abi::Lost;
 
+pub use self::error::Held;
 use super::{
     contacts::Ledger,
+    departures,
     feeds::{Content, Feed},
-    operator::{Operator, OperatorError},
+    operator::Operator,
     roles::Roles,
     terms,
 };
 use crate::{
     config::Config,
     feed::{
-        cache::{Cache, CacheError, Digest},
+        cache::{Cache, Digest},
         sandbox::Reader,
     },
     indicator::{Indicator, Seen},
     kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
     observe::status::Hashes,
-    policy::{Action, Braked, Context, Departed, FeedRows, Guard, Kinds, Label, RuleSet, merge},
-    table::{Entry, Ids, ids::OutOfIds},
+    policy::{Action, Context, Departed, FeedRows, Guard, Kinds, Label, RuleSet, merge},
+    table::{Entry, Ids},
 };
-
-/// A body or configuration that was not put in force; the last good set stays.
-#[derive(Debug, thiserror::Error)]
-pub enum Held {
-    #[error(transparent)]
-    Filter(#[from] FilterError),
-    #[error(transparent)]
-    Ids(#[from] OutOfIds),
-    #[error(
-        "{name}: all {rows} rows of it are refused by a guard ({first}): this is no list of C2 servers, check the feed at its source"
-    )]
-    AllRefused {
-        name: String,
-        rows: usize,
-        first: String,
-    },
-    #[error(
-        "{name}: it covers {covered}, more than its `max_addresses` ({max}) lets it: check the feed at its source, or raise that"
-    )]
-    TooMuch {
-        name: String,
-        covered: String,
-        max: u32,
-    },
-    #[error(
-        "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`"
-    )]
-    Braked { name: String, why: Braked },
-    #[error(
-        "{name}: this body was rejected by the operator: another one is waited for (`trickblock feeds approve {name}` takes it after all)"
-    )]
-    Rejected { name: String },
-    #[error(transparent)]
-    Operator(#[from] OperatorError),
-    #[error(transparent)]
-    Cache(#[from] CacheError),
-}
 
 /// A body to put in force, read.
 pub struct Offer {
@@ -196,7 +162,7 @@ impl Engine {
     /// What feeds said before the last stop, and was still in force then.
     fn remember(&mut self) {
         for feed in &mut self.feeds {
-            match self.cache.departed(&feed.config) {
+            match departures::load(&self.cache, &feed.config) {
                 Ok(departed) => feed.departed = departed,
                 Err(error) => tracing::warn!("{error}"),
             }
@@ -261,8 +227,7 @@ impl Engine {
         let departed = self.feeds[feed].departing(&offer.content, Seen::now());
         self.put(feed, &offer.content, &departed, unchanged)?;
         if departed != self.feeds[feed].departed {
-            self.cache
-                .keep_departed(&self.feeds[feed].config, &departed)
+            departures::keep(&self.cache, &self.feeds[feed].config, &departed)
                 .unwrap_or_else(|error| tracing::warn!("{error}"));
         }
         self.feeds[feed].accept(offer, departed);

@@ -5,7 +5,6 @@
 //! it never disagree.
 
 mod decided;
-mod departures;
 mod history;
 mod layout;
 
@@ -164,6 +163,55 @@ impl Cache {
 
     fn file(&self, name: &str) -> PathBuf {
         self.root.join(directory_name(name)).join("last-good")
+    }
+}
+
+/// Files beside the last good copy, for what else is to survive a restart.
+impl Cache {
+    /// Where the file `file` of the feed `name` is.
+    pub fn beside(&self, name: &str, file: &str) -> PathBuf {
+        self.root.join(directory_name(name)).join(file)
+    }
+
+    /// The text of such a file; `None` where there is none.
+    pub fn read_beside(&self, name: &str, file: &str) -> Result<Option<String>, CacheError> {
+        let path = self.beside(name, file);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(CacheError::Io {
+                op: "read",
+                path,
+                source,
+            }),
+        }
+    }
+
+    /// Replaces such a file. After a crash at any moment either the old one is there or the new one, whole.
+    pub fn write_beside(
+        &self,
+        name: &str,
+        file: &str,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), CacheError> {
+        let path = self.beside(name, file);
+        let directory = self.root.join(directory_name(name));
+        create_directory(&directory)?;
+        let temporary = path.with_extension("new");
+        let written = || -> io::Result<()> {
+            let mut to = io::BufWriter::new(File::create(&temporary)?);
+            write(&mut to)?;
+            to.into_inner()
+                .map_err(io::IntoInnerError::into_error)?
+                .sync_all()?;
+            fs::rename(&temporary, &path)
+        };
+        written().map_err(|source| CacheError::Io {
+            op: "write",
+            path: path.clone(),
+            source,
+        })?;
+        sync(&directory)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the operator decided about a body: a restart must neither ask again nor take what was rejected.
 
-use std::{fmt::Write as _, fs, io};
+use super::{Cache, CacheError, hex};
 
-use super::{Cache, CacheError, create_directory, directory_name, sync};
+/// Beside the last good copy.
+const FILE: &str = "decided";
 
 /// SHA-256 of a body.
 pub type Digest = [u8; 32];
@@ -17,7 +18,7 @@ pub enum Decision {
 impl Cache {
     /// The last decision about the feed `name`; none where there is none, or it cannot be read.
     pub fn decided(&self, name: &str) -> Option<Decision> {
-        let text = fs::read_to_string(self.decision(name)).ok()?;
+        let text = self.read_beside(name, FILE).ok()??;
         let (word, digits) = text.trim_end().split_once(' ')?;
         let digest = digest(digits)?;
         match word {
@@ -32,33 +33,11 @@ impl Cache {
     /// # Errors
     /// If it cannot be written.
     pub fn decide(&self, name: &str, decision: Decision) -> Result<(), CacheError> {
-        let path = self.decision(name);
-        let directory = self.root.join(directory_name(name));
-        create_directory(&directory)?;
-        let temporary = path.with_extension("new");
         let (word, digest) = match decision {
             Decision::Approved(digest) => ("approved", digest),
             Decision::Rejected(digest) => ("rejected", digest),
         };
-        let digits = digest.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        let io = |source: io::Error| CacheError::Io {
-            op: "write",
-            path: path.clone(),
-            source,
-        };
-        fs::write(&temporary, format!("{word} {digits}\n"))
-            .and_then(|()| fs::File::open(&temporary)?.sync_all())
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(io)?;
-        sync(&directory)
-    }
-
-    fn decision(&self, name: &str) -> std::path::PathBuf {
-        self.root.join(directory_name(name)).join("decided")
+        self.write_beside(name, FILE, |to| writeln!(to, "{word} {}", hex(&digest)))
     }
 }
 
@@ -88,7 +67,7 @@ mod tests {
             assert_eq!(cache.decided("a"), Some(decision));
         }
         assert_eq!(cache.decided("b"), None);
-        fs::write(state.path().join("feeds/a/decided"), "approved 12").expect("written");
+        std::fs::write(state.path().join("feeds/a/decided"), "approved 12").expect("written");
         assert_eq!(cache.decided("a"), None);
     }
 }

@@ -1,18 +1,18 @@
 //! What feeds do not name any more and is still in force, so that a restart does not forget it.
 
 use std::{
-    fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+    io::{self, Write},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, CacheError, create_directory, directory_name, sync};
 use crate::{
     config::FeedConfig,
-    feed::Row,
+    feed::{
+        Row,
+        cache::{Cache, CacheError},
+    },
     indicator::{Indicator, Seen, Sighting},
     policy::Departed,
 };
@@ -25,6 +25,8 @@ struct Head {
 }
 
 const VERSION: u32 = 1;
+/// Beside the last good copy.
+const FILE: &str = "departed";
 
 /// A line for each indicator; times are Unix seconds.
 #[derive(Serialize, Deserialize)]
@@ -42,60 +44,36 @@ struct Line {
     confidence: Option<u8>,
 }
 
-impl Cache {
-    /// What was kept of `feed`; nothing where there is no file.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or a line of it not understood.
-    pub fn departed(&self, feed: &FeedConfig) -> Result<Departed, CacheError> {
-        let path = self.departures(feed);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Departed::default()),
-            Err(source) => {
-                return Err(CacheError::Io {
-                    op: "read",
-                    path,
-                    source,
-                });
-            }
-        };
-        let corrupt = || CacheError::Corrupt {
-            path: path.clone(),
-            reason: "a line is not understood",
-        };
-        let mut lines = text.lines();
-        let first = lines.next().unwrap_or_default();
-        if serde_json::from_str::<Head>(first).ok() != Some(head(feed)) {
-            return Ok(Departed::default());
-        }
-        let rows: Option<Vec<Row>> = lines.map(row).collect();
-        rows.map(Departed::new).ok_or_else(corrupt)
+/// What was kept of `feed`; nothing where there is no file, or it is of another source.
+///
+/// # Errors
+/// If the file cannot be read, or a line of it not understood.
+pub(super) fn load(cache: &Cache, feed: &FeedConfig) -> Result<Departed, CacheError> {
+    let Some(text) = cache.read_beside(&feed.name, FILE)? else {
+        return Ok(Departed::default());
+    };
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    if serde_json::from_str::<Head>(first).ok() != Some(head(feed)) {
+        return Ok(Departed::default());
     }
+    let rows: Option<Vec<Row>> = lines.map(row).collect();
+    rows.map(Departed::new).ok_or_else(|| CacheError::Corrupt {
+        path: cache.beside(&feed.name, FILE),
+        reason: "a line is not understood",
+    })
+}
 
-    /// Replaces what was kept of `feed`.
-    ///
-    /// # Errors
-    /// If it cannot be written: then a restart forgets it, which opens what would have been kept closed.
-    pub fn keep_departed(&self, feed: &FeedConfig, departed: &Departed) -> Result<(), CacheError> {
-        let path = self.departures(feed);
-        let directory = self.root.join(directory_name(&feed.name));
-        create_directory(&directory)?;
-        let temporary = path.with_extension("new");
-        let io = |source| CacheError::Io {
-            op: "write",
-            path: path.clone(),
-            source,
-        };
-        write(&temporary, feed, departed)
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(io)?;
-        sync(&directory)
-    }
-
-    fn departures(&self, feed: &FeedConfig) -> PathBuf {
-        self.root.join(directory_name(&feed.name)).join("departed")
-    }
+/// Replaces what was kept of `feed`.
+///
+/// # Errors
+/// If it cannot be written: then a restart forgets it, which opens what would have been kept closed.
+pub(super) fn keep(
+    cache: &Cache,
+    feed: &FeedConfig,
+    departed: &Departed,
+) -> Result<(), CacheError> {
+    cache.write_beside(&feed.name, FILE, |to| write(to, feed, departed))
 }
 
 fn head(feed: &FeedConfig) -> Head {
@@ -105,17 +83,14 @@ fn head(feed: &FeedConfig) -> Head {
     }
 }
 
-fn write(path: &Path, feed: &FeedConfig, departed: &Departed) -> io::Result<()> {
-    let mut to = io::BufWriter::new(fs::File::create(path)?);
-    serde_json::to_writer(&mut to, &head(feed))?;
+fn write(to: &mut dyn Write, feed: &FeedConfig, departed: &Departed) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, &head(feed))?;
     to.write_all(b"\n")?;
     for row in departed.rows() {
-        serde_json::to_writer(&mut to, &line(row))?;
+        serde_json::to_writer(&mut *to, &line(row))?;
         to.write_all(b"\n")?;
     }
-    to.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
+    Ok(())
 }
 
 fn line(row: &Row) -> Line {
@@ -173,13 +148,13 @@ mod tests {
         let state = tempfile::tempdir().expect("a directory");
         let cache = Cache::new(state.path());
         let (one, other) = (feed("http://192.0.2.1/a"), feed("http://192.0.2.1/b"));
-        assert_eq!(cache.departed(&one).expect("none yet"), Departed::default());
+        assert_eq!(load(&cache, &one).expect("none yet"), Departed::default());
         let body = "first_seen_utc,dst_ip,dst_port,c2_status,last_online,malware\n2021-02-01 00:00:00,192.0.2.1,443,offline,2021-02-02,Dridex\n,2001:db8::1,80,,,\n";
         let rows = feed::parse(body.as_bytes(), None).expect("a list").rows;
         let at = Seen::now();
         let gone = Departed::default().after(rows.iter(), [].iter(), at, Duration::from_secs(60));
-        cache.keep_departed(&one, &gone).expect("written");
-        let read = cache.departed(&one).expect("read back");
+        keep(&cache, &one, &gone).expect("written");
+        let read = load(&cache, &one).expect("read back");
         assert_eq!(read.rows().len(), 2);
         assert_eq!(read.rows()[0].sighting.family.as_deref(), Some("Dridex"));
         assert_eq!(
@@ -187,12 +162,14 @@ mod tests {
             Some(at.later(Duration::from_secs(60)))
         );
         assert_eq!(
-            cache
-                .departed(&FeedConfig {
+            load(
+                &cache,
+                &FeedConfig {
                     name: one.name.clone(),
                     ..other
-                })
-                .expect("another source"),
+                }
+            )
+            .expect("another source"),
             Departed::default()
         );
     }
