@@ -148,6 +148,7 @@ name = "feodo"
 url = "{csv_url}"
 format = "feodo-csv"
 action = "drop"
+hold_down = "0s"
 interval = "{interval}"
 
 [[feed]]
@@ -155,6 +156,7 @@ name = "plain"
 url = "{plain_url}"
 format = "plain"
 action = "drop"
+hold_down = "0s"
 interval = "{interval}"
 "#
     )
