@@ -141,6 +141,19 @@ impl Gateway {
             .output()
     }
 
+    /// A verb that must end with `code`: the first of `words`, then its arguments. Panics with the log where it does not.
+    pub fn must(&self, code: i32, words: &[&str]) -> Output {
+        let (verb, arguments) = words.split_first().expect("a verb");
+        let output = self.verb(verb, arguments).expect("an end");
+        assert_eq!(
+            output.code,
+            Some(code),
+            "{words:?}: {output:?}\n{}",
+            self.site.log()
+        );
+        output
+    }
+
     /// `run -c`, to its end.
     pub fn run(&self) -> anyhow::Result<Output> {
         let arguments = [

@@ -42,15 +42,7 @@ const XDP: &[Need] = &[Need::Root, Need::Netns, Need::Bpf, Need::BpfFs, Need::Xd
 
 /// A verb that must end with `code`.
 fn verb(gateway: &Gateway, code: i32, words: &[&str]) -> Output {
-    let (verb, arguments) = words.split_first().unwrap();
-    let output = gateway.verb(verb, arguments).unwrap();
-    assert_eq!(
-        output.code,
-        Some(code),
-        "{words:?}: {output:?}\n{}",
-        gateway.site.log()
-    );
-    output
+    gateway.must(code, words)
 }
 
 /// As [`verb`] with `--json`, and its answer.

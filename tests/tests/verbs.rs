@@ -69,13 +69,5 @@ const END: Duration = Duration::from_secs(10);
 
 /// A verb that must end with `code`.
 fn verb(gateway: &Gateway, code: i32, words: &[&str]) -> Output {
-    let (verb, arguments) = words.split_first().unwrap();
-    let output = gateway.verb(verb, arguments).unwrap();
-    assert_eq!(
-        output.code,
-        Some(code),
-        "{words:?}: {output:?}\n{}",
-        gateway.site.log()
-    );
-    output
+    gateway.must(code, words)
 }

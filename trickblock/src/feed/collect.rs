@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt::Display, sync::Arc};
 
-use crate::indicator::{Indicator, Sighting};
+use crate::indicator::{Indicator, Seen, Sighting};
 
 use super::{Format, NotAFeed, Parsed, Rejection, Row};
 
@@ -220,6 +220,15 @@ impl Collector {
 
     pub(super) fn confirm_whole(&mut self) {
         self.authoritative = true;
+    }
+
+    /// A time that cannot be read does not make the address less of a C2: it is noted and left out.
+    pub(super) fn time(&mut self, line: u32, text: &str) -> Option<Seen> {
+        let time = text.parse().ok();
+        if time.is_none() {
+            self.note(line, Note::BadTime);
+        }
+        time
     }
 
     /// What a body without entries should have held, for the message.

@@ -308,11 +308,7 @@ impl<'a> Table<'a> {
         role: Field,
     ) -> Option<Seen> {
         let text = self.field(record, role).filter(|text| !text.is_empty())?;
-        let time = text.parse().ok();
-        if time.is_none() {
-            out.note(line, Note::BadTime);
-        }
-        time
+        out.time(line, text)
     }
 }
 

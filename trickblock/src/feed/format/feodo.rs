@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::entry::unquote;
 use crate::{
-    feed::collect::{Collector, Note},
+    feed::collect::Collector,
     indicator::{Indicator, Malformed, Seen, Sighting, address, port},
 };
 
@@ -54,15 +54,10 @@ fn sighting(out: &mut Collector, line: u32, server: &Server<'_>) -> Sighting {
     }
 }
 
-/// A time that cannot be read does not make the address less of a C2.
 fn time(out: &mut Collector, line: u32, text: &str) -> Option<Seen> {
     let text = text.trim();
     if text.is_empty() || text.eq_ignore_ascii_case("none") {
         return None;
     }
-    let time = text.parse().ok();
-    if time.is_none() {
-        out.note(line, Note::BadTime);
-    }
-    time
+    out.time(line, text)
 }

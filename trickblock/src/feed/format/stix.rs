@@ -223,11 +223,7 @@ impl Reader<'_> {
     }
 
     fn seen(&mut self, line: u32, text: Option<&str>) -> Option<Seen> {
-        let time = text?.parse().ok();
-        if time.is_none() {
-            self.out.note(line, Note::BadTime);
-        }
-        time
+        self.out.time(line, text?)
     }
 }
 

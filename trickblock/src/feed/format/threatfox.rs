@@ -76,15 +76,10 @@ fn told(text: &str) -> &str {
     }
 }
 
-/// A time that cannot be read does not make the address less of a C2.
 fn time(out: &mut Collector, line: u32, text: &str) -> Option<Seen> {
     let text = told(text);
     if text.is_empty() {
         return None;
     }
-    let time = text.parse().ok();
-    if time.is_none() {
-        out.note(line, Note::BadTime);
-    }
-    time
+    out.time(line, text)
 }
