@@ -58,7 +58,9 @@ impl Lab {
     /// The next event, which must bring a body.
     fn loaded(&mut self) -> (Vec<u8>, Origin, Judge) {
         match self.outcome() {
-            Outcome::Loaded { body, from, judge } => (flat(&body), from, judge),
+            Outcome::Loaded {
+                body, from, judge, ..
+            } => (flat(&body), from, judge),
             other => panic!("{other:?}"),
         }
     }

@@ -21,7 +21,7 @@ use self::task::Task;
 use crate::{
     config::FeedConfig,
     feed::{
-        cache::{Cache, CacheError, Stored},
+        cache::{Cache, CacheError, Digest, Stored},
         source::{Body, Location, Source, SourceError},
     },
 };
@@ -65,6 +65,8 @@ pub enum Outcome {
     /// A body to parse. The task waits until `judge` is answered (or dropped, which refuses).
     Loaded {
         body: Body,
+        /// Of the body.
+        digest: Digest,
         from: Origin,
         judge: Judge,
     },

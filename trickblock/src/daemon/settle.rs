@@ -42,7 +42,12 @@ pub(super) async fn settle_event(
         feed, at, outcome, ..
     } = event;
     match outcome {
-        Outcome::Loaded { body, from, judge } => {
+        Outcome::Loaded {
+            digest,
+            from,
+            judge,
+            ..
+        } => {
             let fresh = from == Origin::Fetch;
             let confirmed = match from {
                 Origin::Cache { fetched_at, .. } => fetched_at,
@@ -50,7 +55,7 @@ pub(super) async fn settle_event(
             };
             let offer = |content| Offer {
                 content,
-                digest: body.digest(),
+                digest,
                 at: confirmed,
                 fresh,
             };

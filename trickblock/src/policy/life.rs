@@ -16,6 +16,10 @@ use crate::{
 pub struct Departed(Vec<Row>);
 
 impl Departed {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// In any order; what is told twice stays until the later end.
     pub fn new(mut rows: Vec<Row>) -> Self {
         let end = |row: &Row| row.sighting.expires;

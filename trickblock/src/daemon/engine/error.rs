@@ -32,9 +32,7 @@ pub enum Held {
         "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`"
     )]
     Braked { name: String, why: Braked },
-    #[error(
-        "{name}: this body was rejected by the operator: another one is waited for (`trickblock feeds approve {name}` takes it after all)"
-    )]
+    #[error("{name}: this body was rejected by the operator: another one is waited for")]
     Rejected { name: String },
     #[error(transparent)]
     Operator(#[from] OperatorError),

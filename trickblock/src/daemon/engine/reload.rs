@@ -112,15 +112,13 @@ impl Engine {
         let known = self.feeds.iter().find(|feed| {
             feed.config.name == config.name && feed.config.location == config.location
         });
-        let mut feed = Feed::new(config);
-        if let Some(known) = known {
-            feed.content.clone_from(&known.content);
-            (feed.last_ok, feed.fresh) = (known.last_ok, known.fresh);
-            feed.last_error.clone_from(&known.last_error);
-            feed.departed.clone_from(&known.departed);
-            feed.held.clone_from(&known.held);
-            feed.decided = known.decided;
+        match known {
+            Some(known) => Feed {
+                config,
+                store_error: None,
+                ..known.clone()
+            },
+            None => Feed::new(config),
         }
-        feed
     }
 }

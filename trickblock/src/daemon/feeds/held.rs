@@ -1,7 +1,5 @@
 //! An update that waits for the operator, and what was decided about it.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +38,7 @@ pub struct Diff {
 impl Feed {
     /// What a change to `content` amounts to; `None` before a first set is in force.
     pub fn sizes(&self, content: &Content) -> Option<Sizes> {
-        let (before, after) = (self.content.as_ref()?.keys(), content.keys());
+        let (before, after) = (self.content.as_ref()?.indicators(), content.indicators());
         let kept = common(&before, &after);
         Some(Sizes {
             before: before.len(),
@@ -86,25 +84,19 @@ impl Feed {
 }
 
 impl Content {
-    /// Distinct indicators.
-    pub fn indicators(&self) -> BTreeSet<Indicator> {
-        let rows = self.parts.iter().flat_map(super::PartRows::rows);
-        rows.map(|row| row.indicator).collect()
-    }
-
-    /// As [`Self::indicators`], sorted and compact: there may be a million.
-    fn keys(&self) -> Vec<Indicator> {
-        let rows = self.parts.iter().flat_map(super::PartRows::rows);
-        let mut keys: Vec<Indicator> = rows.map(|row| row.indicator).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+    /// Distinct indicators, sorted: there may be a million.
+    pub fn indicators(&self) -> Vec<Indicator> {
+        let mut distinct: Vec<Indicator> = self.all_rows().map(|row| row.indicator).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        distinct
     }
 }
 
-/// Members of `some` that are not in `others`.
-fn missing(some: &BTreeSet<Indicator>, others: &BTreeSet<Indicator>) -> Vec<Indicator> {
-    some.difference(others).copied().collect()
+/// Members of one sorted set that are not in another.
+fn missing(some: &[Indicator], others: &[Indicator]) -> Vec<Indicator> {
+    let is_missing = |indicator: &&Indicator| others.binary_search(indicator).is_err();
+    some.iter().filter(is_missing).copied().collect()
 }
 
 /// How many members two sorted sets share.

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, pace, watch};
 use crate::feed::{
-    cache::{Cache, CacheError, Stored},
+    cache::{Cache, CacheError, Digest, Stored},
     source::{Body, Fetched, Location, Source, SourceError, Stamp, Validators},
 };
 
@@ -35,7 +35,7 @@ pub(super) struct Task {
     round: u64,
     /// Of the accepted body.
     validators: Validators,
-    accepted: Option<[u8; 32]>,
+    accepted: Option<Digest>,
     /// Accepted, but not on disk yet.
     unsaved: Option<Arc<Stored>>,
     /// When the copy on disk was last written or confirmed.
@@ -117,7 +117,7 @@ impl Task {
             fetched_at: stored.fetched_at,
             format: stored.format,
         };
-        if self.judge(stored.body, from).await?.is_some() {
+        if self.judge(stored.body, digest, from).await?.is_some() {
             self.validators = stored.validators;
             self.accepted = Some(digest);
         }
@@ -179,7 +179,7 @@ impl Task {
         // on the one before it: a source that goes back to that one has to be heard.
         self.validators = Validators::default();
         let copy = body.clone();
-        let Some(Accepted { format }) = self.judge(body, Origin::Fetch).await? else {
+        let Some(Accepted { format }) = self.judge(body, digest, Origin::Fetch).await? else {
             self.accepted = None;
             return Ok(());
         };
@@ -196,10 +196,16 @@ impl Task {
         self.store(Arc::new(stored)).await
     }
 
-    async fn judge(&self, body: Body, from: Origin) -> Result<Option<Accepted>, Gone> {
+    async fn judge(
+        &self,
+        body: Body,
+        digest: Digest,
+        from: Origin,
+    ) -> Result<Option<Accepted>, Gone> {
         let (judge, verdict) = oneshot::channel();
         self.send(Outcome::Loaded {
             body,
+            digest,
             from,
             judge: Judge(judge),
         })
