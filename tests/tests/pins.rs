@@ -68,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 const BPF: &[Need] = &[Need::Root, Need::Bpf, Need::BpfFs];
-const MAPS: [&str; 12] = [
+const MAPS: [&str; 11] = [
     "TABLE",
     "HITS",
     "NEVER_16",
@@ -77,7 +77,6 @@ const MAPS: [&str; 12] = [
     "COUNTER",
     "SETTINGS",
     "EVENTS",
-    "LOST",
     "BUDGET",
     "INTERFACES",
     "PROBE",

@@ -5,7 +5,7 @@ use crate::{Direction, Reason, Side};
 
 /// Part of the pin path. Raised whenever a layout here or in [`crate::table`] changes, so that a new
 /// daemon never misreads the maps of an old one.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// Bytes of the event ring buffer.
 pub const EVENT_RING_BYTES: u32 = 256 * 1024;
@@ -96,24 +96,21 @@ pub const PROBE_OUTCOME: u32 = 0;
 pub const PROBE_COUNT: u32 = 1;
 pub const PROBE_WORDS: u32 = 2;
 
-/// Events that user space will never see, per CPU.
+/// The rate limiter of one CPU, and the events that user space will never see. One value: whoever is
+/// dropped by the million looks at one cache line.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
-    /// Held back by the rate limit.
-    pub limited: u64,
-    /// The ring was full.
-    pub full: u64,
-}
-
-/// The rate limiter of one CPU.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
+    /// The kernel's tick in which `window` was looked up: until the next one the clock says the same.
+    pub tick: u64,
     /// Boot time in units of 2³⁰ ns (1.07 s).
     pub window: u64,
     /// Events sent in it.
     pub used: u64,
+    /// Events held back by the rate limit.
+    pub limited: u64,
+    /// Events for which the ring had no room.
+    pub full: u64,
 }
 
 /// One judged packet.
@@ -159,8 +156,7 @@ pub mod event {
 const _: () = assert!(size_of::<Interface>() == 8);
 const _: () = assert!(size_of::<Settings>() == 16);
 const _: () = assert!(size_of::<Counter>() == 16);
-const _: () = assert!(size_of::<Lost>() == 16);
-const _: () = assert!(size_of::<Budget>() == 16);
+const _: () = assert!(size_of::<Budget>() == 40);
 const _: () = assert!(size_of::<Event>() == 64);
 const _: () = assert!(Reason::COUNT <= 64, "event_reasons has 64 bits");
 

@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use trickblock_common::{
     abi::{
-        Budget, COUNTERS, Counter, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, Interface, Lost,
+        Budget, COUNTERS, Counter, EVENT_RING_BYTES, INTERFACES as MAX_INTERFACES, Interface,
         NEVER_WORDS, PROBE_WORDS, Settings,
     },
     embedded::MAX_NAT64,
@@ -57,8 +57,6 @@ pub static PROBE: Array<u64> = Array::with_max_entries(PROBE_WORDS, BPF_F_MMAPAB
 
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_RING_BYTES, 0);
-#[map]
-pub static LOST: PerCpuArray<Lost> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 pub static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 

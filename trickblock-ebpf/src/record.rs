@@ -2,11 +2,11 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::helpers::{bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_coarse_ns, bpf_ktime_get_ns};
 use trickblock_common::{
     Flow, Outcome, Place, Transport,
     abi::{
-        self, Counter, Event, Interface, Lost, NO_INDICATOR, PROBE_COUNT, PROBE_DIRECTION,
+        self, Budget, Counter, Event, Interface, NO_INDICATOR, PROBE_COUNT, PROBE_DIRECTION,
         PROBE_OUTCOME, Settings, event, interface,
     },
     direction::{Travel, direction},
@@ -20,6 +20,7 @@ use crate::{frame::Hook, maps};
 #[inline(never)]
 pub fn record<H: Hook>(context: *mut H::Context, outcome: u64, place: u64, transport: u64) -> bool {
     let (frame, outcome, transport) = (&H::new(context), Outcome(outcome), Transport(transport));
+    fetch_hits(outcome.indicator());
     frame.refresh();
     let settings = maps::SETTINGS.get(0).copied().unwrap_or_default();
     let interface = maps::interface(frame.interface());
@@ -117,6 +118,15 @@ fn count(outcome: Outcome, direction: u8, length: u32) {
     }
 }
 
+/// Asks for the counter long before it is raised: it is most likely in no cache.
+#[inline(always)]
+fn fetch_hits(indicator: u32) {
+    if let Some(hits) = maps::HITS.get_ptr(indicator) {
+        // SAFETY: a live 8-byte map value, aligned; volatile, or nothing would be asked for.
+        unsafe { hits.read_volatile() };
+    }
+}
+
 #[inline(always)]
 fn hit(indicator: u32) {
     if indicator == NO_INDICATOR {
@@ -136,7 +146,9 @@ fn hit(indicator: u32) {
 #[inline(never)]
 fn report<H: Hook>(context: *mut H::Context, outcome: Outcome, flow: Flow, direction: u8) {
     let Some(mut entry) = maps::EVENTS.reserve::<Event>(0) else {
-        lose(|lost| &mut lost.full);
+        if let Some(budget) = budget() {
+            budget.full += 1;
+        }
         return;
     };
     fill(&mut entry, &H::new(context), outcome, direction, flow);
@@ -157,20 +169,28 @@ fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
+/// A value of this CPU, see `count`.
+#[inline(always)]
+fn budget() -> Option<&'static mut Budget> {
+    // SAFETY: programs of ours do not interrupt each other, and user space only reads it.
+    maps::BUDGET
+        .get_ptr_mut(0)
+        .map(|budget| unsafe { &mut *budget })
+}
+
 #[inline(always)]
 fn within_budget(limit: u32) -> bool {
-    let Some(budget) = maps::BUDGET.get_ptr_mut(0) else {
+    let Some(budget) = budget() else {
         return false;
     };
-    // SAFETY: a value of this CPU, see `count`.
-    let budget = unsafe { &mut *budget };
-    let window = coarse() >> 30;
-    if budget.window != window {
-        budget.window = window;
-        budget.used = 0;
+    // SAFETY: the helper has no preconditions; it becomes one load.
+    let tick = unsafe { bpf_jiffies64() };
+    if budget.tick != tick {
+        budget.tick = tick;
+        renew(budget, coarse() >> 30);
     }
     if budget.used >= u64::from(limit) {
-        lose(|lost| &mut lost.limited);
+        budget.limited += 1;
         return false;
     }
     budget.used += 1;
@@ -178,10 +198,10 @@ fn within_budget(limit: u32) -> bool {
 }
 
 #[inline(always)]
-fn lose(which: impl Fn(&mut Lost) -> &mut u64) {
-    if let Some(lost) = maps::LOST.get_ptr_mut(0) {
-        // SAFETY: a value of this CPU, see `count`.
-        *which(unsafe { &mut *lost }) += 1;
+fn renew(budget: &mut Budget, window: u64) {
+    if budget.window != window {
+        budget.window = window;
+        budget.used = 0;
     }
 }
 

@@ -37,7 +37,7 @@ pub fn a_pin_of_another_shape_is_refused() {
         ("SETTINGS", MapShape::new(HASH, 4, 16, 1, 0)),
         ("EVENTS", MapShape::new(RING_BUFFER, 0, 0, 4096, 0)),
         ("EVENTS", MapShape::new(ARRAY, 4, 4, 1, 0)),
-        ("LOST", value(16)),
+        ("BUDGET", value(40)),
         ("BUDGET", percpu(24, 1)),
     ];
     for (name, shape) in wrong {

@@ -293,7 +293,7 @@ const fn lowest(bits: u64) -> u64 {
 }
 
 /// The record of an IPv4 address: one of eight slots in one of two buckets. Each is read whole, so that address and
-/// record are of one time.
+/// record are of one time. The second bucket is on its way while the first one is searched.
 #[inline(always)]
 pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> Record {
     let buckets = sizes.hosts();
@@ -301,13 +301,25 @@ pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4)
         hash::buckets_host(address.0, words.word(SEED), buckets.count, |hash, size| {
             words.times(hash, size)
         });
-    for bucket in [first, second] {
-        let at = buckets.at + bucket * SLOTS_HOST;
-        for slot in 0..SLOTS_HOST {
-            let word = words.word(at + slot);
-            if word >> 32 == address.0 as u64 {
-                return Record::of_host(word);
-            }
+    let (first, second) = (
+        buckets.at + first * SLOTS_HOST,
+        buckets.at + second * SLOTS_HOST,
+    );
+    let is_of = |word: u64| word >> 32 == address.0 as u64;
+    let ahead = words.word(second);
+    for slot in 0..SLOTS_HOST {
+        let word = words.word(first + slot);
+        if is_of(word) {
+            return Record::of_host(word);
+        }
+    }
+    if is_of(ahead) {
+        return Record::of_host(ahead);
+    }
+    for slot in 1..SLOTS_HOST {
+        let word = words.word(second + slot);
+        if is_of(word) {
+            return Record::of_host(word);
         }
     }
     Record::NONE

@@ -13,7 +13,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use trickblock_common::abi::Lost;
 
 pub use self::error::Held;
 use super::{
@@ -31,7 +30,7 @@ use crate::{
         sandbox::Reader,
     },
     indicator::{Indicator, Seen},
-    kernel::{Filter, FilterError, Hooks, Load, Pins, Program, random_seed},
+    kernel::{Filter, FilterError, Hooks, Load, Lost, Pins, Program, random_seed},
     observe::status::Hashes,
     policy::{Action, Context, Departed, FeedRows, Guard, Kinds, Label, RuleSet, merge},
     table::{Entry, Ids},

@@ -65,7 +65,7 @@ pub(super) const INTERFACES: Shape = shape(
 );
 
 /// Every map of the program.
-pub(super) const SHAPES: [Shape; 12] = [
+pub(super) const SHAPES: [Shape; 11] = [
     TABLE,
     HITS,
     INTERFACES,
@@ -118,8 +118,7 @@ pub(super) const SHAPES: [Shape; 12] = [
         Some(EVENT_RING_BYTES),
         0,
     ),
-    shape("LOST", MapType::PerCpuArray, 4, Some(16), Some(1), 0),
-    shape("BUDGET", MapType::PerCpuArray, 4, Some(16), Some(1), 0),
+    shape("BUDGET", MapType::PerCpuArray, 4, Some(40), Some(1), 0),
 ];
 
 impl Shape {

@@ -1,15 +1,15 @@
 //! The maps of a filter, whether just loaded or opened from their pins.
 
-use std::os::fd::AsFd as _;
+use std::{array, os::fd::AsFd as _};
 
 use aya::{
-    Ebpf,
+    Ebpf, Pod,
     maps::{Array, LpmTrie, Map, MapData, PerCpuArray},
 };
 use serde::Serialize;
 use trickblock_common::{
     Direction, Outcome, Reason, Side,
-    abi::{Interface, Lost, PROBE_COUNT, PROBE_OUTCOME, PROBE_WORDS, Settings, counter},
+    abi::{Interface, PROBE_COUNT, PROBE_OUTCOME, PROBE_WORDS, Settings, counter},
     table::{Geometry, Room},
 };
 
@@ -29,8 +29,17 @@ pub struct Maps {
     counter: PerCpuArray<MapData, [u64; 2]>,
     settings: Array<MapData, [u8; 16]>,
     probe: Probes,
-    lost: PerCpuArray<MapData, [u64; 2]>,
+    budget: PerCpuArray<MapData, [u64; 5]>,
     pub interfaces: Interfaces,
+}
+
+/// Events that no reader will see, over all CPUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Held back by the rate limit.
+    pub limited: u64,
+    /// The ring was full.
+    pub full: u64,
 }
 
 /// Packets and bytes with one reason, side and direction, over all CPUs.
@@ -108,7 +117,7 @@ impl Maps {
                 .map_err(FilterError::map("COUNTER"))?,
             settings: Array::try_from(source("SETTINGS")?).map_err(FilterError::map("SETTINGS"))?,
             probe: Probes::new(data(source("PROBE")?)?)?,
-            lost: PerCpuArray::try_from(source("LOST")?).map_err(FilterError::map("LOST"))?,
+            budget: PerCpuArray::try_from(source("BUDGET")?).map_err(FilterError::map("BUDGET"))?,
             interfaces: Interfaces::new(source("INTERFACES")?)?,
         })
     }
@@ -280,7 +289,7 @@ impl Maps {
 
     /// Events that no reader will see.
     pub fn lost(&self) -> Result<Lost, FilterError> {
-        let [limited, full] = sum(&self.lost, 0, "LOST")?;
+        let [.., limited, full] = sum(&self.budget, 0, "BUDGET")?;
         Ok(Lost { limited, full })
     }
 
@@ -343,11 +352,17 @@ fn data(map: Map) -> Result<MapData, FilterError> {
     }
 }
 
-fn sum(
-    map: &PerCpuArray<MapData, [u64; 2]>,
+/// The values of all CPUs, word by word.
+fn sum<const N: usize>(
+    map: &PerCpuArray<MapData, [u64; N]>,
     index: u32,
     name: &'static str,
-) -> Result<[u64; 2], FilterError> {
+) -> Result<[u64; N], FilterError>
+where
+    [u64; N]: Pod,
+{
     let values = map.get(&index, 0).map_err(FilterError::map(name))?;
-    Ok(values.iter().fold([0; 2], |[a, b], [c, d]| [a + c, b + d]))
+    Ok(values.iter().fold([0; N], |sum, one| {
+        array::from_fn(|word| sum[word].wrapping_add(one[word]))
+    }))
 }

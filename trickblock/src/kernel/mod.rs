@@ -40,7 +40,7 @@ pub use events::{Events, event_clock};
 pub use filter::{Capacity, Filter, Load, random_seed};
 pub use hook::{Attached, Hook, HookChoice, ModeChoice, Way};
 pub use interfaces::{Described, Interfaces, Role};
-pub use maps::{Maps, Tally};
+pub use maps::{Lost, Maps, Tally};
 pub use netlink::Mode;
 pub use pins::{Hold, Pins};
 pub use privilege::check_privilege;
