@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use super::{Action, Guard, Kind, Kinds, Refusal, Terms, width};
+use super::{Action, Guard, Kind, Kinds, Refusal, Terms, second::Second, width};
 use crate::{
     feed::Row,
     indicator::{Indicator, Seen, Sighting},
@@ -139,6 +139,7 @@ pub fn merge(feeds: &[FeedRows<'_>], context: Context<'_>) -> RuleSet {
 impl RuleSet {
     fn keep<'a>(&mut self, feeds: &[FeedRows<'a>], context: Context<'_>) -> Vec<Kept<'a>> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
+        let second = Second::new(feeds, context.guard);
         for (index, feed) in (0_u32..).zip(feeds) {
             for row in feed.rows {
                 let source = Source {
@@ -147,7 +148,9 @@ impl RuleSet {
                 };
                 let terms = &feed.label.terms;
                 let refusal = context.guard.refuse(&row.indicator);
-                let too_wide = || width::refuse(&row.indicator.prefix).filter(|_| !terms.wide);
+                let prefix = &row.indicator.prefix;
+                let may = || terms.wide || second.confirms(prefix, feed.label.feed);
+                let too_wide = || width::refuse(prefix).filter(|_| !may());
                 if let Some(refusal) = refusal.or_else(too_wide) {
                     let refused = Refused {
                         source,

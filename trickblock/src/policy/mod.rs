@@ -7,6 +7,7 @@ mod kind;
 mod life;
 mod merge;
 mod prefixes;
+mod second;
 mod terms;
 mod width;
 

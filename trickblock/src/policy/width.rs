@@ -33,7 +33,7 @@ pub(super) fn refuse(prefix: &IpNet) -> Option<Refusal> {
         guard: "width",
         reason: format!(
             "{prefix} is wider than /{WIDEST_V4} (IPv6: /{WIDEST_V6}): a feed that may block that much \
-             at once needs `wide = true` in its [[feed]]"
+             at once needs `wide = true` in its [[feed]], or another feed that names it too (up to /16, IPv6 /32)"
         ),
     })
 }

@@ -240,3 +240,48 @@ fn address_wide_entries_in_own_networks_only_count() {
 fn a_rule_stays_small() {
     assert!(size_of::<Rule>() <= 80, "{}", size_of::<Rule>());
 }
+
+/// Prefixes in force of two feeds without permission for wide ones.
+fn agreed(a: &str, b: &str) -> (Vec<String>, u64) {
+    let (a, b) = (rows(a), rows(b));
+    let feeds = [feed("a", Action::Drop, &a), feed("b", Action::Drop, &b)];
+    let set = merge(&feeds, at_any_time());
+    let shown = set
+        .rules
+        .iter()
+        .map(|rule| rule.indicator.prefix.to_string());
+    (shown.collect(), set.refused)
+}
+
+#[test]
+fn a_wide_prefix_needs_permission_or_a_second_feed() {
+    let in_force = |a: &str, b: &str| agreed(a, b).0.join(" ");
+    assert_eq!(in_force("198.18.0.0/16\n", "192.0.2.1\n"), "192.0.2.1/32");
+    assert_eq!(
+        in_force("198.18.0.0/16\n", "198.18.0.0/16\n"),
+        "198.18.0.0/16"
+    );
+    // What the other one says is wider: that is not confirmed, what lies inside of it is.
+    assert_eq!(
+        in_force("198.18.8.0/22\n", "198.18.0.0/16\n"),
+        "198.18.8.0/22"
+    );
+    assert_eq!(in_force("198.18.0.0/15\n", "198.18.0.0/15\n"), "");
+    assert_eq!(
+        in_force("2001:db8::/32\n", "2001:db8::/32\n"),
+        "2001:db8::/32"
+    );
+    assert_eq!(in_force("2001:d00::/24\n", "2001:d00::/24\n"), "");
+    assert_eq!(agreed("10.0.0.0/16\n", "10.0.0.0/16\n"), (vec![], 2));
+}
+
+#[test]
+fn a_feed_does_not_confirm_itself() {
+    let (a, b) = (
+        rows("198.18.0.0/16\n"),
+        rows("198.18.0.0/16\n198.18.0.0/16\n"),
+    );
+    let files = [feed("a", Action::Drop, &a), feed("a", Action::Drop, &b)];
+    let set = merge(&files, at_any_time());
+    assert_eq!((set.rules.len(), set.refused), (0, 3));
+}
