@@ -1,6 +1,8 @@
 //! What the operator has a say in: updates that change too much, what is blocked and allowed by hand, and how long things
 //! stay.
 
+#[path = "policy/canary.rs"]
+mod canary;
 #[path = "policy/hand.rs"]
 mod hand;
 #[path = "policy/held.rs"]
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         wire("an_allowance_is_live_and_kept", hand::allow),
         wire("guards_hold_against_the_operator_too", hand::guarded),
         wire("what_a_feed_stops_naming_stays_a_while", life::hold_down),
+        wire("a_harmless_trial_comes_into_force", canary::passes),
+        wire("a_busy_trial_is_held", canary::busy),
         wire("authority_ends_with_its_feed", life::authority),
         wire("a_quorum_decides", life::quorum),
     ])

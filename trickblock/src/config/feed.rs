@@ -19,7 +19,7 @@ use crate::{
         csv_layout::CsvLayout,
         source::{HttpSpec, Location},
     },
-    policy::{Authority, AuthorityKind, MAX_ADDRESSES, Terms},
+    policy::{Authority, AuthorityKind, Canary, MAX_ADDRESSES, Terms},
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -30,6 +30,8 @@ pub(super) const KEYS: &[&str] = &[
     "csv",
     "action",
     "hold_down",
+    "canary",
+    "canary_packets",
     "min_confidence",
     "min_feeds",
     "kind",
@@ -57,6 +59,8 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A list of what was once a C2 server is no list of C2 servers.
 const MAX_HOLD_DOWN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// What is never enforced is no blocklist.
+const MAX_CANARY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The wall clock that any feed has to be read in.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
@@ -147,6 +151,21 @@ fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
     FeedPolicy {
         terms: Arc::new(terms),
         hold_down,
+        canary: canary(section),
+    }
+}
+
+fn canary(section: &mut Section<'_, '_, '_>) -> Canary {
+    let default = Canary::default();
+    let span = duration(section, "canary", Duration::ZERO, MAX_CANARY, default.span);
+    let packets = section.number("canary_packets", 0).map(u64::from);
+    if let (true, Some(span)) = (span.is_zero(), section.key_span("canary_packets")) {
+        let text = "`canary_packets` in [[feed]] means nothing without a trial: add `canary = \"10m\"`, or remove it";
+        section.problems().at(&span, text);
+    }
+    Canary {
+        span,
+        packets: packets.unwrap_or(default.packets),
     }
 }
 

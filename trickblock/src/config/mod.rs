@@ -26,7 +26,7 @@ pub use self::problem::{ConfigError, Problem};
 use crate::{
     feed::{Format, Options, csv_layout::CsvLayout, source::Location},
     indicator::Seen,
-    policy::{Action, Kinds, Terms},
+    policy::{Action, Canary, Kinds, Terms},
 };
 
 /// All settings, with defaults filled in and relative paths made absolute or relative to the
@@ -261,6 +261,7 @@ pub struct FeedPolicy {
     pub terms: Arc<Terms>,
     /// How long an indicator stays in force after the feed stopped naming it.
     pub hold_down: Duration,
+    pub canary: Canary,
 }
 
 impl FeedConfig {
@@ -280,6 +281,7 @@ impl Default for FeedPolicy {
         Self {
             terms: Arc::new(Terms::of(Action::Drop)),
             hold_down: DEFAULT_HOLD_DOWN,
+            canary: Canary::default(),
         }
     }
 }

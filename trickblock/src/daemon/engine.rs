@@ -1,5 +1,6 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
+mod canary;
 mod error;
 mod growth;
 mod hand;
@@ -222,6 +223,7 @@ impl Engine {
         if !unchanged {
             self.check_limits(feed, &offer.content)?;
             self.brake(feed, &offer)?;
+            self.canary(feed, &offer)?;
         }
         let departed = self.feeds[feed].departing(&offer.content, Seen::now());
         self.put(feed, &offer.content, &departed, unchanged)?;
@@ -272,7 +274,9 @@ impl Engine {
         let rules = merge(&self.rows(candidate), self.context(now));
         let wanted = self.wanted_set(&rules);
         self.put_in_force(wanted)?;
-        let ends = [rules.next_end, self.operator.next_allow_end(now)];
+        let trials = self.feeds.iter().filter_map(|feed| feed.trial.as_ref());
+        let trial = trials.map(|trial| trial.until).min();
+        let ends = [rules.next_end, self.operator.next_allow_end(now), trial];
         self.next_end = ends.into_iter().flatten().min();
         self.rules = rules;
         Ok(())
@@ -308,13 +312,17 @@ impl Engine {
         }
     }
 
-    /// Ends what has come to its end, to the second as far as this is called often enough.
-    pub fn keep_time(&mut self) -> Result<(), Held> {
-        if self.next_end.is_none_or(|end| end > Seen::now()) {
-            return Ok(());
+    /// Ends what has come to its end, to the second as far as this is called often enough. Returns the feeds that are
+    /// to be fetched again.
+    pub fn keep_time(&mut self) -> Result<Vec<usize>, Held> {
+        let now = Seen::now();
+        if self.next_end.is_none_or(|end| end > now) {
+            return Ok(Vec::new());
         }
         self.renew_guard();
-        self.reenforce()
+        let tried = self.end_trials(now);
+        self.reenforce()?;
+        tried
     }
 
     fn config_pins(&self) -> Pins {
@@ -335,6 +343,8 @@ impl Engine {
                     .into_iter()
                     .flat_map(|content| content.rows(number, terms)),
             );
+            let trial = feed.trial.as_ref().filter(|trial| !trial.passed);
+            all.extend(trial.map(|trial| trial.rows(number, &feed.config.name, terms)));
             if !departed.rows().is_empty() {
                 let label = Label {
                     name: feed.config.name.as_str().into(),

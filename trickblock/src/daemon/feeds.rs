@@ -1,12 +1,16 @@
 //! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
 
 mod held;
+mod trial;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use self::held::{Diff, HeldUpdate};
+pub use self::{
+    held::{Diff, HeldUpdate},
+    trial::OnTrial,
+};
 use super::engine::Offer;
 use crate::{
     config::FeedConfig,
@@ -40,6 +44,8 @@ pub struct Feed {
     pub departed: Departed,
     /// The newest body, if it waits for the operator.
     pub held: Option<HeldUpdate>,
+    /// The body whose new indicators only monitor now.
+    pub trial: Option<OnTrial>,
     pub decided: Option<Decision>,
     /// Of the body in force.
     pub digest: Digest,
@@ -99,6 +105,7 @@ impl Feed {
             store_error: None,
             departed: Departed::default(),
             held: None,
+            trial: None,
             decided: None,
             digest: Digest::default(),
             changed_at: None,
@@ -216,6 +223,7 @@ impl Feed {
         self.digest = offer.digest;
         self.departed = departed;
         self.held = None;
+        self.trial = None;
         self.confirm(offer.at, offer.fresh);
     }
 

@@ -30,7 +30,7 @@ use super::{
     learned::{self, Hosts, Places},
     protocol::{Code, Refusal, Request},
     ranges,
-    refresh::{FeedEvent, Refresher},
+    refresh::{FeedEvent, Order, Refresher},
     settle::take_event,
     start,
 };
@@ -237,15 +237,21 @@ impl Work {
         let engine = Arc::clone(&self.engine);
         let look = move || {
             let mut engine = lock(&engine);
-            if let Err(error) = engine.keep_time() {
+            let tried = engine.keep_time().unwrap_or_else(|error| {
                 tracing::error!("what has come to its end is still in force: {error}");
-            }
-            engine.keep_attached()?;
-            engine.settle_contacts()
+                Vec::new()
+            });
+            let looked = engine.keep_attached();
+            (tried, looked.and_then(|_| engine.settle_contacts()))
         };
-        if let Ok(Err(error)) = spawn_blocking(look).await {
+        let Ok((tried, looked)) = spawn_blocking(look).await else {
+            return;
+        };
+        if let Err(error) = looked {
             tracing::error!("looking at the interfaces failed: {error}");
         }
+        let order = |feed| self.refresher.order(feed, Order::Refetch);
+        tried.into_iter().for_each(order);
     }
 
     /// Looks around this host, unless the last look still lasts; nobody waits for it.

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc};
 use tokio::task::spawn_blocking;
 
 use super::{
-    engine::Offer,
+    engine::{Held, Offer},
     feeds::{Content, Feed, Refused},
     handler::{Shared, lock},
     refresh::{FeedEvent, Origin, Outcome},
@@ -64,7 +64,7 @@ pub(super) async fn settle_event(
                 Ok(format) => judge.accept(format.map(|format| format.to_string())),
                 Err(reason) => {
                     judge.refuse();
-                    refused(engine, feed, reason.as_ref());
+                    not_taken(engine, feed, reason.as_ref());
                 }
             }
             return fresh;
@@ -98,6 +98,14 @@ async fn put(
         Ok(engine.feeds.get(feed).and_then(Feed::format))
     };
     spawn_blocking(offer).await?
+}
+
+/// A trial is no failure of the feed.
+fn not_taken(engine: &Shared, feed: usize, reason: &(dyn Error + Send + Sync + 'static)) {
+    match reason.downcast_ref() {
+        Some(Held::OnTrial { .. }) => with_feed(engine, feed, |feed| feed.last_error = None),
+        _ => refused(engine, feed, reason),
+    }
 }
 
 fn refused(engine: &Shared, feed: usize, reason: &dyn Error) {

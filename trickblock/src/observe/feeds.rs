@@ -43,6 +43,9 @@ pub struct FeedHealth {
     pub newest: Option<String>,
     pub overlap: Vec<Overlap>,
     pub held: Option<HeldStatus>,
+    /// The update whose new indicators only monitor now.
+    #[serde(default)]
+    pub trial: Option<HeldStatus>,
     pub last_error: Option<String>,
     /// What is wrong, one sentence each; empty for a feed in good health.
     pub alarms: Vec<String>,

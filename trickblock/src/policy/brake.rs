@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::Trial;
+
 /// Growth up to this many indicators is never held: small lists double in a day.
 const SMALL_GROWTH: usize = 5_000;
 /// A list that grows by this factor is another list.
@@ -26,6 +28,8 @@ pub struct Sizes {
 pub enum Braked {
     Growth(Sizes),
     Shrink(Sizes),
+    /// Its new indicators are tried, or were found to harm.
+    Canary(Trial),
 }
 
 impl Sizes {
@@ -57,6 +61,7 @@ impl fmt::Display for Braked {
         let (what, sizes) = match self {
             Self::Growth(sizes) => ("grew", sizes),
             Self::Shrink(sizes) => ("shrank by more than nine of ten:", sizes),
+            Self::Canary(trial) => return trial.fmt(f),
         };
         write!(
             f,

@@ -215,6 +215,13 @@ impl Guard {
             .or_else(|| self.own_network(&standing_for(asked)?, asked))
     }
 
+    /// Whether an indicator that is kept would act on all but what is allowed, learned or shipped.
+    pub fn lies_around_allowed(&self, indicator: &Indicator) -> bool {
+        let named = [&self.learned.prefixes, &self.shipped.prefixes];
+        let mut lists = [&self.allow].into_iter().chain(named);
+        lists.any(|list| list.inside(&indicator.prefix).is_some())
+    }
+
     /// What the protected prefix `net` of [`Self::protected`] is.
     pub fn name_of(&self, net: &IpNet) -> Option<String> {
         if let Some(range) = self.compiled_in.covering(net) {

@@ -2,6 +2,7 @@
 //! one its action.
 
 mod brake;
+mod canary;
 mod guard;
 mod kind;
 mod life;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     brake::{Braked, Sizes},
+    canary::{Canary, Harm, Trial},
     guard::{Counts, Guard, Learned, Lists, Protection, Refusal, Surroundings},
     kind::{Kind, Kinds},
     life::Departed,

@@ -39,6 +39,9 @@ fn more(out: &mut dyn Write, feed: &FeedHealth) -> io::Result<()> {
             overlap.indicators, overlap.feed
         )?;
     }
+    if let Some(trial) = &feed.trial {
+        writeln!(out, "  ~ {}", trial.reason)?;
+    }
     if let Some(error) = &feed.last_error {
         writeln!(out, "  ! {error}")?;
     }

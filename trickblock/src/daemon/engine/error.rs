@@ -1,8 +1,8 @@
 //! Why something is not put in force.
 
 use crate::{
-    daemon::operator::OperatorError, feed::cache::CacheError, kernel::FilterError, policy::Braked,
-    table::ids::OutOfIds,
+    daemon::operator::OperatorError, feed::cache::CacheError, indicator::Seen, kernel::FilterError,
+    policy::Braked, table::ids::OutOfIds,
 };
 
 /// A body or configuration that was not put in force; the last good set stays.
@@ -32,6 +32,8 @@ pub enum Held {
         "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`"
     )]
     Braked { name: String, why: Braked },
+    #[error("{name}: on trial until {until}: what is new in it only monitors")]
+    OnTrial { name: String, until: Seen },
     #[error("{name}: this body was rejected by the operator: another one is waited for")]
     Rejected { name: String },
     #[error(transparent)]

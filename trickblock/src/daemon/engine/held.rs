@@ -35,7 +35,7 @@ impl Engine {
 
     /// Puts the update in force that waits; `None` where none does. It has to be fetched again to be kept on disk.
     pub fn approve(&mut self, feed: usize) -> Result<Option<HeldUpdate>, Held> {
-        let Some(held) = self.feeds.get(feed).and_then(|feed| feed.held.clone()) else {
+        let Some(held) = self.waiting(feed) else {
             return Ok(None);
         };
         let offer = Offer {
@@ -51,12 +51,19 @@ impl Engine {
 
     /// Lets the last good set stand; `None` where nothing waits.
     pub fn reject(&mut self, feed: usize) -> Result<Option<HeldUpdate>, Held> {
-        let Some(held) = self.feeds.get(feed).and_then(|feed| feed.held.clone()) else {
+        let Some(held) = self.waiting(feed) else {
             return Ok(None);
         };
         self.decide(feed, Decision::Rejected(held.digest))?;
         self.feeds[feed].held = None;
+        if self.feeds[feed].trial.take().is_some() {
+            self.enforce(None)?;
+        }
         Ok(Some(held))
+    }
+
+    fn waiting(&self, feed: usize) -> Option<HeldUpdate> {
+        self.feeds.get(feed)?.waiting().cloned()
     }
 
     /// Puts an earlier body in force; `current`, which was in force, is not taken again before it changes.

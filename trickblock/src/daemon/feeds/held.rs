@@ -7,7 +7,7 @@ use super::{Content, Feed};
 use crate::{
     feed::cache::Digest,
     indicator::Indicator,
-    policy::{Braked, Sizes},
+    policy::{Braked, Sizes, Trial},
 };
 
 /// A body that changes too much to be believed.
@@ -18,6 +18,13 @@ pub struct HeldUpdate {
     /// When it was held first.
     pub since: Timestamp,
     pub why: Braked,
+}
+
+impl HeldUpdate {
+    /// This body was tried, and did harm.
+    pub fn failed(&self, digest: Digest) -> bool {
+        matches!(self.why, Braked::Canary(Trial::Failed(_))) && self.digest == digest
+    }
 }
 
 /// The answer to `feeds diff`: what a held update would change.
@@ -59,9 +66,9 @@ impl Feed {
         });
     }
 
-    /// What the held update would change, at most `most` indicators of either kind by name.
+    /// What the update that waits would change, at most `most` indicators of either kind by name.
     pub fn diff(&self, most: usize) -> Option<Diff> {
-        let held = self.held.as_ref()?;
+        let held = self.waiting()?;
         let before = self.content.as_ref().map(Content::indicators);
         let (before, after) = (before.unwrap_or_default(), held.content.indicators());
         let (added, removed) = (missing(&after, &before), missing(&before, &after));

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
-    daemon::{engine::Engine, feeds::Feed},
+    daemon::{
+        engine::Engine,
+        feeds::{Feed, HeldUpdate},
+    },
     indicator::Seen,
     observe::feeds::{FeedHealth, Feeds, HeldStatus, Overlap, SCHEMA, Signs},
     policy::{Kind, Rule},
@@ -88,10 +91,8 @@ impl Engine {
             changed_at: feed.changed_at.map(|at| at.to_string()),
             newest: tally.newest.map(|newest| newest.to_string()),
             overlap: self.overlap(tally),
-            held: feed.held.as_ref().map(|held| HeldStatus {
-                since: held.since.to_string(),
-                reason: held.why.to_string(),
-            }),
+            held: feed.held.as_ref().map(waits),
+            trial: feed.trial.as_ref().map(|trial| waits(&trial.update)),
             last_error: feed.last_error.clone(),
             alarms: Vec::new(),
         };
@@ -133,5 +134,12 @@ impl Engine {
         let narrowed = self.rules.narrowed.iter();
         let counted = narrowed.filter(|((index, _), _)| is_of_feed(*index));
         counted.map(|((_, kind), rows)| (*kind, *rows)).collect()
+    }
+}
+
+fn waits(update: &HeldUpdate) -> HeldStatus {
+    HeldStatus {
+        since: update.since.to_string(),
+        reason: update.why.to_string(),
     }
 }

@@ -1,0 +1,151 @@
+//! Trials: new indicators only monitor for a while.
+
+use jiff::Timestamp;
+
+use super::{Engine, Held, Offer};
+use crate::{
+    daemon::feeds::{HeldUpdate, OnTrial},
+    feed::cache::Decision,
+    indicator::{Indicator, Seen},
+    policy::{Braked, Harm, Trial},
+};
+
+impl Engine {
+    /// Tries a body with new indicators, unless the operator approved it or it passed. While one is tried, others wait.
+    pub(super) fn canary(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
+        let known = &self.feeds[feed];
+        let canary = known.config.policy.canary;
+        let approved = known.decided == Some(Decision::Approved(offer.digest));
+        // What comes from disk was in force before the start.
+        if canary.span.is_zero() || approved || !offer.fresh {
+            return Ok(());
+        }
+        let name = known.config.name.clone();
+        if let Some(trial) = &known.trial {
+            let until = trial.until;
+            return match trial.passed {
+                true => Ok(()),
+                false => Err(Held::OnTrial { name, until }),
+            };
+        }
+        if let Some(held) = known.held.as_ref().filter(|held| held.failed(offer.digest)) {
+            let why = held.why;
+            return Err(Held::Braked { name, why });
+        }
+        let until = Seen::now().later(canary.span);
+        match self.try_out(feed, offer, until)? {
+            true => Err(Held::OnTrial { name, until }),
+            false => Ok(()),
+        }
+    }
+
+    /// False where nothing is new.
+    fn try_out(&mut self, feed: usize, offer: &Offer, until: Seen) -> Result<bool, Held> {
+        let rows = self.feeds[feed].new_rows(&offer.content);
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        let mut new: Vec<Indicator> = rows.iter().map(|row| row.indicator).collect();
+        new.sort_unstable();
+        new.dedup();
+        let update = HeldUpdate {
+            content: offer.content.clone(),
+            digest: offer.digest,
+            since: Timestamp::now(),
+            why: Braked::Canary(Trial::Until(until)),
+        };
+        self.feeds[feed].held = None;
+        self.feeds[feed].trial = Some(OnTrial {
+            update,
+            rows,
+            before: Vec::new(),
+            until,
+            passed: false,
+        });
+        if let Err(held) = self.enforce(None) {
+            self.feeds[feed].trial = None;
+            return Err(held);
+        }
+        let before = self.counted(&new)?;
+        let count = before.len();
+        tracing::info!(feed = self.feeds[feed].config.name, new = count, %until, "on trial");
+        if let Some(trial) = &mut self.feeds[feed].trial {
+            trial.before = before;
+        }
+        Ok(true)
+    }
+
+    /// The packets that matched each of these, in their order; what a guard refused is left out.
+    fn counted(&self, indicators: &[Indicator]) -> Result<Vec<(Indicator, u64)>, Held> {
+        let entry = |indicator: &Indicator| {
+            let at = self
+                .live
+                .binary_search_by(|entry| entry.indicator.cmp(indicator));
+            Some((*indicator, self.live.get(at.ok()?)?.id))
+        };
+        let known: Vec<_> = indicators.iter().filter_map(entry).collect();
+        let hits = self.filter.maps.hits(known.iter().map(|(_, id)| *id))?;
+        let counted = known.iter().zip(hits);
+        Ok(counted
+            .map(|((indicator, _), hits)| (*indicator, hits))
+            .collect())
+    }
+
+    /// Judges the trials whose end has come; the feeds that are to be fetched again, so that what passed is kept.
+    pub(super) fn end_trials(&mut self, now: Seen) -> Result<Vec<usize>, Held> {
+        let is_over = |feed: &usize| {
+            let trial = self.feeds[*feed].trial.as_ref();
+            trial.is_some_and(|trial| !trial.passed && trial.until <= now)
+        };
+        let over: Vec<usize> = (0..self.feeds.len()).filter(is_over).collect();
+        for feed in &over {
+            self.end_trial(*feed)?;
+        }
+        Ok(over)
+    }
+
+    fn end_trial(&mut self, feed: usize) -> Result<(), Held> {
+        let harm = self.harm(feed)?;
+        let Some(mut trial) = self.feeds[feed].trial.take() else {
+            return Ok(());
+        };
+        let name = self.feeds[feed].config.name.clone();
+        if let Some(harm) = harm {
+            trial.update.why = Braked::Canary(Trial::Failed(harm));
+            let why = trial.update.why;
+            self.feeds[feed].held = Some(trial.update);
+            let held = Held::Braked { name, why };
+            tracing::warn!("{held}");
+            self.feeds[feed].fail(held.to_string());
+            return self.enforce(None);
+        }
+        tracing::info!(feed = name, "passed its trial");
+        let offer = Offer {
+            content: trial.update.content.clone(),
+            digest: trial.update.digest,
+            at: trial.update.since,
+            fresh: true,
+        };
+        trial.passed = true;
+        self.feeds[feed].trial = Some(trial);
+        let done = self.offer(feed, offer);
+        self.feeds[feed].trial = None;
+        done
+    }
+
+    /// What the new indicators of a trial would have stopped, if that is too much.
+    fn harm(&self, feed: usize) -> Result<Option<Harm>, Held> {
+        let known = &self.feeds[feed];
+        let Some(trial) = &known.trial else {
+            return Ok(None);
+        };
+        let new: Vec<Indicator> = trial
+            .before
+            .iter()
+            .map(|(indicator, _)| *indicator)
+            .collect();
+        let counted = trial.since(self.counted(&new)?);
+        let around = |indicator: &Indicator| self.guard.lies_around_allowed(indicator);
+        Ok(Harm::of(known.config.policy.canary, &counted, around))
+    }
+}

@@ -1,0 +1,70 @@
+//! A body whose new indicators only monitor until it is known what they would have stopped.
+
+use std::sync::Arc;
+
+use super::{Content, Feed, HeldUpdate};
+use crate::{
+    feed::Row,
+    indicator::{Indicator, Seen},
+    policy::{Action, FeedRows, Label, Terms},
+};
+
+/// A feed has at most one; what its source says meanwhile waits for the end.
+#[derive(Clone, Debug)]
+pub struct OnTrial {
+    /// What comes into force where it does no harm.
+    pub update: HeldUpdate,
+    /// The rows that are new in it.
+    pub rows: Arc<[Row]>,
+    /// The packets of each new indicator before the trial, sorted by indicator.
+    pub before: Vec<(Indicator, u64)>,
+    pub until: Seen,
+    /// The end has come, and it did no harm.
+    pub passed: bool,
+}
+
+impl OnTrial {
+    /// Of packets counted now, those since the beginning.
+    pub fn since(&self, now: Vec<(Indicator, u64)>) -> Vec<(Indicator, u64)> {
+        let before = |indicator: &Indicator| {
+            let at = self
+                .before
+                .binary_search_by(|(known, _)| known.cmp(indicator));
+            let known = at.ok().and_then(|at| self.before.get(at));
+            known.map_or(0, |(_, packets)| *packets)
+        };
+        let since = now.into_iter().map(|(indicator, packets)| {
+            let packets = packets.saturating_sub(before(&indicator));
+            (indicator, packets)
+        });
+        since.collect()
+    }
+
+    /// For merging: as the feed would say it, but that nothing drops.
+    pub fn rows<'a>(&'a self, feed: u32, name: &str, terms: &Terms) -> FeedRows<'a> {
+        let terms = Terms {
+            action: Action::Monitor,
+            ..terms.clone()
+        };
+        FeedRows {
+            label: Label::new(format!("{name} (on trial)"), feed, terms),
+            rows: &self.rows,
+        }
+    }
+}
+
+impl Feed {
+    /// The rows of `content` whose indicators are not in force because of this feed.
+    pub fn new_rows(&self, content: &Content) -> Arc<[Row]> {
+        let known = self.content.as_ref().map(Content::indicators);
+        let known = known.unwrap_or_default();
+        let is_new = |row: &&Row| known.binary_search(&row.indicator).is_err();
+        content.all_rows().filter(is_new).cloned().collect()
+    }
+
+    /// What waits: for the operator, or for the end of a trial.
+    pub fn waiting(&self) -> Option<&HeldUpdate> {
+        let on_trial = || self.trial.as_ref().map(|trial| &trial.update);
+        self.held.as_ref().or_else(on_trial)
+    }
+}
