@@ -117,6 +117,7 @@ fn http_job(url: &str, interval: Duration) -> Job {
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(2),
         headers: Vec::new(),
+        api: None,
     };
     Job {
         name: "feed".to_owned(),

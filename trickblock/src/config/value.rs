@@ -14,7 +14,7 @@ use super::{
     section::{nearest, quoted},
 };
 use crate::{
-    feed::Format,
+    feed::{Format, source::Api},
     indicator::Seen,
     policy::{Action, AuthorityKind, Kind},
 };
@@ -60,6 +60,11 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
             ("sinkhole", Kind::Sinkhole),
         ],
     )
+}
+
+/// ThreatFox is asked for the days that another key says.
+pub(super) fn api(text: &str) -> Result<Api, String> {
+    choose(text, &[("threatfox", Api::Threatfox { days: 7 })])
 }
 
 /// The number of a court order.
