@@ -1,5 +1,11 @@
 //! Feeds behind an API: questions, pages and changes become snapshots, whatever the server does.
 
+#[path = "apis/crowdsec.rs"]
+mod crowdsec;
+#[path = "apis/misp.rs"]
+mod misp;
+#[path = "apis/taxii.rs"]
+mod taxii;
 #[path = "apis/threatfox.rs"]
 mod threatfox;
 

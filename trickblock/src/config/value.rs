@@ -64,7 +64,15 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
 
 /// ThreatFox is asked for the days that another key says.
 pub(super) fn api(text: &str) -> Result<Api, String> {
-    choose(text, &[("threatfox", Api::Threatfox { days: 7 })])
+    choose(
+        text,
+        &[
+            ("threatfox", Api::Threatfox { days: 7 }),
+            ("taxii", Api::Taxii),
+            ("crowdsec", Api::Crowdsec),
+            ("misp", Api::Misp),
+        ],
+    )
 }
 
 /// The number of a court order.

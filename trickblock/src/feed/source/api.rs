@@ -3,10 +3,18 @@
 //! Whatever a server sends, be it pages or changes, becomes one snapshot here, which is judged,
 //! kept and taken back like that of any other feed.
 
+mod address;
+mod answer;
+mod crowdsec;
+mod misp;
 mod requests;
+mod session;
+mod taxii;
 mod threatfox;
 
-use self::requests::Requests;
+use self::{
+    crowdsec::Decisions, misp::Events, requests::Requests, session::Session, taxii::Collection,
+};
 use super::{Fetched, HttpSource, HttpSpec, SourceError, Validators};
 use crate::feed::Format;
 
@@ -15,6 +23,12 @@ use crate::feed::Format;
 pub enum Api {
     /// ThreatFox: what was reported in that many days.
     Threatfox { days: u8 },
+    /// A collection's objects.
+    Taxii,
+    /// The decisions stream of a local API.
+    Crowdsec,
+    /// A manifest and its events.
+    Misp,
 }
 
 impl Api {
@@ -22,6 +36,9 @@ impl Api {
     pub fn name(self) -> &'static str {
         match self {
             Self::Threatfox { .. } => "threatfox",
+            Self::Taxii => "taxii",
+            Self::Crowdsec => "crowdsec",
+            Self::Misp => "misp",
         }
     }
 
@@ -29,6 +46,9 @@ impl Api {
     pub fn format(self) -> Format {
         match self {
             Self::Threatfox { .. } => Format::ThreatfoxJson,
+            Self::Taxii => Format::Stix,
+            Self::Crowdsec => Format::Crowdsec,
+            Self::Misp => Format::Misp,
         }
     }
 }
@@ -43,6 +63,9 @@ pub struct ApiSource {
 #[derive(Debug)]
 enum Known {
     Threatfox { days: u8 },
+    Taxii(Session<Collection>),
+    Crowdsec(Session<Decisions>),
+    Misp(Session<Events>),
 }
 
 impl ApiSource {
@@ -50,6 +73,9 @@ impl ApiSource {
     pub fn new(spec: HttpSpec, api: Api) -> Self {
         let known = match api {
             Api::Threatfox { days } => Known::Threatfox { days },
+            Api::Taxii => Known::Taxii(Session::default()),
+            Api::Crowdsec => Known::Crowdsec(Session::default()),
+            Api::Misp => Known::Misp(Session::default()),
         };
         let http = HttpSource::new(spec);
         Self { http, known }
@@ -61,6 +87,9 @@ impl ApiSource {
         let mut requests = Requests::new(&self.http);
         match &self.known {
             Known::Threatfox { days } => threatfox::fetch(&mut requests, *days),
+            Known::Taxii(session) => session.fetch(&mut requests, validators),
+            Known::Crowdsec(session) => session.fetch(&mut requests, validators),
+            Known::Misp(session) => session.fetch(&mut requests, validators),
         }
     }
 
