@@ -17,9 +17,10 @@ use super::{
     super::{Body, Part, Reason, SourceError, ask::Ask, http::display_url},
     address::with_path,
     answer::read,
-    requests::Requests,
+    requests::{Requests, cap},
     session::Merge,
 };
+use crate::feed::limits::LimitError;
 
 const MANIFEST: &str = "manifest.json";
 const LIST: &str = "the manifest of a MISP feed";
@@ -50,7 +51,6 @@ struct Event {
     stamp: String,
     /// The file says the same, or said something else twice.
     settled: bool,
-    name: String,
     bytes: Bytes,
 }
 
@@ -93,7 +93,8 @@ impl Merge for Events {
                 self.known.insert(uuid, event);
             }
         }
-        Ok(self.snapshot())
+        self.snapshot(requests.name())
+            .map_err(|reason| requests.error(reason))
     }
 
     /// One of them may be damaged. But a snapshot that waits for the operator is not taken time and
@@ -132,20 +133,22 @@ impl Events {
         Ok(Event {
             settled: again || said.is_none_or(|said| said == stamp),
             stamp,
-            name,
             bytes: answer.bytes,
         })
     }
 
-    /// An event to a part, in the order of their UUIDs.
-    fn snapshot(&self) -> Body {
-        let part = |event: &Event| Part {
-            name: event.name.clone(),
-            bytes: event.bytes.clone(),
-        };
-        Body {
-            parts: self.known.values().map(part).collect(),
+    /// All events in one array, in the order of their UUIDs: one body is read by one process, and
+    /// an event that loses its addresses is no feed that does.
+    fn snapshot(&self, name: String) -> Result<Body, Reason> {
+        let events: Vec<&[u8]> = self.known.values().map(|event| &event.bytes[..]).collect();
+        let text = [b"[\n", events.join(&b",\n"[..]).as_slice(), b"\n]\n"].concat();
+        if text.len() > cap() {
+            return Err(Reason::Limit(LimitError::Decoded(cap())));
         }
+        let bytes = Bytes::from(text);
+        Ok(Body {
+            parts: vec![Part { name, bytes }],
+        })
     }
 }
 
@@ -183,6 +186,9 @@ fn manifest(requests: &mut Requests<'_>) -> Result<BTreeMap<Uuid, String>, Sourc
 
 fn listed(bytes: &[u8]) -> Result<BTreeMap<Uuid, String>, Reason> {
     let entries: BTreeMap<String, Entry> = read(bytes, LIST)?;
+    if entries.is_empty() {
+        return Err(Reason::answer(LIST, &"no events"));
+    }
     if entries.len() > MAX_EVENTS {
         let found = format_args!("more than {MAX_EVENTS} events");
         return Err(Reason::answer(LIST, &found));
