@@ -1,6 +1,10 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
-use trickblock::feed::source::Api;
+use trickblock::feed::source::{Api, ApiSource, Reason, Validators};
 use trickblock_tests::http::{Server, respond};
 
 use super::{Feed, entries, read};
@@ -218,4 +222,47 @@ fn all_pages_together_have_the_bounds_of_one_body() {
     let error = Feed::new(&server.url(PATH), API).error();
     assert!(error.contains("larger than 67108864 bytes"), "{error}");
     assert_eq!(queries(&server).len(), 3);
+}
+
+#[test]
+fn a_stop_ends_the_pages() {
+    let count = AtomicUsize::new(0);
+    let slow = server(move |_| {
+        thread::sleep(Duration::from_millis(20));
+        let count = count.fetch_add(1, Ordering::SeqCst);
+        let page = envelope(&format!("\"more\":true,\"next\":\"{count}\","), &[]);
+        Some((page, "2024-01-02T00:00:00Z"))
+    });
+    let feed = Feed::new(&slow.url(PATH), API);
+    let started = Instant::now();
+
+    let error = thread::scope(|scope| {
+        let fetch = scope.spawn(|| feed.get().unwrap_err());
+        thread::sleep(Duration::from_millis(200));
+        feed.source.stop();
+        fetch.join().unwrap()
+    });
+
+    assert!(matches!(error.reason, Reason::Stopped), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn all_pages_together_have_their_time() {
+    let count = AtomicUsize::new(0);
+    let slow = server(move |_| {
+        thread::sleep(Duration::from_millis(60));
+        let count = count.fetch_add(1, Ordering::SeqCst);
+        let page = envelope(&format!("\"more\":true,\"next\":\"{count}\","), &[]);
+        Some((page, "2024-01-02T00:00:00Z"))
+    });
+    let mut spec = super::spec(&slow.url(PATH), API);
+    spec.timeout = Duration::from_millis(200);
+
+    let error = ApiSource::new(spec, API)
+        .fetch(&Validators::default())
+        .unwrap_err();
+
+    assert!(error.to_string().contains("limit of ten times"), "{error}");
+    assert!((20..=40).contains(&queries(&slow).len()));
 }
