@@ -30,4 +30,13 @@ fn an_api_brings_its_format() {
         assert_eq!((api, format), (Some(Api::Threatfox { days }), own));
         assert_ne!(identity, read("").2);
     }
+    for (name, api, format) in [
+        ("taxii", Api::Taxii, Format::Stix),
+        ("crowdsec", Api::Crowdsec, Format::Crowdsec),
+        ("misp", Api::Misp, Format::Misp),
+    ] {
+        let (found, brought, identity) = read(&format!("api = \"{name}\""));
+        assert_eq!((found, brought), (Some(api), Some(format)));
+        assert_eq!(identity, format!("http://h/#{name}"));
+    }
 }
