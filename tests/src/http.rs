@@ -1,7 +1,7 @@
 //! An HTTP server on loopback that does exactly what a test tells it, however rude.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
@@ -14,8 +14,11 @@ use std::{
 /// What a client asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
+    /// What was posted.
+    pub body: String,
 }
 
 impl Request {
@@ -128,15 +131,26 @@ fn converse(
 }
 
 fn read_request(stream: &TcpStream) -> Option<Request> {
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let mut reader = BufReader::new(stream);
+    let mut lines = reader.by_ref().lines().map_while(Result::ok);
+    let first = lines.next()?;
+    let (method, rest) = first.split_once(' ')?;
+    let path = rest.split(' ').next()?.to_owned();
     let headers = lines.take_while(|line| !line.is_empty());
     let split = |line: String| {
         line.split_once(':')
             .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
     };
-    Some(Request {
+    let mut request = Request {
+        method: method.to_owned(),
         path,
         headers: headers.filter_map(split).collect(),
-    })
+        body: String::new(),
+    };
+    let length = request.header("Content-Length").unwrap_or("0").parse().ok();
+    reader
+        .take(length?)
+        .read_to_string(&mut request.body)
+        .ok()?;
+    Some(request)
 }

@@ -12,7 +12,7 @@ use trickblock::{
     daemon::refresh::{FeedEvent, FetchError, Job, Judge, Origin, Outcome, Refresher},
     feed::{
         cache::Cache,
-        source::{Body, HttpSpec, Location, Reason},
+        source::{Api, Body, HttpSpec, Location, Reason},
     },
 };
 use trickblock_tests::http::{Server, respond};
@@ -117,6 +117,7 @@ fn http_job(url: &str, interval: Duration) -> Job {
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(2),
         headers: Vec::new(),
+        api: None,
     };
     Job {
         name: "feed".to_owned(),
@@ -547,4 +548,38 @@ fn feeds_do_not_wait_for_each_other() {
     assert!(matches!(event.outcome, Outcome::Loaded { .. }));
     drop(event);
     lab.stop();
+}
+
+#[test]
+fn an_api_is_asked_for_changes_only_while_its_snapshots_are_taken() {
+    let server = Server::start(|request, stream| {
+        let id = usize::from(request.path.contains("added_after"));
+        let body = format!("{{\"objects\":[{{\"id\":\"x--{id}\"}}]}}");
+        let added = "X-TAXII-Date-Added-Last: 2024-01-01T00:00:00Z";
+        respond(stream, "200 OK", &[added], body.as_bytes());
+    });
+    let state = tempfile::tempdir().unwrap();
+    let mut job = http_job(&server.url("/objects/"), FAST);
+    if let Location::Http(spec) = &mut job.location {
+        spec.api = Some(Api::Taxii);
+    }
+    let mut lab = Lab::start(state.path(), vec![job]);
+
+    let all = lab.accept();
+    let (changed, _, refused) = lab.loaded();
+    drop(refused);
+    let again = lab.accept();
+    let both = lab.accept();
+    let stopped_in = lab.stop();
+
+    assert_eq!(all, again);
+    assert_eq!(changed, both);
+    assert!(changed.len() > all.len());
+    assert!(stopped_in < Duration::from_secs(5));
+    let requests = server.requests();
+    let after: Vec<_> = requests
+        .iter()
+        .map(|request| request.path.contains('?'))
+        .collect();
+    assert_eq!(after[..4], [false, true, false, true]);
 }

@@ -23,6 +23,7 @@ fn spec(url: &str) -> HttpSpec {
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(2),
         headers: Vec::new(),
+        api: None,
     }
 }
 

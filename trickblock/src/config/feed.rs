@@ -7,7 +7,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    FeedPolicy, csv,
+    FeedPolicy, api, csv,
     problem::Problems,
     read::{Unique, required, tables},
     section::Section,
@@ -26,6 +26,8 @@ pub(super) const KEYS: &[&str] = &[
     "name",
     "url",
     "path",
+    "api",
+    "days",
     "format",
     "csv",
     "action",
@@ -48,6 +50,8 @@ pub(super) const KEYS: &[&str] = &[
 ];
 /// They mean nothing for a file, and a setting that does nothing misleads.
 const HTTP_ONLY: &[&str] = &[
+    "api",
+    "days",
     "interval",
     "timeout",
     "connect_timeout",
@@ -93,9 +97,7 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
         DEFAULT_INTERVAL,
     );
     let location = location(section);
-    let format = section
-        .parsed("format", value::format)
-        .map(|(format, _)| format);
+    let format = api::format(section, location.as_ref());
     let csv = csv(section, format);
     let policy = policy(section);
     let max_addresses = section.number("max_addresses", 1).unwrap_or(MAX_ADDRESSES);
@@ -264,11 +266,13 @@ fn http(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     );
     let mut headers = inline_headers(section);
     headers.extend(file_headers(section));
+    let api = api::api(section);
     Some(HttpSpec {
         url: url?,
         timeout,
         connect_timeout,
         headers,
+        api,
     })
 }
 

@@ -88,6 +88,7 @@ fn location(text: &str) -> Result<Location, String> {
         timeout: DEFAULT_TIMEOUT,
         connect_timeout: DEFAULT_CONNECT_TIMEOUT,
         headers: Vec::new(),
+        api: None,
     };
     Ok(Location::Http(spec))
 }

@@ -2,6 +2,7 @@
 //!
 //! Every key with its default is in `docs/config.md`, whose examples are tests.
 
+mod api;
 mod csv;
 mod feed;
 mod flags;

@@ -1,3 +1,4 @@
+mod api;
 mod reference;
 mod tables;
 
@@ -222,7 +223,7 @@ fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
         [
             "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
             "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `format`, `csv`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `wide`, `max_addresses`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
+            "F:8:1: unknown key `zzz` in [[feed]]; it knows `name`, `url`, `path`, `api`, `days`, `format`, `csv`, `action`, `hold_down`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `wide`, `max_addresses`, `interval`, `timeout`, `connect_timeout`, `headers` and `headers_file`",
             "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
         ]
     );
@@ -411,6 +412,31 @@ fn each_mistake_is_named_with_its_fix() {
             "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\nheaders_file = \"/nonexistent/h\"",
             "F:9:16:",
             "/nonexistent/h cannot be read",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\napi = \"treatfox\"",
+            "F:9:7:",
+            "did you mean `threatfox`?",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\napi = \"threatfox\"\ndays = 8",
+            "F:10:1:",
+            "a number from 1 to 7",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\ndays = 3",
+            "F:9:1:",
+            "add `api = \"threatfox\"`",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\napi = \"threatfox\"\nformat = \"plain\"",
+            "F:10:10:",
+            "remove it, or write `threatfox-json`",
+        ),
+        (
+            "[[feed]]\nname = \"x\"\npath = \"x\"\napi = \"threatfox\"",
+            "F:9:1:",
+            "for `url` feeds only",
         ),
         (
             "[[feed]]\nname = \"x\"\npath = \"x\"\ninterval = \"5m\"",

@@ -14,7 +14,7 @@ use super::{
     section::{nearest, quoted},
 };
 use crate::{
-    feed::Format,
+    feed::{Format, source::Api},
     indicator::Seen,
     policy::{Action, AuthorityKind, Kind},
 };
@@ -58,6 +58,19 @@ pub(super) fn kind(text: &str) -> Result<Kind, String> {
             ("residential", Kind::Residential),
             ("shared", Kind::Shared),
             ("sinkhole", Kind::Sinkhole),
+        ],
+    )
+}
+
+/// ThreatFox is asked for the days that another key says.
+pub(super) fn api(text: &str) -> Result<Api, String> {
+    choose(
+        text,
+        &[
+            ("threatfox", Api::Threatfox { days: 7 }),
+            ("taxii", Api::Taxii),
+            ("crowdsec", Api::Crowdsec),
+            ("misp", Api::Misp),
         ],
     )
 }

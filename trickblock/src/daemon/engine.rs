@@ -226,6 +226,8 @@ impl Engine {
             self.canary(feed, &offer)?;
         }
         let departed = self.feeds[feed].departing(&offer.content, Seen::now());
+        let taken_back = offer.content.withdrawn();
+        let unchanged = unchanged && !self.feeds[feed].departed.has_any(&taken_back);
         self.put(feed, &offer.content, &departed, unchanged)?;
         if departed != self.feeds[feed].departed {
             departures::keep(&self.cache, &self.feeds[feed].config, &departed)

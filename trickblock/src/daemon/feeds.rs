@@ -3,7 +3,7 @@
 mod held;
 mod trial;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ use crate::{
         sandbox::{Reader, Unread},
         source::{Body, Part},
     },
-    indicator::Seen,
+    indicator::{Indicator, Seen},
     policy::{Departed, FeedRows, Label, Terms},
 };
 
@@ -71,6 +71,8 @@ pub struct PartRows {
     source: String,
     format: Format,
     rows: Arc<[Row]>,
+    /// What the body says is not so any more.
+    withdrawn: Arc<[Indicator]>,
     pub rejected: u64,
     pub ignored: u64,
     /// The body's own count was there and right.
@@ -156,6 +158,7 @@ impl Feed {
         let last = self.last_good(&part.name);
         if parsed.rows.is_empty()
             && parsed.ignored > 0
+            && parsed.withdrawn.is_empty()
             && last.is_some_and(|last| !last.rows.is_empty())
         {
             return Err(Refused::NoAddress {
@@ -186,6 +189,7 @@ impl Feed {
             source: part.name.clone(),
             format: parsed.format,
             rows: parsed.rows.into(),
+            withdrawn: parsed.withdrawn.into(),
             rejected: parsed.rejected,
             ignored: parsed.ignored,
             counted: parsed.complete == Some(true),
@@ -236,7 +240,9 @@ impl Feed {
         }
         let old = self.content.iter().flat_map(Content::all_rows);
         let hold_down = self.config.policy.hold_down;
-        self.departed.after(old, content.all_rows(), at, hold_down)
+        self.departed
+            .after(old, content.all_rows(), at, hold_down)
+            .without(&content.withdrawn())
     }
 
     /// The source says that what is in force is still right.
@@ -325,6 +331,14 @@ impl Content {
         })
     }
 
+    /// What it says is not so any more.
+    pub fn withdrawn(&self) -> HashSet<Indicator> {
+        let parts = self.parts.iter();
+        parts
+            .flat_map(|part| part.withdrawn.iter().copied())
+            .collect()
+    }
+
     fn all_rows(&self) -> impl Iterator<Item = &Row> {
         self.parts.iter().flat_map(PartRows::rows)
     }
@@ -357,3 +371,6 @@ impl Content {
         rows(self) == rows(other)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,17 @@ impl Departed {
         let before = self.0.iter().filter(is_gone).cloned();
         Self::new(leaving.chain(before).filter(lives).collect())
     }
+
+    /// Without what the feed took back itself: who says so does not flap.
+    pub fn without(mut self, taken_back: &HashSet<Indicator>) -> Self {
+        self.0.retain(|row| !taken_back.contains(&row.indicator));
+        self
+    }
+
+    /// Whether any of it is among `taken_back`.
+    pub fn has_any(&self, taken_back: &HashSet<Indicator>) -> bool {
+        self.0.iter().any(|row| taken_back.contains(&row.indicator))
+    }
 }
 
 fn leaving(row: &Row, until: Seen) -> Row {
@@ -119,5 +130,16 @@ mod tests {
         let old = rows("192.0.2.1\n");
         let gone = Departed::default().after(old.iter(), [].iter(), at(0), Duration::ZERO);
         assert_eq!(gone, Departed::default());
+    }
+
+    #[test]
+    fn what_is_taken_back_does_not_stay() {
+        let old = rows("192.0.2.1\n192.0.2.2\n");
+        let gone = Departed::default().after(old.iter(), [].iter(), at(0), DAY);
+        let taken_back = HashSet::from([old[0].indicator]);
+        assert!(gone.has_any(&taken_back));
+        let rest = gone.without(&taken_back);
+        assert_eq!(shown(&rest), ["192.0.2.2/32"]);
+        assert!(!rest.has_any(&taken_back));
     }
 }

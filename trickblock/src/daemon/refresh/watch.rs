@@ -18,7 +18,7 @@ pub(super) async fn stamp(source: &Arc<Source>) -> Option<Stamp> {
     let source = Arc::clone(source);
     let look = move || match source.as_ref() {
         Source::File(file) => FileSource::stamp(file).ok(),
-        Source::Http(_) => None,
+        Source::Http(_) | Source::Api(_) => None,
     };
     spawn_blocking(look).await.ok().flatten()
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use self::duration::seconds;
+pub(in crate::feed) use self::duration::seconds;
 use super::json::{Position, Values, mismatch};
 use crate::{
     feed::{
@@ -47,6 +47,9 @@ struct Decision<'a> {
     value: Cow<'a, str>,
     #[serde(borrow)]
     duration: Option<Cow<'a, str>>,
+    /// The end itself. It comes before the duration, which counts from when the body was had.
+    #[serde(borrow)]
+    until: Option<Cow<'a, str>>,
     #[serde(borrow)]
     scenario: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -158,6 +161,18 @@ impl Reader<'_, '_> {
     }
 
     fn end(&self, decision: &Decision<'_>) -> Result<End, &'static str> {
+        let until = decision.until.as_deref().map(str::trim);
+        if let Some(until) = until.filter(|until| !until.is_empty()) {
+            let end: Seen = until
+                .parse()
+                .map_err(|_| "`until` is not a time, such as 2024-01-01T00:00:00Z")?;
+            let is_over = self.received.is_some_and(|received| end <= received);
+            return Ok(if is_over {
+                End::Past
+            } else {
+                End::At(Some(end))
+            });
+        }
         let Some(duration) = decision.duration.as_deref() else {
             return Ok(End::At(None));
         };
@@ -251,6 +266,31 @@ mod tests {
         )
         .unwrap_err();
         assert!(matches!(error, NotAFeed::Mismatch { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_end_comes_before_a_duration() {
+        let with = |until: &str| {
+            let more = r#""type":"ban","scope":"Ip","value":"192.0.2.1","duration":"4h","until":"#;
+            at(
+                1_000_000,
+                &format!("[{}]", decision(&format!("{more}{until}"))),
+            )
+        };
+        let end = |parsed: &Parsed| parsed.rows[0].sighting.expires.map(Seen::unix);
+        assert_eq!(end(&with("\"1970-01-12T14:00:00Z\"")), Some(1_000_800));
+        assert_eq!(end(&with("\"\"")), Some(1_014_400));
+        assert_eq!(end(&with("null")), Some(1_014_400));
+        let over = with("\"1970-01-12T13:46:40Z\"");
+        assert_eq!((over.rows.len(), over.ignored), (0, 1));
+        let more = r#""type":"ban","scope":"Ip","value":"192.0.2.1","until":"soon""#;
+        let error = parse(
+            format!("[{}]", decision(more)).as_bytes(),
+            Some(Format::Crowdsec),
+        );
+        let NotAFeed::MostlyMalformed { .. } = error.unwrap_err() else {
+            panic!("a time that is none was read")
+        };
     }
 
     #[test]

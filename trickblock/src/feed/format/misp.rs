@@ -64,9 +64,14 @@ pub(super) fn read(text: &str, options: &Options, out: &mut Collector) -> Result
         family: String::new(),
         out,
     };
-    let events = events(text)?;
+    let events = events(text, 0)?;
+    let alone = events.len() == 1;
     for event in events {
-        reader.event(event)?;
+        match serde_json::from_str(event.get()) {
+            Ok(read) => reader.event(&read, event),
+            Err(error) if alone => return Err(wrong(&error)),
+            Err(_) => reader.no_event(event),
+        }
     }
     out.confirm_whole();
     Ok(())
@@ -76,13 +81,23 @@ fn wrong(error: &serde_json::Error) -> NotAFeed {
     mismatch(Format::Misp, "an event of MISP", error)
 }
 
+/// An array, `response` in it, and what that has.
+const MAX_DEPTH: u8 = 3;
+
 /// One event, several in `response`, or an array of either.
-fn events(text: &str) -> Result<Vec<&RawValue>, NotAFeed> {
+fn events(text: &str, depth: u8) -> Result<Vec<&RawValue>, NotAFeed> {
+    if depth > MAX_DEPTH {
+        return Err(NotAFeed::Mismatch {
+            format: Format::Misp,
+            reason: "its events are nested too deeply".to_owned(),
+        });
+    }
+    let inside = depth.saturating_add(1);
     if text.trim_start().starts_with('[') {
         let wrapped: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| wrong(&error))?;
         let mut events = Vec::new();
         for one in wrapped {
-            events.extend(self::events(one.get())?);
+            events.extend(self::events(one.get(), inside)?);
         }
         return Ok(events);
     }
@@ -97,7 +112,7 @@ fn events(text: &str) -> Result<Vec<&RawValue>, NotAFeed> {
         } => {
             let mut found = Vec::new();
             for event in events.0 {
-                found.extend(self::events(event.get())?);
+                found.extend(self::events(event.get(), inside)?);
             }
             Ok(found)
         }
@@ -117,13 +132,17 @@ struct Reader<'a, 'o> {
 }
 
 impl Reader<'_, '_> {
-    fn event(&mut self, text: &RawValue) -> Result<(), NotAFeed> {
-        let event: Event<'_> = serde_json::from_str(text.get()).map_err(|error| wrong(&error))?;
+    /// One of many that is none costs its own rows only.
+    fn no_event(&mut self, text: &RawValue) {
+        let line = self.position.line_of(text.get());
+        self.out.reject(line, text.get(), "not an event of MISP");
+    }
+
+    fn event(&mut self, event: &Event<'_>, text: &RawValue) {
         let line = self.position.line_of(text.get());
         let published = !matches!(event.published, Value::Bool(false)) && event.published != "0";
         if !published && !self.unpublished {
-            self.skip(&event, line);
-            return Ok(());
+            return self.skip(event, line);
         }
         if !published {
             self.out.note(line, Note::Unpublished);
@@ -143,7 +162,6 @@ impl Reader<'_, '_> {
         if !objects_first {
             event.objects.iter().for_each(|object| self.object(object));
         }
-        Ok(())
     }
 
     /// Every attribute of an event that is not published counts, so that the sum is that of the body.

@@ -9,15 +9,16 @@ use std::{
 
 use jiff::Timestamp;
 use ureq::{
-    Agent, Body as ResponseBody, Error,
+    Agent, AsSendBody, Body as ResponseBody, Error,
     config::Config,
-    http::{HeaderMap, HeaderName, Response, Uri, header},
+    http::{HeaderMap, HeaderName, Response, Uri, header, request::Builder},
     tls::{RootCerts, TlsConfig},
     unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
 };
 
 use super::{
-    Body, Fetched, HttpSpec, Part, Reason, SourceError, Validators,
+    Body, Fetched, HttpSpec, Reason, SourceError, Validators,
+    ask::{Answer, Ask},
     guard::{GuardedResolver, Hop},
     is_private, redirect, status, transport,
 };
@@ -56,10 +57,41 @@ impl HttpSource {
     /// Gets the feed, conditionally if `validators` say something. Blocks for at most
     /// `timeout` (and a moment).
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
+        let ask = Ask::get(self.spec.url.clone());
+        let Some(answer) = self.conditional(&ask, validators)? else {
+            return Ok(Fetched::NotModified);
+        };
+        let validators = answer.validators();
+        let body = Body {
+            parts: vec![answer.into_part()],
+        };
+        Ok(Fetched::Body { body, validators })
+    }
+
+    /// One of the requests that a fetch of an API is made of. Blocks for at most `timeout`.
+    pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, SourceError> {
+        self.conditional(ask, &Validators::default())?
+            .ok_or_else(|| SourceError {
+                location: display_url(&ask.url),
+                reason: Reason::EmptyNotModified,
+                retry_after: None,
+            })
+    }
+
+    /// What the operator wrote.
+    pub(super) fn spec(&self) -> &HttpSpec {
+        &self.spec
+    }
+
+    fn conditional(
+        &self,
+        ask: &Ask<'_>,
+        validators: &Validators,
+    ) -> Result<Option<Answer>, SourceError> {
         let mut retry_after = None;
-        self.follow(validators, &mut retry_after)
+        self.follow(ask, validators, &mut retry_after)
             .map_err(|reason| SourceError {
-                location: display_url(&self.spec.url),
+                location: display_url(&ask.url),
                 reason,
                 retry_after,
             })
@@ -73,16 +105,21 @@ impl HttpSource {
 
     fn follow(
         &self,
+        ask: &Ask<'_>,
         validators: &Validators,
         retry_after: &mut Option<Duration>,
-    ) -> Result<Fetched, Reason> {
+    ) -> Result<Option<Answer>, Reason> {
         let started = Instant::now();
-        let mut url = self.spec.url.clone();
+        let mut url = ask.url.clone();
         self.hop.begin();
         for _ in 0..=redirect::MAX_REDIRECTS {
-            let response = self.call(&url, validators, started)?;
-            if !is_redirect(response.status().as_u16()) {
-                return self.finish(&url, response, validators, started, retry_after);
+            let response = self.call(ask, &url, validators, started)?;
+            let code = response.status().as_u16();
+            if !is_redirect(code) {
+                return self.finish(ask, url, response, validators, started, retry_after);
+            }
+            if ask.json.is_some() && !matches!(code, 307 | 308) {
+                return Err(Reason::BadRedirect(format!("{code} drops what was asked")));
             }
             url = self.next(&url, response.headers())?;
         }
@@ -91,26 +128,37 @@ impl HttpSource {
 
     fn call(
         &self,
+        ask: &Ask<'_>,
         url: &Uri,
         validators: &Validators,
         started: Instant,
     ) -> Result<Response<ResponseBody>, Reason> {
         let left = self.left(started)?;
-        let mut request = self
-            .agent
-            .get(url)
-            .config()
-            .timeout_global(Some(left))
-            .build();
+        let ours = redirect::same_origin(&self.spec.url, url);
+        let theirs = if ours { &self.spec.headers[..] } else { &[] };
+        let mut request = ask.request(url, theirs);
         for (name, value) in conditions(validators) {
             request = request.header(name, value);
         }
-        if redirect::same_origin(&self.spec.url, url) {
-            for (name, value) in &self.spec.headers {
-                request = request.header(name, value);
-            }
+        match ask.json {
+            Some(json) => self.run(request, json, left),
+            None => self.run(request, (), left),
         }
-        request.call().map_err(|error| self.reason(error))
+        .map_err(|error| self.reason(error))
+    }
+
+    fn run(
+        &self,
+        request: Builder,
+        body: impl AsSendBody,
+        left: Duration,
+    ) -> Result<Response<ResponseBody>, Error> {
+        let request = self
+            .agent
+            .configure_request(request.body(body)?)
+            .timeout_global(Some(left))
+            .build();
+        self.agent.run(request)
     }
 
     fn next(&self, url: &Uri, headers: &HeaderMap) -> Result<Uri, Reason> {
@@ -129,12 +177,13 @@ impl HttpSource {
 
     fn finish(
         &self,
-        url: &Uri,
+        ask: &Ask<'_>,
+        url: Uri,
         response: Response<ResponseBody>,
         sent: &Validators,
         started: Instant,
         retry_after: &mut Option<Duration>,
-    ) -> Result<Fetched, Reason> {
+    ) -> Result<Option<Answer>, Reason> {
         let text = |name: HeaderName| {
             response
                 .headers()
@@ -144,7 +193,7 @@ impl HttpSource {
         };
         match response.status().as_u16() {
             304 if *sent == Validators::default() => return Err(Reason::EmptyNotModified),
-            304 => return Ok(Fetched::NotModified),
+            304 => return Ok(None),
             200 => {}
             code => {
                 *retry_after = text(header::RETRY_AFTER)
@@ -152,10 +201,6 @@ impl HttpSource {
                 return Err(status::reason(code));
             }
         }
-        let validators = Validators {
-            etag: text(header::ETAG),
-            last_modified: text(header::LAST_MODIFIED),
-        };
         let gzip = text(header::CONTENT_ENCODING)
             .is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"));
         // Else only the end of the connection ends the body, and a broken one looks the same.
@@ -164,20 +209,21 @@ impl HttpSource {
             || text(header::TRANSFER_ENCODING).is_some();
         let caps = Caps {
             wall_clock: self.left(started)?,
+            decoded: ask.cap,
             ..Caps::default()
         };
-        let bytes = read_capped(response.into_body().into_reader(), &caps, gzip)
+        let (head, body) = response.into_parts();
+        let bytes = read_capped(body.into_reader(), &caps, gzip)
             .map_err(|error| self.read_reason(error))?;
         if !framed && ends_inside_a_line(&bytes) {
             return Err(Reason::CutShort);
         }
-        let body = Body {
-            parts: vec![Part {
-                name: display_url(url),
-                bytes,
-            }],
-        };
-        Ok(Fetched::Body { body, validators })
+        let headers = head.headers;
+        Ok(Some(Answer {
+            url,
+            headers,
+            bytes,
+        }))
     }
 
     fn left(&self, started: Instant) -> Result<Duration, Reason> {

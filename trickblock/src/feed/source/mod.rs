@@ -1,5 +1,7 @@
-//! Where a feed's bytes come from: a file, a directory, or an HTTP server.
+//! Where a feed's bytes come from: a file, a directory, or an HTTP server, with an API or without.
 
+mod api;
+mod ask;
 mod file;
 mod guard;
 mod http;
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use self::{
+    api::{Api, ApiSource},
     file::{FileSource, Stamp},
     http::HttpSource,
     private::is_private,
@@ -31,8 +34,16 @@ pub enum Location {
 
 impl Location {
     /// Tells one source from another, for what was stored of it. Unlike the displayed form
-    /// it covers a URL's query, without revealing it.
+    /// it covers a URL's query, without revealing it, and what is asked there.
     pub fn identity(&self) -> String {
+        let place = self.place();
+        match self {
+            Self::Http(HttpSpec { api: Some(api), .. }) => format!("{place}#{}", api.name()),
+            _ => place,
+        }
+    }
+
+    fn place(&self) -> String {
         match self {
             Self::Http(spec) if spec.url.query().is_some() => {
                 let digest = Sha256::digest(spec.url.to_string());
@@ -68,6 +79,8 @@ pub struct HttpSpec {
     pub connect_timeout: Duration,
     /// Sent to the configured host only, never to the target of a redirect elsewhere.
     pub headers: Vec<(ureq::http::HeaderName, ureq::http::HeaderValue)>,
+    /// `None`: the URL itself is the feed.
+    pub api: Option<Api>,
 }
 
 /// Header values are secrets: only their names are shown.
@@ -79,6 +92,7 @@ impl fmt::Debug for HttpSpec {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("headers", &names)
+            .field("api", &self.api)
             .finish()
     }
 }
@@ -205,21 +219,38 @@ pub enum Reason {
         "redirects to `{0}`, which is a private address: refused, because a feed must not steer requests into this network; set `url` to that address if it is meant"
     )]
     PrivateTarget(String),
+    #[error("answered something else than {expected} ({found}): check `url` and `api`")]
+    Answer {
+        expected: &'static str,
+        found: String,
+    },
     #[error("the request was stopped because trickblock is stopping")]
     Stopped,
 }
 
-/// Either kind of source. Blocking: call it from a blocking task.
+impl Reason {
+    /// An answer that the API does not give. What was found may quote the answer, so it is cut.
+    fn answer(expected: &'static str, found: &dyn fmt::Display) -> Self {
+        let found = found.to_string().chars().take(200).collect();
+        Self::Answer { expected, found }
+    }
+}
+
+/// Any kind of source. Blocking: call it from a blocking task.
 #[derive(Debug)]
 pub enum Source {
     Http(HttpSource),
+    Api(ApiSource),
     File(FileSource),
 }
 
 impl Source {
     pub fn new(location: &Location) -> Self {
         match location {
-            Location::Http(spec) => Self::Http(HttpSource::new(spec.clone())),
+            Location::Http(spec) => match spec.api {
+                Some(api) => Self::Api(ApiSource::new(spec.clone(), api)),
+                None => Self::Http(HttpSource::new(spec.clone())),
+            },
             Location::Path(path) => Self::File(FileSource::new(path.clone())),
         }
     }
@@ -229,6 +260,7 @@ impl Source {
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
         match self {
             Self::Http(source) => source.fetch(validators),
+            Self::Api(source) => source.fetch(validators),
             Self::File(source) => source.read().map(|body| Fetched::Body {
                 body,
                 validators: Validators::default(),
@@ -238,8 +270,10 @@ impl Source {
 
     /// Ends a fetch that another thread is in.
     pub fn stop(&self) {
-        if let Self::Http(source) = self {
-            source.stop();
+        match self {
+            Self::Http(source) => source.stop(),
+            Self::Api(source) => source.stop(),
+            Self::File(_) => {}
         }
     }
 }

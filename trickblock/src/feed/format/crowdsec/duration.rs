@@ -1,7 +1,7 @@
 //! Spans of time as Go writes them: `3h59m58.1s`, `-1.5h`, `300ms`.
 
 /// Whole seconds, rounded towards zero; `None` if the text is no span.
-pub(super) fn seconds(text: &str) -> Option<i64> {
+pub(in crate::feed) fn seconds(text: &str) -> Option<i64> {
     const UNITS: [(&str, f64); 8] = [
         // Longer names first: `ms` ends like `s`, and begins like `m`.
         ("ms", 1e-3),

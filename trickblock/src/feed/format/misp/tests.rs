@@ -198,3 +198,23 @@ fn a_manifest_or_a_cut_event_is_told() {
     let cut = parse(b"{\"Event\":{\"Attribute\":[{", None).expect_err("cut");
     assert!(cut.to_string().contains("truncated"), "{cut}");
 }
+
+#[test]
+fn one_of_many_that_is_no_event_costs_its_own_rows() {
+    let good = event(true, &attributes(&[attribute("ip-dst", "192.0.2.1", "")]));
+    let bad = "{\"Event\":{\"Attribute\":null}}";
+    let parsed = read(&format!("[{good},\n{bad},\n{good}]"));
+    assert_eq!((parsed.rows.len(), parsed.rejected), (2, 1));
+    assert_eq!(parsed.rejections[0].line, 4);
+    let alone = parse(bad.as_bytes(), Some(Format::Misp)).unwrap_err();
+    assert!(matches!(alone, NotAFeed::Mismatch { .. }), "{alone}");
+}
+
+#[test]
+fn nesting_is_bounded() {
+    for (open, close) in [("[", "]"), ("{\"response\":[", "]}")] {
+        let body = format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+        let error = parse(body.as_bytes(), Some(Format::Misp)).unwrap_err();
+        assert!(error.to_string().contains("nested too deeply"), "{error}");
+    }
+}
