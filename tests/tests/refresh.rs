@@ -123,6 +123,7 @@ fn http_job(url: &str, interval: Duration) -> Job {
         name: "feed".to_owned(),
         location: Location::Http(spec),
         interval,
+        min_interval: Duration::ZERO,
     }
 }
 
@@ -131,6 +132,7 @@ fn file_job(path: &Path) -> Job {
         name: "feed".to_owned(),
         location: Location::Path(path.to_owned()),
         interval: Duration::from_secs(300),
+        min_interval: Duration::ZERO,
     }
 }
 

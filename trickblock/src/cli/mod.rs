@@ -8,6 +8,7 @@ pub mod feeds;
 pub mod hand;
 pub mod list;
 pub mod output;
+pub mod presets;
 pub mod replay;
 pub mod run;
 pub mod status;
@@ -40,6 +41,7 @@ enum Command {
     Contacts(contacts::Args),
     Verify(verify::Args),
     Feeds(feeds::Args),
+    Presets(presets::Args),
     Block(hand::BlockArgs),
     Allow(hand::AllowArgs),
     /// Let everything pass: detach from every interface. Maps and counters stay; needs root.
@@ -70,6 +72,7 @@ pub fn run(
         Command::Contacts(args) => contacts::run(&args, out, err),
         Command::Verify(args) => verify::run(&args, out, err),
         Command::Feeds(args) => feeds::run(&args, out, err),
+        Command::Presets(args) => presets::run(&args, out, err),
         Command::Block(args) => hand::block(&args, out, err),
         Command::Allow(args) => hand::allow(&args, out, err),
         Command::Off(args) => switch::off(&args, out, err),

@@ -7,7 +7,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    FeedPolicy, api, csv,
+    FeedPolicy, api, csv, presets,
     problem::Problems,
     read::{Unique, required, tables},
     section::Section,
@@ -23,6 +23,7 @@ use crate::{
 };
 
 pub(super) const KEYS: &[&str] = &[
+    "preset",
     "name",
     "url",
     "path",
@@ -43,6 +44,7 @@ pub(super) const KEYS: &[&str] = &[
     "wide",
     "max_addresses",
     "interval",
+    "min_interval",
     "timeout",
     "connect_timeout",
     "headers",
@@ -53,6 +55,7 @@ const HTTP_ONLY: &[&str] = &[
     "api",
     "days",
     "interval",
+    "min_interval",
     "timeout",
     "connect_timeout",
     "headers",
@@ -79,7 +82,8 @@ pub(super) fn feeds(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<Feed
     let mut names = Unique::default();
     let mut list = Vec::new();
     for (table, span) in tables {
-        let mut section = Section::new("[[feed]]", table, span, KEYS, problems);
+        let table = presets::filled(table, problems);
+        let mut section = Section::new("[[feed]]", &table, span, KEYS, problems);
         list.extend(feed(&mut section, &mut names));
     }
     list
@@ -89,13 +93,14 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
     // All keys are read before any is missed, so that every mistake is found.
     let name =
         required(section, "name", value::feed_name).and_then(|name| names.admit(name, section));
-    let interval = duration(
+    let min_interval = duration(
         section,
-        "interval",
-        MIN_INTERVAL,
+        "min_interval",
+        Duration::ZERO,
         MAX_INTERVAL,
-        DEFAULT_INTERVAL,
+        Duration::ZERO,
     );
+    let interval = interval(section, min_interval);
     let location = location(section);
     let format = api::format(section, location.as_ref());
     let csv = csv(section, format);
@@ -109,7 +114,26 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
         policy,
         max_addresses,
         interval,
+        min_interval,
     })
+}
+
+fn interval(section: &mut Section<'_, '_, '_>, least: Duration) -> Duration {
+    let interval = duration(
+        section,
+        "interval",
+        MIN_INTERVAL,
+        MAX_INTERVAL,
+        DEFAULT_INTERVAL.max(least),
+    );
+    if let (true, Some(span)) = (interval < least, section.key_span("interval")) {
+        let text = format!(
+            "`interval` in [[feed]] is shorter than its `min_interval` ({} s): who asks more often may be shut out",
+            least.as_secs()
+        );
+        section.problems().at(&span, text);
+    }
+    interval
 }
 
 /// A layout of columns means something for tables only.

@@ -1,6 +1,7 @@
 //! A configuration from the command line's flags alone.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::{
     Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
@@ -71,6 +72,7 @@ fn read_feeds(texts: &[String], problems: &mut Vec<Problem>) -> Vec<FeedConfig> 
                     policy: FeedPolicy::default(),
                     max_addresses: MAX_ADDRESSES,
                     interval: DEFAULT_INTERVAL,
+                    min_interval: Duration::ZERO,
                 });
             }
             Err(reason) => problems.push(problem("--feed", reason)),

@@ -6,6 +6,7 @@ mod api;
 mod csv;
 mod feed;
 mod flags;
+pub mod presets;
 mod problem;
 mod read;
 mod section;
@@ -254,6 +255,8 @@ pub struct FeedConfig {
     pub max_addresses: u32,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
+    /// Its server is not asked sooner than this after it was asked, but for reloads.
+    pub min_interval: Duration,
 }
 
 /// What is made of a feed's rows.

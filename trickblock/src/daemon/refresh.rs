@@ -37,6 +37,8 @@ pub struct Job {
     pub location: Location,
     /// Between two fetches of a URL; files are watched.
     pub interval: Duration,
+    /// Not sooner than this, whatever happens; but a reload is the operator's word.
+    pub min_interval: Duration,
 }
 
 impl From<&FeedConfig> for Job {
@@ -45,6 +47,7 @@ impl From<&FeedConfig> for Job {
             name: feed.name.clone(),
             location: feed.location.clone(),
             interval: feed.interval,
+            min_interval: feed.min_interval,
         }
     }
 }

@@ -23,7 +23,7 @@ fn documented_example_is_valid_and_complete() {
 
     let config = Config::parse(example, &dir.path().join("trickblock.toml")).unwrap();
 
-    assert_eq!((config.interfaces.len(), config.feeds.len()), (2, 4));
+    assert_eq!((config.interfaces.len(), config.feeds.len()), (2, 5));
     let known = [
         read::PATHS,
         read::NETWORK,

@@ -132,7 +132,7 @@ impl Task {
             Ok(fetched) => {
                 self.failures = 0;
                 self.settle(fetched).await?;
-                Ok(self.is_http().then(|| pace::jittered(self.job.interval)))
+                Ok(self.is_http().then(|| self.paced(self.job.interval)))
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
@@ -161,7 +161,12 @@ impl Task {
             return None;
         }
         let pause = pace::pause(self.job.interval, self.failures, retry_after);
-        Some(pace::jittered_above(pause, retry_after))
+        let least = self.job.min_interval.max(retry_after.unwrap_or_default());
+        Some(pace::jittered_above(pause, self.is_http().then_some(least)))
+    }
+
+    fn paced(&self, pause: Duration) -> Duration {
+        pace::jittered_above(pause, Some(self.job.min_interval))
     }
 
     async fn settle(&mut self, fetched: Fetched) -> Result<(), Gone> {
