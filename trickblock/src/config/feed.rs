@@ -7,7 +7,7 @@ use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
     DEFAULT_CONNECT_TIMEOUT, DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    FeedPolicy, api, csv, presets,
+    FeedPolicy, api, canary, csv, presets,
     problem::Problems,
     read::{Unique, required, tables},
     section::Section,
@@ -19,7 +19,7 @@ use crate::{
         csv_layout::CsvLayout,
         source::{HttpSpec, Location},
     },
-    policy::{Authority, AuthorityKind, Canary, MAX_ADDRESSES, Terms},
+    policy::{Authority, AuthorityKind, MAX_ADDRESSES, Terms},
 };
 
 pub(super) const KEYS: &[&str] = &[
@@ -66,8 +66,6 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A list of what was once a C2 server is no list of C2 servers.
 const MAX_HOLD_DOWN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// What is never enforced is no blocklist.
-const MAX_CANARY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The wall clock that any feed has to be read in.
 const MAX_TIMEOUT: Duration = Duration::from_secs(60);
@@ -177,21 +175,7 @@ fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
     FeedPolicy {
         terms: Arc::new(terms),
         hold_down,
-        canary: canary(section),
-    }
-}
-
-fn canary(section: &mut Section<'_, '_, '_>) -> Canary {
-    let default = Canary::default();
-    let span = duration(section, "canary", Duration::ZERO, MAX_CANARY, default.span);
-    let packets = section.number("canary_packets", 0).map(u64::from);
-    if let (true, Some(span)) = (span.is_zero(), section.key_span("canary_packets")) {
-        let text = "`canary_packets` in [[feed]] means nothing without a trial: add `canary = \"10m\"`, or remove it";
-        section.problems().at(&span, text);
-    }
-    Canary {
-        span,
-        packets: packets.unwrap_or(default.packets),
+        canary: canary::canary(section),
     }
 }
 
@@ -300,7 +284,7 @@ fn http(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     })
 }
 
-fn duration(
+pub(super) fn duration(
     section: &mut Section<'_, '_, '_>,
     key: &str,
     min: Duration,

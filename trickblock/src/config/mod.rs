@@ -3,6 +3,7 @@
 //! Every key with its default is in `docs/config.md`, whose examples are tests.
 
 mod api;
+mod canary;
 mod csv;
 mod feed;
 mod flags;

@@ -77,7 +77,7 @@ fn firehol_count(comment: &str) -> Option<u64> {
         .trim_start()
         .strip_prefix(':')?;
     let mut words = value.split_whitespace();
-    let number = words.next()?.parse().ok()?;
+    let number = plain::stated(words.next()?)?;
     matches!(words.next()?, "subnets," | "subnets" | "unique").then_some(number)
 }
 

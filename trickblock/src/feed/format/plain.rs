@@ -57,7 +57,13 @@ pub(in crate::feed) fn footer(comment: &str) -> Option<u64> {
     let mut word = || words.find(|word| !word.is_empty());
     let (end, number, entries) = (word()?, word()?, word()?);
     let is_footer = end == "END" && entries.starts_with("entr");
-    number.parse().ok().filter(|_| is_footer)
+    stated(number).filter(|_| is_footer)
+}
+
+/// A count that a list states of itself. One that is larger than any list is still one, and wrong.
+pub(in crate::feed) fn stated(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Reads a line that may be blank or a comment.
@@ -364,6 +370,7 @@ mod tests {
                 Some(true),
             ),
             ("192.0.2.1\n# END 1 entries\n192.0.2.2", Some(false)),
+            ("192.0.2.1\n# END 99999999999999999999 entries", Some(false)),
             ("192.0.2.1\n# END 1 entries\nxx", Some(false)),
             ("192.0.2.1\n# END 1 entries\n# bye\n", Some(true)),
             (

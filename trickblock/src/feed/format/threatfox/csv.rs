@@ -3,6 +3,7 @@
 use super::{
     super::{
         lines::{MAX_LINE, lines},
+        plain::stated,
         table::{Dialect, find, record, simplified},
     },
     Ioc,
@@ -41,7 +42,7 @@ pub(in crate::feed::format) fn read(text: &str, out: &mut Collector) -> Result<(
 /// The number in ` Number of entries: 3`.
 fn footer(comment: &str) -> Option<u64> {
     let number = comment.trim().strip_prefix("Number of entries:")?;
-    number.trim().parse().ok()
+    stated(number.trim())
 }
 
 /// The blank behind each comma is no part of a field, and would hide the quote that opens the next one.
