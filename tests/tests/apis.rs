@@ -25,6 +25,7 @@ fn spec(url: &str, api: Api) -> HttpSpec {
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(2),
         headers: vec![("auth-key".parse().unwrap(), "s3cret".parse().unwrap())],
+        minisign: None,
         api: Some(api),
     }
 }

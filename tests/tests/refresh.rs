@@ -118,6 +118,7 @@ fn http_job(url: &str, interval: Duration) -> Job {
         connect_timeout: Duration::from_secs(2),
         headers: Vec::new(),
         api: None,
+        minisign: None,
     };
     Job {
         name: "feed".to_owned(),

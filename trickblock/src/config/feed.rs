@@ -49,6 +49,7 @@ pub(super) const KEYS: &[&str] = &[
     "connect_timeout",
     "headers",
     "headers_file",
+    "minisign",
 ];
 /// They mean nothing for a file, and a setting that does nothing misleads.
 const HTTP_ONLY: &[&str] = &[
@@ -60,6 +61,7 @@ const HTTP_ONLY: &[&str] = &[
     "connect_timeout",
     "headers",
     "headers_file",
+    "minisign",
 ];
 
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -275,12 +277,14 @@ fn http(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let mut headers = inline_headers(section);
     headers.extend(file_headers(section));
     let api = api::api(section);
+    let minisign = api::minisign(section, api);
     Some(HttpSpec {
         url: url?,
         timeout,
         connect_timeout,
         headers,
         api,
+        minisign,
     })
 }
 

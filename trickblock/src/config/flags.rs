@@ -91,6 +91,7 @@ fn location(text: &str) -> Result<Location, String> {
         connect_timeout: DEFAULT_CONNECT_TIMEOUT,
         headers: Vec::new(),
         api: None,
+        minisign: None,
     };
     Ok(Location::Http(spec))
 }

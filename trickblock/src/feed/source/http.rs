@@ -20,7 +20,7 @@ use super::{
     Body, Fetched, HttpSpec, Reason, SourceError, Validators,
     ask::{Answer, Ask},
     guard::{GuardedResolver, Hop},
-    is_private, redirect, status, transport,
+    is_private, redirect, signature, status, transport,
 };
 use crate::feed::limits::{Caps, LimitError, read_capped};
 
@@ -57,15 +57,45 @@ impl HttpSource {
     /// Gets the feed, conditionally if `validators` say something. Blocks for at most
     /// `timeout` (and a moment).
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
+        let fetched = self.fetch_once(validators);
+        let mismatch = |error: &SourceError| matches!(error.reason, Reason::WrongSignature(_));
+        match fetched {
+            // The list may have been replaced between the two requests.
+            Err(error) if mismatch(&error) => self.fetch_once(&Validators::default()),
+            other => other,
+        }
+    }
+
+    fn fetch_once(&self, validators: &Validators) -> Result<Fetched, SourceError> {
         let ask = Ask::get(self.spec.url.clone());
         let Some(answer) = self.conditional(&ask, validators)? else {
             return Ok(Fetched::NotModified);
         };
+        self.check_signature(&answer)?;
         let validators = answer.validators();
         let body = Body {
             parts: vec![answer.into_part()],
         };
         Ok(Fetched::Body { body, validators })
+    }
+
+    /// The signature is looked for where the operator said the list is, not where a redirect led.
+    fn check_signature(&self, answer: &Answer) -> Result<(), SourceError> {
+        let Some(key) = &self.spec.minisign else {
+            return Ok(());
+        };
+        let failed = |reason| SourceError {
+            location: display_url(&self.spec.url),
+            reason,
+            retry_after: None,
+        };
+        let url = signature::url_of(&self.spec.url).ok_or_else(|| failed(Reason::NoSignature))?;
+        let ask = Ask {
+            cap: signature::MOST_BYTES,
+            ..Ask::get(url)
+        };
+        let found = self.ask(&ask)?;
+        key.check(&answer.bytes, &found.bytes).map_err(failed)
     }
 
     /// One of the requests that a fetch of an API is made of. Blocks for at most `timeout`.

@@ -7,6 +7,7 @@ mod guard;
 mod http;
 mod private;
 mod redirect;
+mod signature;
 mod status;
 mod transport;
 
@@ -21,6 +22,7 @@ pub use self::{
     file::{FileSource, Stamp},
     http::HttpSource,
     private::is_private,
+    signature::SigningKey,
 };
 use super::limits::LimitError;
 
@@ -38,6 +40,11 @@ impl Location {
     pub fn identity(&self) -> String {
         let place = self.place();
         match self {
+            // What was accepted under another key, or under none, proves nothing.
+            Self::Http(HttpSpec {
+                minisign: Some(key),
+                ..
+            }) => format!("{place}#{}", key.text()),
             Self::Http(HttpSpec { api: Some(api), .. }) => format!("{place}#{}", api.name()),
             _ => place,
         }
@@ -81,6 +88,8 @@ pub struct HttpSpec {
     pub headers: Vec<(ureq::http::HeaderName, ureq::http::HeaderValue)>,
     /// `None`: the URL itself is the feed.
     pub api: Option<Api>,
+    /// The list must be signed with it.
+    pub minisign: Option<SigningKey>,
 }
 
 /// Header values are secrets: only their names are shown.
@@ -93,6 +102,7 @@ impl fmt::Debug for HttpSpec {
             .field("connect_timeout", &self.connect_timeout)
             .field("headers", &names)
             .field("api", &self.api)
+            .field("minisign", &self.minisign)
             .finish()
     }
 }
@@ -224,6 +234,14 @@ pub enum Reason {
         expected: &'static str,
         found: String,
     },
+    #[error(
+        "its signature is none of minisign: look at what the server has beside the list, by the name of the list and `.minisig`"
+    )]
+    NoSignature,
+    #[error(
+        "its signature does not hold ({0}): the list is not what its maker signed, or `minisign` is another key than the maker's"
+    )]
+    WrongSignature(String),
     #[error("the request was stopped because trickblock is stopping")]
     Stopped,
 }
