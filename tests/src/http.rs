@@ -154,3 +154,11 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
         .ok()?;
     Some(request)
 }
+
+/// What a server sends with `Content-Encoding: gzip`, or keeps as `.gz`.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    // Writing into memory does not fail.
+    let written = encoder.write_all(bytes);
+    written.and_then(|()| encoder.finish()).unwrap_or_default()
+}

@@ -1,8 +1,6 @@
 //! Bodies that are no list, or not this one.
 
-use std::io::Write as _;
-
-use flate2::{Compression, write::GzEncoder};
+use trickblock_tests::http::gzip;
 
 use super::{
     Caught::{Body, Brake},
@@ -71,12 +69,6 @@ fn nothing() -> Vec<Family> {
             ],
         ),
     ]
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
 }
 
 fn compressed() -> Vec<Family> {

@@ -89,7 +89,7 @@ pub struct HttpSpec {
     /// `None`: the URL itself is the feed.
     pub api: Option<Api>,
     /// The list must be signed with it.
-    pub minisign: Option<SigningKey>,
+    pub minisign: Option<Box<SigningKey>>,
 }
 
 /// Header values are secrets: only their names are shown.
