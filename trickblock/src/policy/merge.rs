@@ -1,6 +1,6 @@
 //! One rule set from the rows of all feeds.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{cell::LazyCell, cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use super::{Action, Guard, Kind, Kinds, Refusal, Terms, second::Second, width};
 use crate::{
@@ -139,7 +139,8 @@ pub fn merge(feeds: &[FeedRows<'_>], context: Context<'_>) -> RuleSet {
 impl RuleSet {
     fn keep<'a>(&mut self, feeds: &[FeedRows<'a>], context: Context<'_>) -> Vec<Kept<'a>> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
-        let second = Second::new(feeds, context.guard);
+        // All rows are looked at once more only where one asks for it.
+        let second = LazyCell::new(|| Second::new(feeds, context.guard));
         for (index, feed) in (0_u32..).zip(feeds) {
             for row in feed.rows {
                 let source = Source {
