@@ -225,6 +225,11 @@ impl Engine {
             self.brake(feed, &offer)?;
             self.canary(feed, &offer)?;
         }
+        self.take(feed, offer, unchanged)
+    }
+
+    /// As [`Self::offer`], of a body that nothing holds back.
+    fn take(&mut self, feed: usize, offer: Offer, unchanged: bool) -> Result<(), Held> {
         let departed = self.feeds[feed].departing(&offer.content, Seen::now());
         let taken_back = offer.content.withdrawn();
         let unchanged = unchanged && !self.feeds[feed].departed.has_any(&taken_back);
@@ -345,7 +350,7 @@ impl Engine {
                     .into_iter()
                     .flat_map(|content| content.rows(number, terms)),
             );
-            let trial = feed.trial.as_ref().filter(|trial| !trial.passed);
+            let trial = feed.trial.as_ref();
             all.extend(trial.map(|trial| trial.rows(number, &feed.config.name, terms)));
             if !departed.rows().is_empty() {
                 let label = Label {

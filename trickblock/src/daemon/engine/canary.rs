@@ -1,5 +1,7 @@
 //! Trials: new indicators only monitor for a while.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use jiff::Timestamp;
 
 use super::{Engine, Held, Offer};
@@ -11,7 +13,7 @@ use crate::{
 };
 
 impl Engine {
-    /// Tries a body with new indicators, unless the operator approved it or it passed. While one is tried, others wait.
+    /// Tries a body with new indicators, unless the operator approved it. While one is tried, others wait.
     pub(super) fn canary(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
         let known = &self.feeds[feed];
         let canary = known.config.policy.canary;
@@ -23,10 +25,7 @@ impl Engine {
         let name = known.config.name.clone();
         if let Some(trial) = &known.trial {
             let until = trial.until;
-            return match trial.passed {
-                true => Ok(()),
-                false => Err(Held::OnTrial { name, until }),
-            };
+            return Err(Held::OnTrial { name, until });
         }
         if let Some(held) = known.held.as_ref().filter(|held| held.failed(offer.digest)) {
             let why = held.why;
@@ -45,9 +44,6 @@ impl Engine {
         if rows.is_empty() {
             return Ok(false);
         }
-        let mut new: Vec<Indicator> = rows.iter().map(|row| row.indicator).collect();
-        new.sort_unstable();
-        new.dedup();
         let update = HeldUpdate {
             content: offer.content.clone(),
             digest: offer.digest,
@@ -57,16 +53,15 @@ impl Engine {
         self.feeds[feed].held = None;
         self.feeds[feed].trial = Some(OnTrial {
             update,
-            rows,
-            before: Vec::new(),
+            rows: Arc::clone(&rows),
+            before: BTreeMap::new(),
             until,
-            passed: false,
         });
         if let Err(held) = self.enforce(None) {
             self.feeds[feed].trial = None;
             return Err(held);
         }
-        let before = self.counted(&new)?;
+        let before = self.counted(rows.iter().map(|row| row.indicator))?;
         let count = before.len();
         tracing::info!(feed = self.feeds[feed].config.name, new = count, %until, "on trial");
         if let Some(trial) = &mut self.feeds[feed].trial {
@@ -75,27 +70,27 @@ impl Engine {
         Ok(true)
     }
 
-    /// The packets that matched each of these, in their order; what a guard refused is left out.
-    fn counted(&self, indicators: &[Indicator]) -> Result<Vec<(Indicator, u64)>, Held> {
-        let entry = |indicator: &Indicator| {
+    /// The packets that matched each of these; what a guard refused is left out.
+    fn counted(
+        &self,
+        indicators: impl Iterator<Item = Indicator>,
+    ) -> Result<BTreeMap<Indicator, u64>, Held> {
+        let entry = |indicator: Indicator| {
             let at = self
                 .live
-                .binary_search_by(|entry| entry.indicator.cmp(indicator));
-            Some((*indicator, self.live.get(at.ok()?)?.id))
+                .binary_search_by(|entry| entry.indicator.cmp(&indicator));
+            Some((indicator, self.live.get(at.ok()?)?.id))
         };
-        let known: Vec<_> = indicators.iter().filter_map(entry).collect();
-        let hits = self.filter.maps.hits(known.iter().map(|(_, id)| *id))?;
-        let counted = known.iter().zip(hits);
-        Ok(counted
-            .map(|((indicator, _), hits)| (*indicator, hits))
-            .collect())
+        let (known, ids): (Vec<_>, Vec<_>) = indicators.filter_map(entry).unzip();
+        let hits = self.filter.maps.hits(ids)?;
+        Ok(known.into_iter().zip(hits).collect())
     }
 
     /// Judges the trials whose end has come; the feeds that are to be fetched again, so that what passed is kept.
     pub(super) fn end_trials(&mut self, now: Seen) -> Result<Vec<usize>, Held> {
         let is_over = |feed: &usize| {
             let trial = self.feeds[*feed].trial.as_ref();
-            trial.is_some_and(|trial| !trial.passed && trial.until <= now)
+            trial.is_some_and(|trial| trial.until <= now)
         };
         let over: Vec<usize> = (0..self.feeds.len()).filter(is_over).collect();
         for feed in &over {
@@ -121,16 +116,14 @@ impl Engine {
         }
         tracing::info!(feed = name, "passed its trial");
         let offer = Offer {
-            content: trial.update.content.clone(),
+            content: trial.update.content,
             digest: trial.update.digest,
             at: trial.update.since,
             fresh: true,
         };
-        trial.passed = true;
-        self.feeds[feed].trial = Some(trial);
-        let done = self.offer(feed, offer);
-        self.feeds[feed].trial = None;
-        done
+        self.check_limits(feed, &offer.content)?;
+        self.brake(feed, &offer)?;
+        self.take(feed, offer, false)
     }
 
     /// What the new indicators of a trial would have stopped, if that is too much.
@@ -139,12 +132,7 @@ impl Engine {
         let Some(trial) = &known.trial else {
             return Ok(None);
         };
-        let new: Vec<Indicator> = trial
-            .before
-            .iter()
-            .map(|(indicator, _)| *indicator)
-            .collect();
-        let counted = trial.since(self.counted(&new)?);
+        let counted = trial.since(self.counted(trial.before.keys().copied())?);
         let around = |indicator: &Indicator| self.guard.lies_around_allowed(indicator);
         Ok(Harm::of(known.config.policy.canary, &counted, around))
     }

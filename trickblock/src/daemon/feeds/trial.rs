@@ -1,6 +1,6 @@
 //! A body whose new indicators only monitor until it is known what they would have stopped.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Content, Feed, HeldUpdate};
 use crate::{
@@ -16,26 +16,17 @@ pub struct OnTrial {
     pub update: HeldUpdate,
     /// The rows that are new in it.
     pub rows: Arc<[Row]>,
-    /// The packets of each new indicator before the trial, sorted by indicator.
-    pub before: Vec<(Indicator, u64)>,
+    /// The packets of each new indicator before the trial.
+    pub before: BTreeMap<Indicator, u64>,
     pub until: Seen,
-    /// The end has come, and it did no harm.
-    pub passed: bool,
 }
 
 impl OnTrial {
     /// Of packets counted now, those since the beginning.
-    pub fn since(&self, now: Vec<(Indicator, u64)>) -> Vec<(Indicator, u64)> {
-        let before = |indicator: &Indicator| {
-            let at = self
-                .before
-                .binary_search_by(|(known, _)| known.cmp(indicator));
-            let known = at.ok().and_then(|at| self.before.get(at));
-            known.map_or(0, |(_, packets)| *packets)
-        };
+    pub fn since(&self, now: BTreeMap<Indicator, u64>) -> Vec<(Indicator, u64)> {
         let since = now.into_iter().map(|(indicator, packets)| {
-            let packets = packets.saturating_sub(before(&indicator));
-            (indicator, packets)
+            let before = self.before.get(&indicator).copied().unwrap_or_default();
+            (indicator, packets.saturating_sub(before))
         });
         since.collect()
     }
