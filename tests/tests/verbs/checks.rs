@@ -1,9 +1,12 @@
 //! `check`: what the binary makes of files. The report itself is tested where it is made.
 
-use std::{ffi::OsString, fs, io::Write as _, path::Path};
+use std::{ffi::OsString, fs, path::Path};
 
 use serde_json::{Value, json};
-use trickblock_tests::cli::{Output, Run};
+use trickblock_tests::{
+    cli::{Output, Run},
+    http,
+};
 
 fn check(dir: &Path, arguments: &[&str]) -> Output {
     let mut all: Vec<OsString> = vec!["check".into(), "--json".into()];
@@ -55,18 +58,17 @@ pub fn several_files() {
 
 pub fn gzip() {
     let dir = tempfile::tempdir().unwrap();
-    let compress = |text: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(text).unwrap();
-        encoder.finish().unwrap()
-    };
-    let list = compress(b"203.0.113.7\n203.0.113.8:443\n");
+    let list = http::gzip(b"203.0.113.7\n203.0.113.8:443\n");
     fs::write(dir.path().join("list.txt.gz"), &list).unwrap();
     let output = check(dir.path(), &["--feed", "@list.txt.gz"]);
     assert_eq!((output.code, &counts(&output)[1]), (Some(0), &json!(2)));
 
     fs::write(dir.path().join("cut.gz"), &list[..list.len() - 9]).unwrap();
-    fs::write(dir.path().join("bomb.gz"), compress(&vec![b'\n'; 32 << 20])).unwrap();
+    fs::write(
+        dir.path().join("bomb.gz"),
+        http::gzip(&vec![b'\n'; 32 << 20]),
+    )
+    .unwrap();
     for (name, says) in [
         ("cut.gz", "gzip stream is damaged"),
         ("bomb.gz", "compression bomb"),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Exit, daemon::write_json, failed};
-use crate::config::presets::{Preset, presets};
+use crate::config::presets::{Preset, names, presets};
 
 /// List the feeds that are known by name, or show what one of them takes.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,11 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     let found: Vec<&Preset> = presets().iter().filter(wanted).collect();
     match (&args.name, found.as_slice()) {
         (Some(name), []) => {
-            failed(err, &unknown(name));
+            let names = names();
+            failed(
+                err,
+                &format!("there is no preset `{name}`: use one of {names}"),
+            );
             return Ok(Exit::Usage);
         }
         _ if args.json => write_json(
@@ -43,17 +47,6 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
         _ => table(out, &found)?,
     }
     Ok(Exit::Ok)
-}
-
-fn unknown(name: &str) -> String {
-    let known: Vec<&str> = presets()
-        .iter()
-        .map(|preset| preset.name.as_str())
-        .collect();
-    format!(
-        "there is no preset `{name}`: use one of {}",
-        known.join(", ")
-    )
 }
 
 fn table(out: &mut dyn Write, presets: &[&Preset]) -> io::Result<()> {

@@ -7,7 +7,7 @@ use crate::feed::{
 };
 
 /// ThreatFox tells no more, and no less is a snapshot that the interval cannot miss.
-const MAX_DAYS: u8 = 7;
+pub(super) const MAX_DAYS: u8 = 7;
 
 pub(super) fn api(section: &mut Section<'_, '_, '_>) -> Option<Api> {
     let api = section.parsed("api", value::api).map(|(api, _)| api);

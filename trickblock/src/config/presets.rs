@@ -47,6 +47,15 @@ pub fn presets() -> &'static [Preset] {
     &PRESETS
 }
 
+/// Their names, for messages.
+pub fn names() -> String {
+    let names: Vec<&str> = presets()
+        .iter()
+        .map(|preset| preset.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
 impl Preset {
     /// The preset of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
@@ -84,8 +93,7 @@ pub(super) fn filled<'t>(table: &DeTable<'t>, problems: &mut Problems<'_>) -> De
     let span = value.span();
     let preset = value.get_ref().as_str().and_then(Preset::named);
     let Some(preset) = preset else {
-        let known: Vec<&str> = presets().iter().map(|known| known.name.as_str()).collect();
-        let text = format!("`preset` in [[feed]]: use one of {}", known.join(", "));
+        let text = format!("`preset` in [[feed]]: use one of {}", names());
         problems.at(&span, text);
         return filled;
     };

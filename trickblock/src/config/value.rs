@@ -11,6 +11,7 @@ use ureq::http::Uri;
 
 use super::{
     Hook, Mode, Role, Tunnel, XdpMode,
+    api::MAX_DAYS,
     section::{nearest, quoted},
 };
 use crate::{
@@ -67,7 +68,7 @@ pub(super) fn api(text: &str) -> Result<Api, String> {
     choose(
         text,
         &[
-            ("threatfox", Api::Threatfox { days: 7 }),
+            ("threatfox", Api::Threatfox { days: MAX_DAYS }),
             ("taxii", Api::Taxii),
             ("crowdsec", Api::Crowdsec),
             ("misp", Api::Misp),

@@ -21,15 +21,15 @@ pub(super) fn pause(interval: Duration, failures: u32, retry_after: Option<Durat
 }
 
 /// `pause` ±10 %, so that a thousand routers that started together drift apart.
-pub(super) fn jittered(pause: Duration) -> Duration {
+fn jittered(pause: Duration) -> Duration {
     // Without randomness there is no jitter, which is bad manners and no more.
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     spread(pause, random)
 }
 
 /// What a server asked for is not cut short.
-pub(super) fn jittered_above(pause: Duration, least: Option<Duration>) -> Duration {
-    jittered(pause).max(least.unwrap_or_default())
+pub(super) fn jittered_above(pause: Duration, least: Duration) -> Duration {
+    jittered(pause).max(least)
 }
 
 fn spread(pause: Duration, random: u32) -> Duration {
@@ -71,7 +71,7 @@ mod tests {
     fn servers_may_ask_for_more_patience_but_not_for_less() {
         assert_eq!(pause(seconds(300), 1, Some(seconds(3_600))), seconds(3_600));
         assert_eq!(pause(seconds(300), 3, Some(seconds(0))), seconds(40));
-        assert!(jittered_above(seconds(100), Some(seconds(100))) >= seconds(100));
+        assert!(jittered_above(seconds(100), seconds(100)) >= seconds(100));
     }
 
     #[test]

@@ -132,7 +132,10 @@ impl Task {
             Ok(fetched) => {
                 self.failures = 0;
                 self.settle(fetched).await?;
-                Ok(self.is_http().then(|| self.paced(self.job.interval)))
+                let (interval, least) = (self.job.interval, self.job.min_interval);
+                Ok(self
+                    .is_http()
+                    .then(|| pace::jittered_above(interval, least)))
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
@@ -162,11 +165,7 @@ impl Task {
         }
         let pause = pace::pause(self.job.interval, self.failures, retry_after);
         let least = self.job.min_interval.max(retry_after.unwrap_or_default());
-        Some(pace::jittered_above(pause, self.is_http().then_some(least)))
-    }
-
-    fn paced(&self, pause: Duration) -> Duration {
-        pace::jittered_above(pause, Some(self.job.min_interval))
+        Some(pace::jittered_above(pause, least))
     }
 
     async fn settle(&mut self, fetched: Fetched) -> Result<(), Gone> {

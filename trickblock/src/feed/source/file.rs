@@ -60,10 +60,8 @@ impl FileSource {
     }
 
     fn located<T>(&self, result: Result<T, Failure>) -> Result<T, SourceError> {
-        result.map_err(|Failure { path, reason }| SourceError {
-            location: path.display().to_string(),
-            reason,
-            retry_after: None,
+        result.map_err(|Failure { path, reason }| {
+            SourceError::new(path.display().to_string(), reason)
         })
     }
 

@@ -84,11 +84,7 @@ impl HttpSource {
         let Some(key) = &self.spec.minisign else {
             return Ok(());
         };
-        let failed = |reason| SourceError {
-            location: display_url(&self.spec.url),
-            reason,
-            retry_after: None,
-        };
+        let failed = |reason| SourceError::new(display_url(&self.spec.url), reason);
         let url = signature::url_of(&self.spec.url).ok_or_else(|| failed(Reason::NoSignature))?;
         let ask = Ask {
             cap: signature::MOST_BYTES,
@@ -101,11 +97,7 @@ impl HttpSource {
     /// One of the requests that a fetch of an API is made of. Blocks for at most `timeout`.
     pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, SourceError> {
         self.conditional(ask, &Validators::default())?
-            .ok_or_else(|| SourceError {
-                location: display_url(&ask.url),
-                reason: Reason::EmptyNotModified,
-                retry_after: None,
-            })
+            .ok_or_else(|| SourceError::new(display_url(&ask.url), Reason::EmptyNotModified))
     }
 
     /// What the operator wrote.

@@ -172,6 +172,17 @@ pub struct SourceError {
     pub retry_after: Option<Duration>,
 }
 
+impl SourceError {
+    /// A failure about `location` after which nobody asked for patience.
+    fn new(location: String, reason: Reason) -> Self {
+        Self {
+            location,
+            reason,
+            retry_after: None,
+        }
+    }
+}
+
 /// Why a fetch failed. Each text ends with the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum Reason {

@@ -120,11 +120,8 @@ impl Events {
         let url = url.map_err(|reason| requests.error(reason))?;
         let name = display_url(&url);
         let answer = requests.get(url)?;
-        let said = said(&answer.bytes, uuid).map_err(|reason| SourceError {
-            location: name.clone(),
-            reason,
-            retry_after: None,
-        })?;
+        let said =
+            said(&answer.bytes, uuid).map_err(|reason| SourceError::new(name.clone(), reason))?;
         // The manifest and the file are not written in one moment: it is read once more.
         let again = self
             .known
@@ -177,11 +174,7 @@ fn manifest(requests: &mut Requests<'_>) -> Result<BTreeMap<Uuid, String>, Sourc
         cap: MAX_MANIFEST,
         ..Ask::get(url)
     })?;
-    listed(&answer.bytes).map_err(|reason| SourceError {
-        location: name,
-        reason,
-        retry_after: None,
-    })
+    listed(&answer.bytes).map_err(|reason| SourceError::new(name, reason))
 }
 
 fn listed(bytes: &[u8]) -> Result<BTreeMap<Uuid, String>, Reason> {

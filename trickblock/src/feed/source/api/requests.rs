@@ -64,11 +64,7 @@ impl<'a> Requests<'a> {
 
     /// About the feed as a whole.
     pub(super) fn error(&self, reason: Reason) -> SourceError {
-        SourceError {
-            location: self.name(),
-            reason,
-            retry_after: None,
-        }
+        SourceError::new(self.name(), reason)
     }
 }
 
