@@ -9,6 +9,8 @@ mod hand;
 mod held;
 #[path = "policy/life.rs"]
 mod life;
+#[path = "policy/stdin.rs"]
+mod stdin;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         wire("a_busy_trial_is_held", canary::busy),
         wire("authority_ends_with_its_feed", life::authority),
         wire("a_quorum_decides", life::quorum),
+        wire("standard_input_is_a_feed", stdin::feed),
     ])
 }
 

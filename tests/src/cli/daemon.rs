@@ -46,14 +46,20 @@ impl Daemon {
 
     /// Starts it and does not wait for anything. Its output is appended to the site's log.
     pub fn spawn(site: &Site, netns: Option<&Netns>) -> anyhow::Result<Self> {
+        Self::spawn_with(site, netns, Stdio::null())
+    }
+
+    /// As [`Self::spawn`], with something to read.
+    pub fn spawn_with(
+        site: &Site,
+        netns: Option<&Netns>,
+        stdin: impl Into<Stdio>,
+    ) -> anyhow::Result<Self> {
         let path = site.log_path();
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.with_context(|| path.display().to_string())?;
         let mut command = command(netns)?;
-        command
-            .args(["run", "-c"])
-            .arg(site.config())
-            .stdin(Stdio::null());
+        command.args(["run", "-c"]).arg(site.config()).stdin(stdin);
         let child = command
             .stdout(log.try_clone().context("log")?)
             .stderr(log)

@@ -26,7 +26,7 @@ pub struct Args {
     /// Interfaces to filter, without a configuration.
     #[arg(short, long, num_args = 1.., value_name = "IFACE", requires = "feed")]
     pub interface: Vec<String>,
-    /// Feeds: URLs, files or directories.
+    /// Feeds: URLs, files, directories, or `-` for standard input.
     #[arg(long, num_args = 1.., value_name = "URL|FILE", requires = "interface")]
     pub feed: Vec<String>,
     /// Where packets that arrive are seen: `auto`, `xdp`, `tcx` or `clsact`.

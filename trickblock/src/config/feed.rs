@@ -84,7 +84,8 @@ pub(super) fn feeds(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<Feed
     for (table, span) in tables {
         let table = presets::filled(table, problems);
         let mut section = Section::new("[[feed]]", &table, span, KEYS, problems);
-        list.extend(feed(&mut section, &mut names));
+        let feed = feed(&mut section, &mut names);
+        list.extend(feed.filter(|feed| is_only_reader(feed, &list, &mut section)));
     }
     list
 }
@@ -246,6 +247,25 @@ fn location(section: &mut Section<'_, '_, '_>) -> Option<Location> {
     }
 }
 
+/// What one feed has read from standard input is gone for another.
+fn is_only_reader(
+    feed: &FeedConfig,
+    known: &[FeedConfig],
+    section: &mut Section<'_, '_, '_>,
+) -> bool {
+    let mut readers = known.iter().filter(|one| one.location == Location::Stdin);
+    let (Location::Stdin, Some(other)) = (&feed.location, readers.next()) else {
+        return true;
+    };
+    let span = section.key_span("path").unwrap_or_default();
+    let text = format!(
+        "[[feed]] `{}` reads standard input already: give this one a file",
+        other.name
+    );
+    section.problems().at(&span, text);
+    false
+}
+
 fn path(section: &mut Section<'_, '_, '_>) -> Option<Location> {
     for key in HTTP_ONLY {
         if let Some(span) = section.key_span(key) {
@@ -254,8 +274,8 @@ fn path(section: &mut Section<'_, '_, '_>) -> Option<Location> {
     }
     let directory = section.problems().directory().to_owned();
     section
-        .parsed("path", |text| value::path(text, &directory))
-        .map(|(path, _)| Location::Path(path))
+        .parsed("path", |text| value::place(text, &directory))
+        .map(|(place, _)| place)
 }
 
 fn http(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {

@@ -82,7 +82,7 @@ fn read_feeds(texts: &[String], problems: &mut Vec<Problem>) -> Vec<FeedConfig> 
 
 fn location(text: &str) -> Result<Location, String> {
     if !text.contains("://") {
-        return value::path(text, Path::new("")).map(Location::Path);
+        return value::place(text, Path::new(""));
     }
     let spec = HttpSpec {
         url: value::url(text)?,
@@ -99,6 +99,7 @@ fn location(text: &str) -> Result<Location, String> {
 fn base_name(location: &Location) -> String {
     let raw = match location {
         Location::Http(spec) => spec.url.host().unwrap_or_default().to_owned(),
+        Location::Stdin => "stdin".to_owned(),
         Location::Path(path) => path
             .file_stem()
             .unwrap_or_default()

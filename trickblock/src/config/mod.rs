@@ -275,7 +275,7 @@ impl FeedConfig {
         Options {
             format: self.format,
             csv: self.csv.as_deref().cloned(),
-            unpublished: matches!(self.location, Location::Path(_)),
+            unpublished: !matches!(self.location, Location::Http(_)),
             received,
         }
     }

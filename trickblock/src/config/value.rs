@@ -15,7 +15,10 @@ use super::{
     section::{nearest, quoted},
 };
 use crate::{
-    feed::{Format, source::Api},
+    feed::{
+        Format,
+        source::{Api, Location, STDIN},
+    },
     indicator::Seen,
     policy::{Action, AuthorityKind, Kind},
 };
@@ -261,6 +264,14 @@ pub(super) fn url(text: &str) -> Result<Uri, String> {
 }
 
 /// `text` below `directory`, unless it is absolute.
+/// A file or directory of a feed, or standard input.
+pub(super) fn place(text: &str, directory: &Path) -> Result<Location, String> {
+    match text {
+        STDIN => Ok(Location::Stdin),
+        _ => path(text, directory).map(Location::Path),
+    }
+}
+
 pub(super) fn path(text: &str, directory: &Path) -> Result<PathBuf, String> {
     if text.trim().is_empty() || text.contains('\0') {
         return Err("is empty: give it a path, or remove it".to_owned());

@@ -112,7 +112,8 @@ pub fn remaining(caps: &Caps, used: usize) -> Caps {
     }
 }
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// How a gzip stream begins (RFC 1952).
+pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const CHUNK: usize = 64 << 10;
 
 struct Body<'a> {

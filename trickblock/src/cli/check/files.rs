@@ -2,13 +2,16 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 
-use crate::feed::limits::{Caps, LimitError, read_capped};
+use crate::feed::{
+    limits::{Caps, LimitError, read_capped},
+    source::STDIN,
+};
 
 const MAX_DEPTH: u32 = 16;
 
@@ -34,7 +37,7 @@ pub(super) enum Unreadable {
 /// The files that a path stands for: itself, or everything below it in sorted order without
 /// hidden files. Links to directories are not followed.
 pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
-    if !fs::metadata(path)?.is_dir() {
+    if is_stdin(path) || !fs::metadata(path)?.is_dir() {
         let path = path.to_owned();
         return Ok(vec![Found { path, named: true }]);
     }
@@ -46,14 +49,22 @@ pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
     }
 }
 
-/// The bytes of a file, gzip decoded, within the bounds of a fetched body. Long lines are left to the
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new(STDIN)
+}
+
+/// The bytes of a file or of standard input to its end, gzip decoded, within the bounds of a fetched body. Long lines are left to the
 /// parser: it rejects the row, and the report names it.
 pub(super) fn load(path: &Path) -> Result<Bytes, Unreadable> {
     let caps = Caps {
         line: usize::MAX,
         ..Caps::default()
     };
-    read_capped(File::open(path)?, &caps, false).map_err(|error| match error {
+    let input: Box<dyn Read> = match is_stdin(path) {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(path)?),
+    };
+    read_capped(input, &caps, false).map_err(|error| match error {
         LimitError::Read(error) => Unreadable::Io(error),
         limit => Unreadable::Limit(limit),
     })

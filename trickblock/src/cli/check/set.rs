@@ -50,7 +50,7 @@ impl Set {
         for feed in &config.feeds {
             match &feed.location {
                 Location::Path(path) => set.add_path(path, &feed.options(None)),
-                Location::Http(_) => set.add_copy(feed, &cache),
+                Location::Http(_) | Location::Stdin => set.add_copy(feed, &cache),
             }
             set.configured.push((feed.clone(), set.feeds.len()));
         }

@@ -12,7 +12,7 @@ use tokio::{
 use super::{Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, pace, watch};
 use crate::feed::{
     cache::{Cache, CacheError, Digest, Stored},
-    source::{Body, Fetched, Location, Source, SourceError, Stamp, Validators},
+    source::{Body, Fetched, Source, SourceError, Stamp, Validators},
 };
 
 /// How often the copy on disk is told that it was confirmed.
@@ -133,9 +133,8 @@ impl Task {
                 self.failures = 0;
                 self.settle(fetched).await?;
                 let (interval, least) = (self.job.interval, self.job.min_interval);
-                Ok(self
-                    .is_http()
-                    .then(|| pace::jittered_above(interval, least)))
+                let pause = || pace::jittered_above(interval, least);
+                Ok((!self.source.is_watched()).then(pause))
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
@@ -160,7 +159,7 @@ impl Task {
             FetchError::Source(SourceError { retry_after, .. }) => *retry_after,
             FetchError::Cache(_) | FetchError::Lost => None,
         };
-        if !self.is_http() && self.stamp.is_none() {
+        if self.source.is_watched() && self.stamp.is_none() {
             return None;
         }
         let pause = pace::pause(self.job.interval, self.failures, retry_after);
@@ -262,12 +261,12 @@ impl Task {
                 None => pending().await,
             }
         };
-        let http = self.is_http();
+        let watched = self.source.is_watched();
         let change = async {
-            if http {
-                pending::<()>().await;
-            } else {
+            if watched {
                 watch::changed(&self.source, self.stamp.as_ref()).await;
+            } else {
+                pending::<()>().await;
             }
         };
         tokio::select! {
@@ -290,9 +289,5 @@ impl Task {
             outcome,
         };
         self.events.send(event).await.map_err(|_| Gone)
-    }
-
-    fn is_http(&self) -> bool {
-        matches!(self.job.location, Location::Http(_))
     }
 }

@@ -1,26 +1,21 @@
-//! Waits for files to change. By `stat` and not by inotify: it sees replacement by rename,
+//! Waits for files, or for what standard input brings, to change. By `stat` and not by inotify: it sees replacement by rename,
 //! deletion, re-created directories, bind mounts and network file systems alike.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{task::spawn_blocking, time::sleep};
 
-use crate::feed::source::{FileSource, Source, Stamp};
+use crate::feed::source::{Source, Stamp};
 
 const POLL: Duration = Duration::from_millis(200);
 /// A writer is given this long between two of its writes, this many times.
 const SETTLE: Duration = Duration::from_millis(40);
 const SETTLE_ROUNDS: usize = 4;
 
-/// The state of a file source now; `None` while its files cannot be looked at, and for
-/// sources that are not files.
+/// The state of a source that is watched; `None` while it cannot be looked at, and for what is fetched.
 pub(super) async fn stamp(source: &Arc<Source>) -> Option<Stamp> {
     let source = Arc::clone(source);
-    let look = move || match source.as_ref() {
-        Source::File(file) => FileSource::stamp(file).ok(),
-        Source::Http(_) | Source::Api(_) => None,
-    };
-    spawn_blocking(look).await.ok().flatten()
+    spawn_blocking(move || source.stamp()).await.ok().flatten()
 }
 
 /// Returns once the files differ from `known` and have settled.

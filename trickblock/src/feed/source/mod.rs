@@ -1,4 +1,5 @@
-//! Where a feed's bytes come from: a file, a directory, or an HTTP server, with an API or without.
+//! Where a feed's bytes come from: a file, a directory, standard input, or an HTTP server, with an API or
+//! without.
 
 mod api;
 mod ask;
@@ -9,6 +10,7 @@ mod private;
 mod redirect;
 mod signature;
 mod status;
+mod stdin;
 mod transport;
 
 use std::{fmt, io, path::PathBuf, time::Duration};
@@ -19,10 +21,11 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     api::{Api, ApiSource},
-    file::{FileSource, Stamp},
+    file::FileSource,
     http::HttpSource,
     private::is_private,
     signature::SigningKey,
+    stdin::{NAME as STDIN, StdinSource},
 };
 use super::limits::LimitError;
 
@@ -32,6 +35,8 @@ pub enum Location {
     Http(HttpSpec),
     /// A file, or a directory whose files count as one feed.
     Path(PathBuf),
+    /// What another program writes to this process.
+    Stdin,
 }
 
 impl Location {
@@ -71,6 +76,7 @@ impl fmt::Display for Location {
         match self {
             Self::Http(spec) => f.write_str(&http::display_url(&spec.url)),
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Stdin => f.write_str(STDIN),
         }
     }
 }
@@ -161,6 +167,13 @@ pub enum Fetched {
     NotModified,
 }
 
+impl Fetched {
+    fn unconditionally(body: Body) -> Self {
+        let validators = Validators::default();
+        Self::Body { body, validators }
+    }
+}
+
 /// A fetch that did not work: which feed source, why, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{location}: {reason}")]
@@ -198,6 +211,10 @@ pub enum Reason {
     TooManyFiles(usize),
     #[error("it kept changing while it was read: replace it by rename instead of writing in place")]
     Unsteady,
+    #[error("{0}: write the list to it, as in `generate | trickblock run … --feed -`")]
+    NoInput(&'static str),
+    #[error("it is no list of lines, so it counts at its end, which has not come: close it")]
+    Unfinished,
     #[error("{0}")]
     Limit(#[from] LimitError),
     #[error("{0}")]
@@ -271,6 +288,15 @@ pub enum Source {
     Http(HttpSource),
     Api(ApiSource),
     File(FileSource),
+    Stdin(StdinSource),
+}
+
+/// Tells one state of a source that is watched from another without reading it. Equal stamps mean unchanged
+/// content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    Files(file::Stamp),
+    Stream(stdin::Stamp),
 }
 
 impl Source {
@@ -281,19 +307,31 @@ impl Source {
                 None => Self::Http(HttpSource::new(spec.clone())),
             },
             Location::Path(path) => Self::File(FileSource::new(path.clone())),
+            Location::Stdin => Self::Stdin(StdinSource::new()),
         }
     }
 
-    /// Gets the feed. Files are always read: their change is seen through
-    /// [`FileSource::stamp`], so `validators` matter to HTTP alone.
+    /// The state of what is watched; `None` while it cannot be looked at, and for what is fetched.
+    pub fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::File(source) => source.stamp().ok().map(Stamp::Files),
+            Self::Stdin(source) => source.stamp().map(Stamp::Stream),
+            Self::Http(_) | Self::Api(_) => None,
+        }
+    }
+
+    /// Its changes are seen through [`Self::stamp`], so that it is not fetched again and again.
+    pub fn is_watched(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Stdin(_))
+    }
+
+    /// Gets the feed. What is watched is always read: `validators` matter to HTTP alone.
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
         match self {
             Self::Http(source) => source.fetch(validators),
             Self::Api(source) => source.fetch(validators),
-            Self::File(source) => source.read().map(|body| Fetched::Body {
-                body,
-                validators: Validators::default(),
-            }),
+            Self::File(source) => source.read().map(Fetched::unconditionally),
+            Self::Stdin(source) => source.read().map(Fetched::unconditionally),
         }
     }
 
@@ -302,6 +340,7 @@ impl Source {
         match self {
             Self::Http(source) => source.stop(),
             Self::Api(source) => source.stop(),
+            Self::Stdin(source) => source.stop(),
             Self::File(_) => {}
         }
     }
