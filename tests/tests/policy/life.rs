@@ -33,6 +33,10 @@ pub fn hold_down() {
         found["until"].is_string() && found["family"] == "Dridex",
         "{why}"
     );
+    let named = |key: &str| found["sources"][0][key].as_str().map(str::to_owned);
+    let (first, last) = (named("named_first"), named("named_last"));
+    assert!(first.is_some() && first <= last, "{why}");
+    let kept = (first, last);
 
     // A restart neither forgets it nor prolongs it.
     daemon.signal(9).unwrap();
@@ -41,6 +45,12 @@ pub fn hold_down() {
     gateway.wait_for_active();
     let feed = wait_for_feed(&gateway, |_| true);
     println!("after the restart: {}", feed["departed"]);
+    let why = answer(&gateway, 0, &["why", &format!("{C2}:443")]);
+    let source = &why["indicator"]["sources"][0];
+    if source["departed"] == true {
+        let named = |key: &str| source[key].as_str().map(str::to_owned);
+        assert_eq!((named("named_first"), named("named_last")), kept, "{why}");
+    }
     wait_for("its end", || {
         Ok((gateway.wire.passes(C2, 1) == 1).then_some(()))
     })

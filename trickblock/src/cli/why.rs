@@ -131,7 +131,16 @@ fn write_listed(out: &mut dyn Write, how: &str, listed: &Listed) -> io::Result<(
         }
     }
     for origin in &listed.sources {
-        writeln!(out, "    feed {}, line {}", origin.feed, origin.line)?;
+        let how = if origin.departed {
+            "named it"
+        } else {
+            "names it"
+        };
+        let since = match (&origin.named_first, &origin.named_last) {
+            (Some(first), Some(last)) => format!(", {how} since {first}, last {last}"),
+            _ => String::new(),
+        };
+        writeln!(out, "    feed {}, line {}{since}", origin.feed, origin.line)?;
     }
     Ok(())
 }

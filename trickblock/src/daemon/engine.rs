@@ -20,6 +20,7 @@ use super::{
     contacts::Ledger,
     departures,
     feeds::{Content, Feed},
+    known::Known,
     operator::Operator,
     roles::Roles,
     terms,
@@ -76,6 +77,8 @@ pub struct Engine {
     operator: Operator,
     /// What is on disk of the feeds, besides the last good copies, which their tasks write.
     pub cache: Cache,
+    /// Since when feeds name what they name.
+    pub(super) known: Known,
     /// When an allowance or an indicator ends next.
     next_end: Option<Seen>,
     /// Reads the bodies of feeds.
@@ -139,6 +142,7 @@ impl Engine {
             configured_guard: guard,
             kinds,
             operator,
+            known: Known::new(&cache),
             cache,
             next_end: None,
             reader,
@@ -238,8 +242,19 @@ impl Engine {
             departures::keep(&self.cache, &self.feeds[feed].config, &departed)
                 .unwrap_or_else(|error| tracing::warn!("{error}"));
         }
+        if !unchanged {
+            self.note_named(feed, &offer, &departed);
+        }
         self.feeds[feed].accept(offer, departed);
         Ok(())
+    }
+
+    fn note_named(&self, feed: usize, offer: &Offer, departed: &Departed) {
+        let gone = departed.rows().iter().map(|row| row.indicator);
+        let at = Seen::from_unix(offer.at.as_second()).unwrap_or_else(Seen::now);
+        let named = offer.content.shared_rows();
+        self.known
+            .note(&self.feeds[feed].config, named, gone.collect(), at);
     }
 
     fn put(

@@ -339,6 +339,12 @@ impl Content {
             .collect()
     }
 
+    /// Of each of its parts, without a copy.
+    pub fn shared_rows(&self) -> Vec<Arc<[Row]>> {
+        let parts = self.parts.iter();
+        parts.map(|part| Arc::clone(&part.rows)).collect()
+    }
+
     fn all_rows(&self) -> impl Iterator<Item = &Row> {
         self.parts.iter().flat_map(PartRows::rows)
     }

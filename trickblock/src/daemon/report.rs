@@ -160,7 +160,9 @@ impl Engine {
                 .hits([entry.id])
                 .ok()
                 .and_then(|hits| hits.first().copied());
-            self.listed(entry, hits.unwrap_or(0))
+            let mut listed = self.listed(entry, hits.unwrap_or(0));
+            self.date(&mut listed, entry);
+            listed
         });
         if let Some(protected) = &mut why.protected_by {
             let prefix = protected.prefix.parse().ok();
@@ -209,7 +211,33 @@ impl Engine {
             authority: authority
                 .filter(|authority| **authority != Authority::default())
                 .map(ToString::to_string),
+            named_first: None,
+            named_last: None,
         }
+    }
+
+    /// Adds to each source since when it names the indicator.
+    fn date(&self, listed: &mut Listed, entry: &Entry) {
+        let sources = self.rule(entry).map(|rule| rule.sources.as_slice());
+        let origins = listed.sources.iter_mut();
+        for (origin, source) in origins.zip(sources.unwrap_or_default()) {
+            let Some(feed) = self.feed_of(*source) else {
+                continue;
+            };
+            let named = self.known.of(&feed.config, &entry.indicator);
+            origin.named_first = named.map(|named| named.first.to_string());
+            let last = match origin.departed {
+                true => named.map(|named| named.last.to_string()),
+                false => feed.last_ok.map(|at| at.to_string()),
+            };
+            origin.named_last = last.filter(|_| named.is_some());
+        }
+    }
+
+    /// `None` for what the operator does by hand.
+    fn feed_of(&self, source: Source) -> Option<&Feed> {
+        let label = self.rules.feeds.get(usize::try_from(source.feed).ok()?)?;
+        self.feeds.get(usize::try_from(label.feed).ok()?)
     }
 
     /// Feeds that name an indicator in force.

@@ -125,6 +125,12 @@ pub struct Origin {
     /// In whose name, where that is not the feed's maker.
     #[serde(default)]
     pub authority: Option<String>,
+    /// When the daemon saw the feed name it first; only `why` looks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_first: Option<String>,
+    /// When the feed named it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_last: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
