@@ -113,12 +113,9 @@ fn flat(body: &Body) -> Vec<u8> {
 
 fn http_job(url: &str, interval: Duration) -> Job {
     let spec = HttpSpec {
-        url: url.parse().unwrap(),
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(2),
-        headers: Vec::new(),
-        api: None,
-        minisign: None,
+        ..HttpSpec::new(url.parse().unwrap())
     };
     Job {
         name: "feed".to_owned(),

@@ -22,12 +22,9 @@ const LIST: &[u8] = b"192.0.2.1\n192.0.2.2\n";
 
 fn spec(url: &str) -> HttpSpec {
     HttpSpec {
-        url: url.parse().unwrap(),
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(2),
-        headers: Vec::new(),
-        api: None,
-        minisign: None,
+        ..HttpSpec::new(url.parse().unwrap())
     }
 }
 

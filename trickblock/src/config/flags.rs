@@ -3,8 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
-    FeedConfig, FeedPolicy, Filter, Guard, Interface, Paths, Policy, Problem, Table, value,
+    Config, ConfigError, DEFAULT_INTERVAL, Docker, FeedConfig, FeedPolicy, Filter, Guard,
+    Interface, Paths, Policy, Problem, Table, value,
 };
 use crate::{
     feed::source::{HttpSpec, Location},
@@ -84,15 +84,7 @@ fn location(text: &str) -> Result<Location, String> {
     if !text.contains("://") {
         return value::place(text, Path::new(""));
     }
-    let spec = HttpSpec {
-        url: value::url(text)?,
-        timeout: DEFAULT_TIMEOUT,
-        connect_timeout: DEFAULT_CONNECT_TIMEOUT,
-        headers: Vec::new(),
-        api: None,
-        minisign: None,
-    };
-    Ok(Location::Http(spec))
+    value::url(text).map(|url| Location::Http(HttpSpec::new(url)))
 }
 
 /// The host of a URL, the file name of a path, reduced to what a feed name may have.

@@ -1,0 +1,58 @@
+//! What the operator says of a feed that is fetched.
+
+use std::{fmt, time::Duration};
+
+use ureq::http::{HeaderName, HeaderValue, Uri};
+
+use super::{Api, SigningKey, http::display_url};
+
+/// An HTTP feed.
+#[derive(Clone, PartialEq)]
+pub struct HttpSpec {
+    /// Absolute, `http` or `https`, without credentials.
+    pub url: Uri,
+    /// Bound of one whole fetch, redirects included.
+    pub timeout: Duration,
+    /// Bound of name resolution and of connecting, each.
+    pub connect_timeout: Duration,
+    /// Sent to the configured host only, never to the target of a redirect elsewhere.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `None`: the URL itself is the feed.
+    pub api: Option<Api>,
+    /// The list must be signed with it.
+    pub minisign: Option<Box<SigningKey>>,
+}
+
+impl HttpSpec {
+    /// Bound of one fetch, where nothing else is said.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+    /// Bound of name resolution and of connecting, where nothing else is said.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// A plain list at `url`, with every default.
+    pub fn new(url: Uri) -> Self {
+        Self {
+            url,
+            timeout: Self::TIMEOUT,
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            headers: Vec::new(),
+            api: None,
+            minisign: None,
+        }
+    }
+}
+
+/// Header values are secrets: only their names are shown.
+impl fmt::Debug for HttpSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("HttpSpec")
+            .field("url", &display_url(&self.url))
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("headers", &names)
+            .field("api", &self.api)
+            .field("minisign", &self.minisign)
+            .finish()
+    }
+}
