@@ -2,6 +2,8 @@
 
 #[path = "sources/signed.rs"]
 mod signed;
+#[path = "sources/slow.rs"]
+mod slow;
 
 use std::{
     io::{self, Write as _},
@@ -322,47 +324,6 @@ fn body_shorter_than_announced_is_not_a_list() {
     let (error, _) = failure(spec(&server.url("/")));
 
     assert!(matches!(error.reason, Reason::Broken(_)), "{error}");
-}
-
-#[test]
-fn stall_and_slow_loris_end_by_the_timeout() {
-    let stalled_head = Server::start(|_, _| thread::sleep(Duration::from_secs(5)));
-    let stalled_body = Server::start(|_, stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n1")
-            .unwrap();
-        thread::sleep(Duration::from_secs(5));
-    });
-    let dripping_head = Server::start(|_, stream| drip(stream, b"HTTP/1.1 200 OK\r\nX-Slow: "));
-    let dripping_body = Server::start(|_, stream| drip(stream, b"HTTP/1.1 200 OK\r\n\r\n"));
-    let cases = [
-        ("head", stalled_head),
-        ("body", stalled_body),
-        ("drip head", dripping_head),
-        ("drip body", dripping_body),
-    ];
-    for (name, server) in cases {
-        let timeout = Duration::from_millis(400);
-        let (error, took) = failure(HttpSpec {
-            timeout,
-            ..spec(&server.url("/"))
-        });
-        assert!(
-            matches!(error.reason, Reason::Timeout(_)),
-            "{name}: {error}"
-        );
-        assert!(took < Duration::from_secs(2), "{name}: {took:?}");
-    }
-}
-
-fn drip(stream: &mut TcpStream, head: &[u8]) {
-    stream.write_all(head).unwrap();
-    for _ in 0..200 {
-        thread::sleep(Duration::from_millis(20));
-        if stream.write_all(b"1").is_err() {
-            return;
-        }
-    }
 }
 
 #[test]

@@ -114,6 +114,7 @@ fn every_key_is_read() {
         interval = "500ms"
         timeout = "20s"
         connect_timeout = "1s 500ms"
+        min_rate = 250
         headers = { Accept = "text/csv" }
         headers_file = "key"
     "#;
@@ -190,8 +191,8 @@ fn every_key_is_read() {
         panic!("{feed:?}")
     };
     assert_eq!(
-        (spec.timeout, spec.connect_timeout),
-        (Duration::from_secs(20), Duration::from_millis(1_500))
+        (spec.timeout, spec.connect_timeout, spec.min_rate),
+        (Duration::from_secs(20), Duration::from_millis(1_500), 250)
     );
     let headers: Vec<_> = spec
         .headers
@@ -224,7 +225,7 @@ fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
         [
             "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
             "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `preset`, `name`, `url`, `path`, `api`, `days`, `format`, `csv`, `action`, `hold_down`, `canary`, `canary_packets`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `wide`, `max_addresses`, `interval`, `min_interval`, `timeout`, `connect_timeout`, `headers`, `headers_file` and `minisign`",
+            "F:8:1: unknown key `zzz` in [[feed]]; it knows `preset`, `name`, `url`, `path`, `api`, `days`, `format`, `csv`, `action`, `hold_down`, `canary`, `canary_packets`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `wide`, `max_addresses`, `interval`, `min_interval`, `timeout`, `connect_timeout`, `min_rate`, `headers`, `headers_file` and `minisign`",
             "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
         ]
     );

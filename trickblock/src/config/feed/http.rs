@@ -19,12 +19,14 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let url: Option<Uri> = section.parsed("url", value::url).map(|(url, _)| url);
     let timeout = bound(section, "timeout", HttpSpec::TIMEOUT);
     let connect_timeout = bound(section, "connect_timeout", HttpSpec::CONNECT_TIMEOUT);
+    let min_rate = section.number("min_rate", 0);
     let headers = headers::headers(section);
     let api = api::api(section);
     let minisign = api::minisign(section, api);
     Some(HttpSpec {
         timeout,
         connect_timeout,
+        min_rate: min_rate.unwrap_or(HttpSpec::MIN_RATE),
         headers,
         api,
         minisign,

@@ -26,6 +26,8 @@ use crate::feed::limits::{Caps, LimitError, read_capped};
 
 /// A server that sends nothing for this long is given up before the whole timeout has passed.
 const IDLE: Duration = Duration::from_secs(10);
+/// The span over which `min_rate` is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
 
 /// One HTTP feed with its own connection pool. Fetches of one source run one at a time.
 pub struct HttpSource {
@@ -232,6 +234,7 @@ impl HttpSource {
         let caps = Caps {
             wall_clock: self.left(started)?,
             decoded: ask.cap,
+            floor: self.spec.floor(RATE_WINDOW),
             ..Caps::default()
         };
         let (head, body) = response.into_parts();

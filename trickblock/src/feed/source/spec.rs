@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{Api, SigningKey, http::display_url};
+use crate::feed::limits::Floor;
 
 /// An HTTP feed.
 #[derive(Clone, PartialEq)]
@@ -15,6 +16,8 @@ pub struct HttpSpec {
     pub timeout: Duration,
     /// Bound of name resolution and of connecting, each.
     pub connect_timeout: Duration,
+    /// Bytes a second below which a body is given up; 0 waits as long as `timeout` allows.
+    pub min_rate: u32,
     /// Sent to the configured host only, never to the target of a redirect elsewhere.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `None`: the URL itself is the feed.
@@ -29,16 +32,26 @@ impl HttpSpec {
     /// Bound of name resolution and of connecting, where nothing else is said.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+    /// Bytes a second: a slow mobile link brings several times as much.
+    pub const MIN_RATE: u32 = 1_000;
+
     /// A plain list at `url`, with every default.
     pub fn new(url: Uri) -> Self {
         Self {
             url,
             timeout: Self::TIMEOUT,
             connect_timeout: Self::CONNECT_TIMEOUT,
+            min_rate: Self::MIN_RATE,
             headers: Vec::new(),
             api: None,
             minisign: None,
         }
+    }
+
+    /// What a body has to come at, measured over `window`.
+    pub(super) fn floor(&self, window: Duration) -> Option<Floor> {
+        let rate = self.min_rate;
+        (rate > 0).then_some(Floor { rate, window })
     }
 }
 
@@ -50,6 +63,7 @@ impl fmt::Debug for HttpSpec {
             .field("url", &display_url(&self.url))
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
+            .field("min_rate", &self.min_rate)
             .field("headers", &names)
             .field("api", &self.api)
             .field("minisign", &self.minisign)
