@@ -1,5 +1,7 @@
 //! HTTP feeds against servers that misbehave in every way we know.
 
+#[path = "sources/places.rs"]
+mod places;
 #[path = "sources/signed.rs"]
 mod signed;
 #[path = "sources/slow.rs"]
@@ -7,7 +9,7 @@ mod slow;
 
 use std::{
     io::{self, Write as _},
-    net::{IpAddr, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     os::fd::AsRawFd as _,
     process::{Command, Stdio},
     thread,
@@ -480,77 +482,4 @@ fn fetch_is_stopped_from_outside() {
     let error = result.unwrap_err();
     assert!(matches!(error.reason, Reason::Stopped), "{error}");
     assert!(took < Duration::from_secs(2), "{took:?}");
-}
-
-/// A documentation address plays the public server, in a network namespace of this thread.
-#[test]
-fn public_server_may_not_redirect_inside() {
-    if !in_own_network(&["203.0.113.1/32", "10.99.0.1/32"]) {
-        eprintln!("skipped: needs root and `ip` to make a network namespace");
-        return;
-    }
-    let inside = Server::start_on(address("10.99.0.1"), |_, stream| {
-        respond(stream, "200 OK", &[], LIST);
-    });
-    let outside = Server::start_on(address("203.0.113.1"), |_, stream| {
-        respond(stream, "200 OK", &[], LIST);
-    });
-    let by_name = format!("http://localhost:{}/", inside.port());
-    for target in [
-        inside.url("/"),
-        by_name,
-        "http://[::ffff:10.99.0.1]/".to_owned(),
-    ] {
-        let location = format!("Location: {target}");
-        let public = Server::start_on(address("203.0.113.1"), move |_, stream| {
-            respond(stream, "302 Found", &[&location], b"");
-        });
-        let error = fetch(&public.url("/")).unwrap_err();
-        assert!(
-            matches!(error.reason, Reason::PrivateTarget(_)),
-            "{target}: {error}"
-        );
-    }
-    assert_eq!(inside.requests().len(), 0);
-
-    // The operator's own private server may redirect anywhere, and a public one to a public one.
-    for (from, to) in [
-        ("10.99.0.1", &inside),
-        ("10.99.0.1", &outside),
-        ("203.0.113.1", &outside),
-    ] {
-        let location = format!("Location: {}", to.url("/"));
-        let first = Server::start_on(address(from), move |_, stream| {
-            respond(stream, "302 Found", &[&location], b"");
-        });
-        assert_eq!(
-            bytes(fetch(&first.url("/")).unwrap()),
-            LIST,
-            "{from} to {}",
-            to.url("/")
-        );
-    }
-}
-
-fn address(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-/// Moves this thread, and the threads it will start, into a fresh namespace with these
-/// addresses on loopback. It vanishes with its last thread.
-fn in_own_network(addresses: &[&str]) -> bool {
-    // SAFETY: it takes no pointer and affects only this thread.
-    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-        return false;
-    }
-    let ip = |args: &[&str]| {
-        Command::new("ip")
-            .args(args)
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    ip(&["link", "set", "lo", "up"])
-        && addresses
-            .iter()
-            .all(|address| ip(&["address", "add", address, "dev", "lo"]))
 }

@@ -13,11 +13,8 @@ use std::{
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
-pub use self::rate::Floor;
-use self::{
-    line::Lines,
-    rate::{Meter, TooSlow},
-};
+pub use self::rate::{Floor, TooSlow};
+use self::{line::Lines, rate::Meter};
 
 /// The bounds of one body. A directory counts as one body.
 #[derive(Clone, Copy, Debug)]

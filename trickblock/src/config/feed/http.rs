@@ -20,6 +20,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let timeout = bound(section, "timeout", HttpSpec::TIMEOUT);
     let connect_timeout = bound(section, "connect_timeout", HttpSpec::CONNECT_TIMEOUT);
     let min_rate = section.number("min_rate", 0);
+    let private = section.boolean("private");
     let headers = headers::headers(section);
     let api = api::api(section);
     let minisign = api::minisign(section, api);
@@ -27,6 +28,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
         timeout,
         connect_timeout,
         min_rate: min_rate.unwrap_or(HttpSpec::MIN_RATE),
+        private: private.unwrap_or(false),
         headers,
         api,
         minisign,

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,8 +18,10 @@ use ureq::{
 use super::{
     Body, Fetched, HttpSpec, Reason, SourceError, Validators,
     ask::{Answer, Ask},
-    guard::{GuardedResolver, Hop},
-    is_private, redirect, signature, status, transport,
+    guard::{GuardedResolver, Hop, is_plainly_private},
+    is_private,
+    private::literal,
+    redirect, signature, status, transport,
 };
 use crate::feed::limits::{Caps, LimitError, read_capped};
 
@@ -135,7 +136,8 @@ impl HttpSource {
     ) -> Result<Option<Answer>, Reason> {
         let started = Instant::now();
         let mut url = ask.url.clone();
-        self.hop.begin();
+        self.hop
+            .begin(self.spec.private || is_plainly_private(&ask.url));
         for _ in 0..=redirect::MAX_REDIRECTS {
             let response = self.call(ask, &url, validators, started)?;
             let code = response.status().as_u16();
@@ -331,12 +333,4 @@ fn conditions(validators: &Validators) -> impl Iterator<Item = (HeaderName, &Str
             .iter()
             .map(|value| (header::IF_MODIFIED_SINCE, value)),
     )
-}
-
-fn literal(url: &Uri) -> Option<IpAddr> {
-    url.host()?
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .ok()
 }

@@ -1,6 +1,6 @@
 //! Why a feed could not be had, in words.
 
-use std::{fmt, io, time::Duration};
+use std::{fmt, io, net::IpAddr, time::Duration};
 
 use crate::feed::limits::LimitError;
 
@@ -84,9 +84,13 @@ pub enum Reason {
     )]
     Downgrade(String),
     #[error(
-        "redirects to `{0}`, which is a private address: refused, because a feed must not steer requests into this network; set `url` to that address if it is meant"
+        "redirects to `{0}`, which is a private address: refused, because a feed must not steer requests into this network; add `private = true` to the feed if it is meant"
     )]
     PrivateTarget(String),
+    #[error(
+        "its host name stands for {0}, which is a private address: refused, because whoever answers for the name could steer requests into this network; add `private = true` to the feed if it is meant"
+    )]
+    PrivateHome(IpAddr),
     #[error("answered something else than {expected} ({found}): check `url` and `api`")]
     Answer {
         expected: &'static str,

@@ -18,6 +18,8 @@ pub struct HttpSpec {
     pub connect_timeout: Duration,
     /// Bytes a second below which a body is given up; 0 waits as long as `timeout` allows.
     pub min_rate: u32,
+    /// The name in `url` may stand for a private address, and redirects may lead to one.
+    pub private: bool,
     /// Sent to the configured host only, never to the target of a redirect elsewhere.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `None`: the URL itself is the feed.
@@ -42,6 +44,7 @@ impl HttpSpec {
             timeout: Self::TIMEOUT,
             connect_timeout: Self::CONNECT_TIMEOUT,
             min_rate: Self::MIN_RATE,
+            private: false,
             headers: Vec::new(),
             api: None,
             minisign: None,
@@ -64,6 +67,7 @@ impl fmt::Debug for HttpSpec {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("min_rate", &self.min_rate)
+            .field("private", &self.private)
             .field("headers", &names)
             .field("api", &self.api)
             .field("minisign", &self.minisign)

@@ -24,7 +24,8 @@ pub(super) fn reason(error: Error) -> Reason {
             Reason::Connect("the proxy's URL in the environment is not valid".to_owned())
         }
         Error::Other(inner) => match inner.downcast::<PrivateAddress>() {
-            Ok(private) => Reason::PrivateTarget(private.0),
+            Ok(private) if private.redirected => Reason::PrivateTarget(private.url),
+            Ok(private) => Reason::PrivateHome(private.address),
             Err(other) => Reason::Broken(other.to_string()),
         },
         Error::Io(error) => io_reason(&error),
