@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, process::Command};
 
-use trickblock::feed::source::{HttpSource, HttpSpec, Reason, Validators};
+use trickblock::feed::source::{HttpSource, HttpSpec, Reason, RedirectHost, Validators};
 use trickblock_tests::http::{Server, respond};
 
 use super::{LIST, bytes, failure, fetch, spec};
@@ -40,6 +40,9 @@ fn an_address_that_is_written_out_and_localhost_need_none() {
     }
 }
 
+/// The hosts of the test below.
+const ANYWHERE: &[&str] = &["localhost", "10.99.0.1", "203.0.113.1", "::ffff:10.99.0.1"];
+
 /// A documentation address plays the public server, in a network namespace of this thread.
 #[test]
 fn public_server_may_not_redirect_inside() {
@@ -63,7 +66,7 @@ fn public_server_may_not_redirect_inside() {
         let public = Server::start_on(address("203.0.113.1"), move |_, stream| {
             respond(stream, "302 Found", &[&location], b"");
         });
-        let error = fetch(&public.url("/")).unwrap_err();
+        let (error, _) = failure(leading_to(&public, ANYWHERE));
         assert!(
             matches!(error.reason, Reason::PrivateTarget(_)),
             "{target}: {error}"
@@ -81,13 +84,43 @@ fn public_server_may_not_redirect_inside() {
         let first = Server::start_on(address(from), move |_, stream| {
             respond(stream, "302 Found", &[&location], b"");
         });
-        assert_eq!(
-            bytes(fetch(&first.url("/")).unwrap()),
-            LIST,
-            "{from} to {}",
-            to.url("/")
-        );
+        let source = HttpSource::new(leading_to(&first, ANYWHERE));
+        let fetched = source.fetch(&Validators::default()).unwrap();
+        assert_eq!(bytes(fetched), LIST, "{from} to {}", to.url("/"));
     }
+}
+
+/// A feed at `server`, which may redirect to `hosts`.
+fn leading_to(server: &Server, hosts: &[&str]) -> HttpSpec {
+    let hosts = hosts.iter().map(|host| RedirectHost::parse(host));
+    HttpSpec {
+        redirect_hosts: hosts.collect::<Result<_, _>>().unwrap(),
+        ..spec(&server.url("/"))
+    }
+}
+
+#[test]
+fn a_redirect_to_another_host_needs_leave() {
+    let other = Server::start_on(address("127.0.0.2"), |_, stream| {
+        respond(stream, "200 OK", &[], LIST);
+    });
+    let location = format!("Location: {}", other.url("/final?key=1"));
+    let server = Server::start(move |_, stream| {
+        respond(stream, "302 Found", &[&location], b"");
+    });
+
+    let (refused, _) = failure(spec(&server.url("/")));
+    let text = refused.to_string();
+    assert!(matches!(refused.reason, Reason::OtherHost { .. }), "{text}");
+    assert!(
+        text.contains("`redirect_hosts = [\"127.0.0.2\"]`") && !text.contains("key=1"),
+        "{text}"
+    );
+    assert_eq!(other.requests().len(), 0);
+
+    let allowed = leading_to(&server, &["127.0.0.2"]);
+    let fetched = HttpSource::new(allowed).fetch(&Validators::default());
+    assert_eq!(bytes(fetched.unwrap()), LIST);
 }
 
 fn address(text: &str) -> IpAddr {

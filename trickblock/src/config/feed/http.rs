@@ -7,7 +7,7 @@ use ureq::http::Uri;
 use super::{duration, headers};
 use crate::{
     config::{api, section::Section, value},
-    feed::source::HttpSpec,
+    feed::source::{HttpSpec, RedirectHost},
 };
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
@@ -21,6 +21,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let connect_timeout = bound(section, "connect_timeout", HttpSpec::CONNECT_TIMEOUT);
     let min_rate = section.number("min_rate", 0);
     let private = section.boolean("private");
+    let redirect_hosts = section.list("redirect_hosts", RedirectHost::parse);
     let headers = headers::headers(section);
     let api = api::api(section);
     let minisign = api::minisign(section, api);
@@ -29,6 +30,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
         connect_timeout,
         min_rate: min_rate.unwrap_or(HttpSpec::MIN_RATE),
         private: private.unwrap_or(false),
+        redirect_hosts,
         headers,
         api,
         minisign,

@@ -19,6 +19,7 @@ use super::{
     Body, Fetched, HttpSpec, Reason, SourceError, Validators,
     ask::{Answer, Ask},
     guard::{GuardedResolver, Hop, is_plainly_private},
+    hosts::host_of,
     is_private,
     private::literal,
     redirect, signature, status, transport,
@@ -147,7 +148,7 @@ impl HttpSource {
             if ask.json.is_some() && !matches!(code, 307 | 308) {
                 return Err(Reason::BadRedirect(format!("{code} drops what was asked")));
             }
-            url = self.next(&url, response.headers())?;
+            url = self.next(ask, &url, response.headers())?;
         }
         Err(Reason::TooManyRedirects(redirect::MAX_REDIRECTS))
     }
@@ -187,18 +188,32 @@ impl HttpSource {
         self.agent.run(request)
     }
 
-    fn next(&self, url: &Uri, headers: &HeaderMap) -> Result<Uri, Reason> {
+    fn next(&self, ask: &Ask<'_>, url: &Uri, headers: &HeaderMap) -> Result<Uri, Reason> {
         let location = headers
             .get(header::LOCATION)
             .and_then(|value| value.to_str().ok());
         let location = location.ok_or_else(|| Reason::BadRedirect("no Location".to_owned()))?;
         let target = redirect::target(url, location)?;
+        self.check_host(ask, &target)?;
         self.hop.redirect();
         // A proxy resolves names in our place, so an address written out is judged here.
         if self.hop.guards() && literal(&target).is_some_and(is_private) {
             return Err(Reason::PrivateTarget(display_url(&target)));
         }
         Ok(target)
+    }
+
+    /// The host that the operator named is right; others need to be named as well.
+    fn check_host(&self, ask: &Ask<'_>, target: &Uri) -> Result<(), Reason> {
+        let host = host_of(target);
+        let named = self.spec.redirect_hosts.iter();
+        if host == host_of(&ask.url) || { named }.any(|named| named.allows(target)) {
+            return Ok(());
+        }
+        Err(Reason::OtherHost {
+            url: display_url(target),
+            host,
+        })
     }
 
     fn finish(

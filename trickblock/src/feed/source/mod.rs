@@ -5,6 +5,7 @@ mod api;
 mod ask;
 mod file;
 mod guard;
+mod hosts;
 mod http;
 mod private;
 mod reason;
@@ -24,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::{
     api::{Api, ApiSource},
     file::FileSource,
+    hosts::RedirectHost,
     http::HttpSource,
     private::is_private,
     reason::{Reason, SourceError},

@@ -84,6 +84,10 @@ pub enum Reason {
     )]
     Downgrade(String),
     #[error(
+        "redirects to `{url}`, which is on another host: refused; if that host belongs to the feed, add `redirect_hosts = [\"{host}\"]` to it, or set `url` to that address"
+    )]
+    OtherHost { url: String, host: String },
+    #[error(
         "redirects to `{0}`, which is a private address: refused, because a feed must not steer requests into this network; add `private = true` to the feed if it is meant"
     )]
     PrivateTarget(String),

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Api, SigningKey, http::display_url};
+use super::{Api, RedirectHost, SigningKey, http::display_url};
 use crate::feed::limits::Floor;
 
 /// An HTTP feed.
@@ -20,6 +20,8 @@ pub struct HttpSpec {
     pub min_rate: u32,
     /// The name in `url` may stand for a private address, and redirects may lead to one.
     pub private: bool,
+    /// Hosts that redirects may lead to, besides that of the URL.
+    pub redirect_hosts: Vec<RedirectHost>,
     /// Sent to the configured host only, never to the target of a redirect elsewhere.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `None`: the URL itself is the feed.
@@ -45,6 +47,7 @@ impl HttpSpec {
             connect_timeout: Self::CONNECT_TIMEOUT,
             min_rate: Self::MIN_RATE,
             private: false,
+            redirect_hosts: Vec::new(),
             headers: Vec::new(),
             api: None,
             minisign: None,
@@ -68,6 +71,7 @@ impl fmt::Debug for HttpSpec {
             .field("connect_timeout", &self.connect_timeout)
             .field("min_rate", &self.min_rate)
             .field("private", &self.private)
+            .field("redirect_hosts", &self.redirect_hosts)
             .field("headers", &names)
             .field("api", &self.api)
             .field("minisign", &self.minisign)
