@@ -2,6 +2,8 @@
 
 #[path = "sources/places.rs"]
 mod places;
+#[path = "sources/proxy.rs"]
+mod proxy;
 #[path = "sources/signed.rs"]
 mod signed;
 #[path = "sources/slow.rs"]

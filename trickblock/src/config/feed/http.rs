@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use super::{duration, headers};
+use super::{duration, headers, proxy};
 use crate::{
     config::{api, section::Section, value},
     feed::source::{HttpSpec, RedirectHost},
@@ -22,6 +22,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let min_rate = section.number("min_rate", 0);
     let private = section.boolean("private");
     let redirect_hosts = section.list("redirect_hosts", RedirectHost::parse);
+    let route = proxy::route(section);
     let headers = headers::headers(section);
     let api = api::api(section);
     let minisign = api::minisign(section, api);
@@ -31,6 +32,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
         min_rate: min_rate.unwrap_or(HttpSpec::MIN_RATE),
         private: private.unwrap_or(false),
         redirect_hosts,
+        route,
         headers,
         api,
         minisign,

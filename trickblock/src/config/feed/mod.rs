@@ -2,6 +2,7 @@
 
 mod headers;
 mod http;
+mod proxy;
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,6 +48,8 @@ pub(super) const KEYS: &[&str] = &[
     "min_rate",
     "private",
     "redirect_hosts",
+    "proxy",
+    "proxy_auth_file",
     "headers",
     "headers_file",
     "minisign",
@@ -62,6 +65,8 @@ const HTTP_ONLY: &[&str] = &[
     "min_rate",
     "private",
     "redirect_hosts",
+    "proxy",
+    "proxy_auth_file",
     "headers",
     "headers_file",
     "minisign",

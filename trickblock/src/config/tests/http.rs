@@ -1,7 +1,7 @@
 //! Keys of feeds that are fetched.
 
 use super::*;
-use crate::feed::source::{HttpSpec, RedirectHost};
+use crate::feed::source::{HttpSpec, RedirectHost, Route};
 
 const FEED: &str = "[[feed]]\nname = \"x\"\nurl = \"https://feeds.example/list\"\n";
 
@@ -38,9 +38,33 @@ fn places_are_read() {
 }
 
 #[test]
+fn a_proxy_is_read_with_its_password() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "user:s3cret\n").unwrap();
+    let named = format!("proxy_auth_file = \"{}\"\n", file.path().display());
+    let keys = format!("{named}proxy = \"http://proxy.example:3128\"");
+
+    let shown = format!("{:?}", spec(&keys));
+    let alone = complaint(&named);
+    let written = complaint("proxy = \"http://u:s3cret@proxy.example\"");
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o604)).unwrap();
+    let open = complaint(&keys);
+
+    assert!(shown.contains("proxy.example:3128"), "{shown}");
+    assert!(alone.contains("add `proxy`"), "{alone}");
+    assert!(written.contains("`proxy_auth_file`"), "{written}");
+    assert!(open.contains("chmod 600"), "{open}");
+    for text in [shown, alone, written, open] {
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+    assert_eq!(spec("proxy = \"none\"").route, Route::Direct);
+}
+
+#[test]
 fn mistakes_name_their_fix() {
     for (keys, place, fix) in [
         ("min_rate = -1", "F:9:12:", "a whole number from 0"),
+        ("proxy = \"socks5://h\"", "F:9:9:", "write http://host:port"),
         ("private = \"yes\"", "F:9:11:", "true or false"),
         (
             "redirect_hosts = [\"cdn.example\", \"https://x.example/\"]",
@@ -60,7 +84,12 @@ fn mistakes_name_their_fix() {
 
 #[test]
 fn they_mean_nothing_for_a_file() {
-    for key in ["min_rate = 1", "private = true", "redirect_hosts = []"] {
+    for key in [
+        "min_rate = 1",
+        "private = true",
+        "redirect_hosts = []",
+        "proxy = \"none\"",
+    ] {
         let text = format!("{MINIMAL}[[feed]]\nname = \"x\"\npath = \"x\"\n{key}");
         let found = problems(&text);
         assert!(

@@ -16,7 +16,7 @@ use ureq::{
 };
 
 use super::{
-    Body, Fetched, HttpSpec, Reason, SourceError, Validators,
+    Body, Fetched, HttpSpec, Reason, Route, SourceError, Validators,
     ask::{Answer, Ask},
     guard::{GuardedResolver, Hop, is_plainly_private},
     hosts::host_of,
@@ -47,7 +47,7 @@ impl fmt::Debug for HttpSource {
 }
 
 impl HttpSource {
-    /// Connects to nothing yet. The proxy, if any, is taken from the environment.
+    /// Connects to nothing yet. A proxy is taken from the environment unless `spec` says otherwise.
     pub fn new(spec: HttpSpec) -> Self {
         let hop = Arc::new(Hop::default());
         let resolver = GuardedResolver {
@@ -319,7 +319,13 @@ fn agent_config(spec: &HttpSpec) -> Config {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .build();
-    Config::builder()
+    let builder = Config::builder();
+    let builder = match &spec.route {
+        Route::Environment => builder,
+        Route::Direct => builder.proxy(None),
+        Route::Proxy(proxy) => builder.proxy(Some(proxy.clone())),
+    };
+    builder
         .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)

@@ -8,6 +8,7 @@ mod guard;
 mod hosts;
 mod http;
 mod private;
+mod proxy;
 mod reason;
 mod redirect;
 mod signature;
@@ -28,6 +29,7 @@ pub use self::{
     hosts::RedirectHost,
     http::HttpSource,
     private::is_private,
+    proxy::{Credentials, Route},
     reason::{Reason, SourceError},
     signature::SigningKey,
     spec::HttpSpec,

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Api, RedirectHost, SigningKey, http::display_url};
+use super::{Api, RedirectHost, Route, SigningKey, http::display_url};
 use crate::feed::limits::Floor;
 
 /// An HTTP feed.
@@ -22,6 +22,8 @@ pub struct HttpSpec {
     pub private: bool,
     /// Hosts that redirects may lead to, besides that of the URL.
     pub redirect_hosts: Vec<RedirectHost>,
+    /// Through what it is asked for.
+    pub route: Route,
     /// Sent to the configured host only, never to the target of a redirect elsewhere.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// `None`: the URL itself is the feed.
@@ -48,6 +50,7 @@ impl HttpSpec {
             min_rate: Self::MIN_RATE,
             private: false,
             redirect_hosts: Vec::new(),
+            route: Route::default(),
             headers: Vec::new(),
             api: None,
             minisign: None,
@@ -72,6 +75,7 @@ impl fmt::Debug for HttpSpec {
             .field("min_rate", &self.min_rate)
             .field("private", &self.private)
             .field("redirect_hosts", &self.redirect_hosts)
+            .field("route", &self.route)
             .field("headers", &names)
             .field("api", &self.api)
             .field("minisign", &self.minisign)
