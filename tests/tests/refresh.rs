@@ -1,5 +1,8 @@
 //! Feeds kept fresh: cache first, only accepted bodies remembered, failures survived.
 
+#[path = "refresh/floor.rs"]
+mod floor;
+
 use std::{
     fs,
     path::Path,
@@ -9,7 +12,7 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 use trickblock::{
-    daemon::refresh::{FeedEvent, FetchError, Job, Judge, Origin, Outcome, Refresher},
+    daemon::refresh::{FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, Refresher},
     feed::{
         cache::Cache,
         source::{Api, Body, HttpSpec, Location, Reason},
@@ -83,6 +86,10 @@ impl Lab {
         let stored = self.outcome();
         assert!(matches!(stored, Outcome::Stored(Ok(()))), "{stored:?}");
         bytes
+    }
+
+    fn order(&self, order: Order) {
+        self.refresher.as_ref().unwrap().order(0, order);
     }
 
     fn reload(&self) -> u64 {

@@ -256,7 +256,7 @@ pub struct FeedConfig {
     pub max_addresses: u32,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
-    /// Its server is not asked sooner than this after it was asked, but for reloads.
+    /// Its server is not asked sooner than this after it was asked, whoever wants to know.
     pub min_interval: Duration,
 }
 

@@ -61,16 +61,6 @@ impl HttpSource {
     /// Gets the feed, conditionally if `validators` say something. Blocks for at most
     /// `timeout` (and a moment).
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
-        let fetched = self.fetch_once(validators);
-        let mismatch = |error: &SourceError| matches!(error.reason, Reason::WrongSignature(_));
-        match fetched {
-            // The list may have been replaced between the two requests.
-            Err(error) if mismatch(&error) => self.fetch_once(&Validators::default()),
-            other => other,
-        }
-    }
-
-    fn fetch_once(&self, validators: &Validators) -> Result<Fetched, SourceError> {
         let ask = Ask::get(self.spec.url.clone());
         let Some(answer) = self.conditional(&ask, validators)? else {
             return Ok(Fetched::NotModified);
