@@ -168,16 +168,16 @@ fn the_environment_counts_unless_the_feed_says_none() {
     ] {
         child.env_remove(name);
     }
-    let status = child
+    let output = child
         .args([
             "--exact",
             "proxy::the_environment_counts_unless_the_feed_says_none",
         ])
         .env("http_proxy", proxy.url(""))
         .env(SERVER, server.url("/"))
-        .status()
+        .output()
         .unwrap();
 
-    assert!(status.success());
+    assert!(output.status.success(), "{output:?}");
     assert_eq!((asked(&proxy).len(), server.requests().len()), (1, 2));
 }

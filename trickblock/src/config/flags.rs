@@ -7,7 +7,7 @@ use super::{
     Interface, Paths, Policy, Problem, Table, value,
 };
 use crate::{
-    feed::source::{HttpSpec, Location},
+    feed::source::{HttpSpec, Location, SignedPath},
     policy::MAX_ADDRESSES,
 };
 
@@ -92,7 +92,7 @@ fn base_name(location: &Location) -> String {
     let raw = match location {
         Location::Http(spec) => spec.url.host().unwrap_or_default().to_owned(),
         Location::Stdin => "stdin".to_owned(),
-        Location::Path(path) => path
+        Location::Path(path) | Location::Signed(SignedPath { path, .. }) => path
             .file_stem()
             .unwrap_or_default()
             .to_string_lossy()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ureq::http::Uri;
 
-use super::{duration, headers, proxy};
+use super::{duration, headers, proxy, signed};
 use crate::{
     config::{api, section::Section, value},
     feed::source::{HttpSpec, RedirectHost},
@@ -25,7 +25,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let route = proxy::route(section);
     let headers = headers::headers(section);
     let api = api::api(section);
-    let minisign = api::minisign(section, api);
+    let (minisign, signature) = signed::of_url(section, api);
     Some(HttpSpec {
         timeout,
         connect_timeout,
@@ -36,6 +36,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
         headers,
         api,
         minisign,
+        signature,
         ..HttpSpec::new(url?)
     })
 }

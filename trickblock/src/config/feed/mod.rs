@@ -3,6 +3,7 @@
 mod headers;
 mod http;
 mod proxy;
+mod signed;
 
 use std::{sync::Arc, time::Duration};
 
@@ -53,6 +54,8 @@ pub(super) const KEYS: &[&str] = &[
     "headers",
     "headers_file",
     "minisign",
+    "minisign_file",
+    "signature",
 ];
 /// They mean nothing for a file, and a setting that does nothing misleads.
 const HTTP_ONLY: &[&str] = &[
@@ -69,7 +72,6 @@ const HTTP_ONLY: &[&str] = &[
     "proxy_auth_file",
     "headers",
     "headers_file",
-    "minisign",
 ];
 
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -276,9 +278,8 @@ fn path(section: &mut Section<'_, '_, '_>) -> Option<Location> {
         }
     }
     let directory = section.problems().directory().to_owned();
-    section
-        .parsed("path", |text| value::place(text, &directory))
-        .map(|(place, _)| place)
+    let (place, _) = section.parsed("path", |text| value::place(text, &directory))?;
+    Some(signed::of_place(section, place))
 }
 
 pub(super) fn duration(

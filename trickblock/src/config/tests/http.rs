@@ -60,6 +60,63 @@ fn a_proxy_is_read_with_its_password() {
     assert_eq!(spec("proxy = \"none\"").route, Route::Direct);
 }
 
+const KEY: &str = "RWTIIaStYvVuzIjMbTrSfQiUr0iTPnUfccw6VmGslfr+eC4FkMFY56bE";
+
+#[test]
+fn a_signing_key_is_written_out_or_in_its_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(
+        file.path(),
+        format!("untrusted comment: minisign public key\n{KEY}\n"),
+    )
+    .unwrap();
+    let filed = format!("minisign_file = \"{}\"", file.path().display());
+    let written = format!("minisign = \"{KEY}\"");
+    let elsewhere = "signature = \"https://sigs.example/list\"";
+
+    assert!(spec(&written).minisign.is_some());
+    assert_eq!(spec(&filed).minisign, spec(&written).minisign);
+    let signed = spec(&format!("{filed}\n{elsewhere}"));
+    let signature = signed.signature.map(|url| url.to_string());
+    assert_eq!(signature.as_deref(), Some("https://sigs.example/list"));
+    for (keys, fix) in [
+        (elsewhere.to_owned(), "add `minisign` or `minisign_file`"),
+        (format!("{written}\n{filed}"), "keep one"),
+        (format!("{written}\napi = \"misp\""), "remove one of both"),
+        (
+            "minisign_file = \"/nonexistent\"".to_owned(),
+            "cannot be read",
+        ),
+        ("minisign = \"RWx\"".to_owned(), "begins with `RW`"),
+    ] {
+        let found = complaint(&keys);
+        assert!(found.contains(fix), "{found}");
+    }
+}
+
+#[test]
+fn a_list_on_disk_may_be_signed_but_not_standard_input() {
+    let with = |path: &str| {
+        format!(
+            "{MINIMAL}[[feed]]\nname = \"x\"\npath = \"{path}\"\nminisign = \"{KEY}\"\nsignature = \"x.sig\"\n"
+        )
+    };
+    let config = parse(&with("x.txt")).unwrap();
+    let Location::Signed(signed) = &config.feeds[1].location else {
+        panic!("{config:?}")
+    };
+    assert_eq!(signed.path, Path::new("/etc/trickblock/x.txt"));
+    assert_eq!(
+        signed.signature.as_deref(),
+        Some(Path::new("/etc/trickblock/x.sig"))
+    );
+    let found = problems(&with("-"));
+    assert!(
+        found.len() == 2 && found[0].contains("standard input"),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn mistakes_name_their_fix() {
     for (keys, place, fix) in [

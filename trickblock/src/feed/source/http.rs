@@ -61,11 +61,12 @@ impl HttpSource {
     /// Gets the feed, conditionally if `validators` say something. Blocks for at most
     /// `timeout` (and a moment).
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
+        let started = Instant::now();
         let ask = Ask::get(self.spec.url.clone());
-        let Some(answer) = self.conditional(&ask, validators)? else {
+        let Some(answer) = self.conditional(&ask, validators, started)? else {
             return Ok(Fetched::NotModified);
         };
-        self.check_signature(&answer)?;
+        self.check_signature(&answer, started)?;
         let validators = answer.validators();
         let body = Body {
             parts: vec![answer.into_part()],
@@ -73,24 +74,31 @@ impl HttpSource {
         Ok(Fetched::Body { body, validators })
     }
 
-    /// The signature is looked for where the operator said the list is, not where a redirect led.
-    fn check_signature(&self, answer: &Answer) -> Result<(), SourceError> {
+    /// The signature is looked for where the operator said that it or the list is, not where a redirect led. Both
+    /// requests share their time.
+    fn check_signature(&self, answer: &Answer, started: Instant) -> Result<(), SourceError> {
         let Some(key) = &self.spec.minisign else {
             return Ok(());
         };
         let failed = |reason| SourceError::new(display_url(&self.spec.url), reason);
-        let url = signature::url_of(&self.spec.url).ok_or_else(|| failed(Reason::NoSignature))?;
+        let named = self.spec.signature.clone();
+        let url = named.or_else(|| signature::url_of(&self.spec.url));
+        let url = url.ok_or_else(|| failed(Reason::NoSignature))?;
         let ask = Ask {
             cap: signature::MOST_BYTES,
             ..Ask::get(url)
         };
-        let found = self.ask(&ask)?;
+        let found = self.unconditional(&ask, started)?;
         key.check(&answer.bytes, &found.bytes).map_err(failed)
     }
 
     /// One of the requests that a fetch of an API is made of. Blocks for at most `timeout`.
     pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, SourceError> {
-        self.conditional(ask, &Validators::default())?
+        self.unconditional(ask, Instant::now())
+    }
+
+    fn unconditional(&self, ask: &Ask<'_>, started: Instant) -> Result<Answer, SourceError> {
+        self.conditional(ask, &Validators::default(), started)?
             .ok_or_else(|| SourceError::new(display_url(&ask.url), Reason::EmptyNotModified))
     }
 
@@ -103,9 +111,10 @@ impl HttpSource {
         &self,
         ask: &Ask<'_>,
         validators: &Validators,
+        started: Instant,
     ) -> Result<Option<Answer>, SourceError> {
         let mut retry_after = None;
-        self.follow(ask, validators, &mut retry_after)
+        self.follow(ask, validators, started, &mut retry_after)
             .map_err(|reason| SourceError {
                 location: display_url(&ask.url),
                 reason,
@@ -123,9 +132,9 @@ impl HttpSource {
         &self,
         ask: &Ask<'_>,
         validators: &Validators,
+        started: Instant,
         retry_after: &mut Option<Duration>,
     ) -> Result<Option<Answer>, Reason> {
-        let started = Instant::now();
         let mut url = ask.url.clone();
         self.hop
             .begin(self.spec.private || is_plainly_private(&ask.url));

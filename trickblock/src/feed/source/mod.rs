@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     api::{Api, ApiSource},
-    file::FileSource,
+    file::{FileSource, SignedPath},
     hosts::RedirectHost,
     http::HttpSource,
     private::is_private,
@@ -42,6 +42,8 @@ pub enum Location {
     Http(HttpSpec),
     /// A file, or a directory whose files count as one feed.
     Path(PathBuf),
+    /// The same, taken only with signatures that hold.
+    Signed(SignedPath),
     /// What another program writes to this process.
     Stdin,
 }
@@ -56,7 +58,8 @@ impl Location {
             Self::Http(HttpSpec {
                 minisign: Some(key),
                 ..
-            }) => format!("{place}#{}", key.text()),
+            })
+            | Self::Signed(SignedPath { key, .. }) => format!("{place}#{}", key.text()),
             Self::Http(HttpSpec { api: Some(api), .. }) => format!("{place}#{}", api.name()),
             _ => place,
         }
@@ -82,7 +85,9 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(spec) => f.write_str(&http::display_url(&spec.url)),
-            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Path(path) | Self::Signed(SignedPath { path, .. }) => {
+                write!(f, "{}", path.display())
+            }
             Self::Stdin => f.write_str(STDIN),
         }
     }
@@ -174,6 +179,7 @@ impl Source {
                 None => Self::Http(HttpSource::new(spec.clone())),
             },
             Location::Path(path) => Self::File(FileSource::new(path.clone())),
+            Location::Signed(signed) => Self::File(FileSource::signed(signed.clone())),
             Location::Stdin => Self::Stdin(StdinSource::new()),
         }
     }

@@ -101,9 +101,17 @@ pub enum Reason {
         found: String,
     },
     #[error(
-        "its signature is none of minisign: look at what the server has beside the list, by the name of the list and `.minisig`"
+        "its signature is none of minisign: look at what is beside the list, by the name of the list and `.minisig`, or where `signature` says"
     )]
     NoSignature,
+    #[error(
+        "not there: a list with `minisign` needs a signature, have its maker put it there, or correct `signature`"
+    )]
+    MissingSignature,
+    #[error(
+        "its signature is of minisign's old kind, made without hashing the list first: refused, have its maker sign with minisign 0.10 or newer (or `minisign -S -H`)"
+    )]
+    LegacySignature,
     #[error(
         "its signature does not hold ({0}): the list is not what its maker signed, or `minisign` is another key than the maker's"
     )]

@@ -30,6 +30,8 @@ pub struct HttpSpec {
     pub api: Option<Api>,
     /// The list must be signed with it.
     pub minisign: Option<Box<SigningKey>>,
+    /// Where its signature is, if not beside it.
+    pub signature: Option<Uri>,
 }
 
 impl HttpSpec {
@@ -54,6 +56,7 @@ impl HttpSpec {
             headers: Vec::new(),
             api: None,
             minisign: None,
+            signature: None,
         }
     }
 
@@ -79,6 +82,7 @@ impl fmt::Debug for HttpSpec {
             .field("headers", &names)
             .field("api", &self.api)
             .field("minisign", &self.minisign)
+            .field("signature", &self.signature.as_ref().map(display_url))
             .finish()
     }
 }
