@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 use ureq::http::{HeaderName, HeaderValue};
 
 use crate::config::{section::Section, value};
@@ -14,6 +14,22 @@ pub(super) fn headers(section: &mut Section<'_, '_, '_>) -> Vec<Header> {
     let mut headers = inline_headers(section);
     headers.extend(file_headers(section));
     headers
+}
+
+/// Names of the headers that a `[[feed]]` sends; `None` where they cannot be known, which is complained about
+/// where the keys themselves are read.
+pub(in crate::config) fn names(table: &DeTable<'_>, directory: &Path) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    if let Some(inline) = table.get("headers") {
+        let inline = inline.get_ref().as_table()?;
+        names.extend(inline.keys().map(|name| name.get_ref().to_string()));
+    }
+    if let Some(file) = table.get("headers_file") {
+        let path = value::path(file.get_ref().as_str()?, directory).ok()?;
+        let headers = read_headers(&path).ok()?;
+        names.extend(headers.iter().map(|(name, _)| name.to_string()));
+    }
+    Some(names)
 }
 
 fn inline_headers(section: &mut Section<'_, '_, '_>) -> Vec<Header> {

@@ -1,6 +1,6 @@
 //! The `[[feed]]` tables.
 
-mod headers;
+pub(super) mod headers;
 mod http;
 mod proxy;
 mod signed;
