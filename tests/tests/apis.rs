@@ -21,12 +21,11 @@ use trickblock::{
 
 fn spec(url: &str, api: Api) -> HttpSpec {
     HttpSpec {
-        url: url.parse().unwrap(),
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(2),
         headers: vec![("auth-key".parse().unwrap(), "s3cret".parse().unwrap())],
-        minisign: None,
         api: Some(api),
+        ..HttpSpec::new(url.parse().unwrap())
     }
 }
 

@@ -1,5 +1,8 @@
 //! Feeds kept fresh: cache first, only accepted bodies remembered, failures survived.
 
+#[path = "refresh/floor.rs"]
+mod floor;
+
 use std::{
     fs,
     path::Path,
@@ -9,7 +12,7 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 use trickblock::{
-    daemon::refresh::{FeedEvent, FetchError, Job, Judge, Origin, Outcome, Refresher},
+    daemon::refresh::{FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, Refresher},
     feed::{
         cache::Cache,
         source::{Api, Body, HttpSpec, Location, Reason},
@@ -85,6 +88,10 @@ impl Lab {
         bytes
     }
 
+    fn order(&self, order: Order) {
+        self.refresher.as_ref().unwrap().order(0, order);
+    }
+
     fn reload(&self) -> u64 {
         self.refresher.as_ref().unwrap().reload()
     }
@@ -113,12 +120,9 @@ fn flat(body: &Body) -> Vec<u8> {
 
 fn http_job(url: &str, interval: Duration) -> Job {
     let spec = HttpSpec {
-        url: url.parse().unwrap(),
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(2),
-        headers: Vec::new(),
-        api: None,
-        minisign: None,
+        ..HttpSpec::new(url.parse().unwrap())
     };
     Job {
         name: "feed".to_owned(),

@@ -1,11 +1,17 @@
 //! HTTP feeds against servers that misbehave in every way we know.
 
+#[path = "sources/places.rs"]
+mod places;
+#[path = "sources/proxy.rs"]
+mod proxy;
 #[path = "sources/signed.rs"]
 mod signed;
+#[path = "sources/slow.rs"]
+mod slow;
 
 use std::{
     io::{self, Write as _},
-    net::{IpAddr, TcpListener, TcpStream},
+    net::{TcpListener, TcpStream},
     os::fd::AsRawFd as _,
     process::{Command, Stdio},
     thread,
@@ -22,12 +28,9 @@ const LIST: &[u8] = b"192.0.2.1\n192.0.2.2\n";
 
 fn spec(url: &str) -> HttpSpec {
     HttpSpec {
-        url: url.parse().unwrap(),
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(2),
-        headers: Vec::new(),
-        api: None,
-        minisign: None,
+        ..HttpSpec::new(url.parse().unwrap())
     }
 }
 
@@ -328,47 +331,6 @@ fn body_shorter_than_announced_is_not_a_list() {
 }
 
 #[test]
-fn stall_and_slow_loris_end_by_the_timeout() {
-    let stalled_head = Server::start(|_, _| thread::sleep(Duration::from_secs(5)));
-    let stalled_body = Server::start(|_, stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n1")
-            .unwrap();
-        thread::sleep(Duration::from_secs(5));
-    });
-    let dripping_head = Server::start(|_, stream| drip(stream, b"HTTP/1.1 200 OK\r\nX-Slow: "));
-    let dripping_body = Server::start(|_, stream| drip(stream, b"HTTP/1.1 200 OK\r\n\r\n"));
-    let cases = [
-        ("head", stalled_head),
-        ("body", stalled_body),
-        ("drip head", dripping_head),
-        ("drip body", dripping_body),
-    ];
-    for (name, server) in cases {
-        let timeout = Duration::from_millis(400);
-        let (error, took) = failure(HttpSpec {
-            timeout,
-            ..spec(&server.url("/"))
-        });
-        assert!(
-            matches!(error.reason, Reason::Timeout(_)),
-            "{name}: {error}"
-        );
-        assert!(took < Duration::from_secs(2), "{name}: {took:?}");
-    }
-}
-
-fn drip(stream: &mut TcpStream, head: &[u8]) {
-    stream.write_all(head).unwrap();
-    for _ in 0..200 {
-        thread::sleep(Duration::from_millis(20));
-        if stream.write_all(b"1").is_err() {
-            return;
-        }
-    }
-}
-
-#[test]
 fn reset_and_closed_port_are_told_apart() {
     let server = Server::start(|_, stream| {
         stream
@@ -522,77 +484,4 @@ fn fetch_is_stopped_from_outside() {
     let error = result.unwrap_err();
     assert!(matches!(error.reason, Reason::Stopped), "{error}");
     assert!(took < Duration::from_secs(2), "{took:?}");
-}
-
-/// A documentation address plays the public server, in a network namespace of this thread.
-#[test]
-fn public_server_may_not_redirect_inside() {
-    if !in_own_network(&["203.0.113.1/32", "10.99.0.1/32"]) {
-        eprintln!("skipped: needs root and `ip` to make a network namespace");
-        return;
-    }
-    let inside = Server::start_on(address("10.99.0.1"), |_, stream| {
-        respond(stream, "200 OK", &[], LIST);
-    });
-    let outside = Server::start_on(address("203.0.113.1"), |_, stream| {
-        respond(stream, "200 OK", &[], LIST);
-    });
-    let by_name = format!("http://localhost:{}/", inside.port());
-    for target in [
-        inside.url("/"),
-        by_name,
-        "http://[::ffff:10.99.0.1]/".to_owned(),
-    ] {
-        let location = format!("Location: {target}");
-        let public = Server::start_on(address("203.0.113.1"), move |_, stream| {
-            respond(stream, "302 Found", &[&location], b"");
-        });
-        let error = fetch(&public.url("/")).unwrap_err();
-        assert!(
-            matches!(error.reason, Reason::PrivateTarget(_)),
-            "{target}: {error}"
-        );
-    }
-    assert_eq!(inside.requests().len(), 0);
-
-    // The operator's own private server may redirect anywhere, and a public one to a public one.
-    for (from, to) in [
-        ("10.99.0.1", &inside),
-        ("10.99.0.1", &outside),
-        ("203.0.113.1", &outside),
-    ] {
-        let location = format!("Location: {}", to.url("/"));
-        let first = Server::start_on(address(from), move |_, stream| {
-            respond(stream, "302 Found", &[&location], b"");
-        });
-        assert_eq!(
-            bytes(fetch(&first.url("/")).unwrap()),
-            LIST,
-            "{from} to {}",
-            to.url("/")
-        );
-    }
-}
-
-fn address(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-/// Moves this thread, and the threads it will start, into a fresh namespace with these
-/// addresses on loopback. It vanishes with its last thread.
-fn in_own_network(addresses: &[&str]) -> bool {
-    // SAFETY: it takes no pointer and affects only this thread.
-    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-        return false;
-    }
-    let ip = |args: &[&str]| {
-        Command::new("ip")
-            .args(args)
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    ip(&["link", "set", "lo", "up"])
-        && addresses
-            .iter()
-            .all(|address| ip(&["address", "add", address, "dev", "lo"]))
 }

@@ -92,7 +92,7 @@ fn report(
     })
 }
 
-/// Reads the configuration again and fetches every feed now.
+/// Reads the configuration again and fetches every feed whose server may be asked.
 pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let reloaded: Reloaded = match ask(&args.place, Verb::Reload, Value::Null) {
         Ok(Some(value)) => typed(&value)?,
@@ -103,6 +103,9 @@ pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
         write_json(out, &reloaded)?;
     } else {
         writeln!(out, "reloaded: {} indicators in force", reloaded.indicators)?;
+        for feed in &reloaded.put_off {
+            writeln!(out, "not asked: {feed}")?;
+        }
     }
     for reason in &reloaded.failed {
         failed(err, reason);

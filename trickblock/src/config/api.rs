@@ -3,7 +3,7 @@
 use super::{section::Section, value};
 use crate::feed::{
     Format,
-    source::{Api, HttpSpec, Location, SigningKey},
+    source::{Api, HttpSpec, Location},
 };
 
 /// ThreatFox tells no more, and no less is a snapshot that the interval cannot miss.
@@ -23,19 +23,6 @@ pub(super) fn api(section: &mut Section<'_, '_, '_>) -> Option<Api> {
             other
         }
     }
-}
-
-/// The answers of an API are nobody's file that could be signed.
-pub(super) fn minisign(
-    section: &mut Section<'_, '_, '_>,
-    api: Option<Api>,
-) -> Option<Box<SigningKey>> {
-    let key = section.parsed("minisign", SigningKey::parse);
-    if let (Some(_), Some((_, span))) = (api, &key) {
-        let text = "`minisign` in [[feed]] is for lists, not for what an `api` answers: remove one of both";
-        section.problems().at(span, text);
-    }
-    key.map(|(key, _)| Box::new(key))
 }
 
 fn days(section: &mut Section<'_, '_, '_>) -> u8 {

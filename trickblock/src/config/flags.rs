@@ -3,11 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use super::{
-    Config, ConfigError, DEFAULT_CONNECT_TIMEOUT, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, Docker,
-    FeedConfig, FeedPolicy, Filter, Guard, Interface, Paths, Policy, Problem, Table, value,
+    Config, ConfigError, DEFAULT_INTERVAL, Docker, FeedConfig, FeedPolicy, Filter, Guard,
+    Interface, Paths, Policy, Problem, Table, value,
 };
 use crate::{
-    feed::source::{HttpSpec, Location},
+    feed::source::{HttpSpec, Location, SignedPath},
     policy::MAX_ADDRESSES,
 };
 
@@ -84,15 +84,7 @@ fn location(text: &str) -> Result<Location, String> {
     if !text.contains("://") {
         return value::place(text, Path::new(""));
     }
-    let spec = HttpSpec {
-        url: value::url(text)?,
-        timeout: DEFAULT_TIMEOUT,
-        connect_timeout: DEFAULT_CONNECT_TIMEOUT,
-        headers: Vec::new(),
-        api: None,
-        minisign: None,
-    };
-    Ok(Location::Http(spec))
+    value::url(text).map(|url| Location::Http(HttpSpec::new(url)))
 }
 
 /// The host of a URL, the file name of a path, reduced to what a feed name may have.
@@ -100,7 +92,7 @@ fn base_name(location: &Location) -> String {
     let raw = match location {
         Location::Http(spec) => spec.url.host().unwrap_or_default().to_owned(),
         Location::Stdin => "stdin".to_owned(),
-        Location::Path(path) => path
+        Location::Path(path) | Location::Signed(SignedPath { path, .. }) => path
             .file_stem()
             .unwrap_or_default()
             .to_string_lossy()

@@ -256,7 +256,7 @@ pub struct FeedConfig {
     pub max_addresses: u32,
     /// Between two fetches; files are watched instead.
     pub interval: Duration,
-    /// Its server is not asked sooner than this after it was asked, but for reloads.
+    /// Its server is not asked sooner than this after it was asked, whoever wants to know.
     pub min_interval: Duration,
 }
 
@@ -297,10 +297,6 @@ pub const MAX_NAT64: usize = trickblock_common::embedded::MAX_NAT64;
 pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
 /// Of all that Feodo Tracker's list lost in 2020, 93 % came back within this time.
 pub const DEFAULT_HOLD_DOWN: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bound of one fetch.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bound of resolving and of connecting.
-pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// No configuration is larger; a device or a log given by mistake is.
 const MAX_BYTES: u64 = 1 << 20;
 

@@ -1,6 +1,6 @@
 //! Feeds by name: what a configuration need not say of well-known ones.
 
-use std::sync::LazyLock;
+use std::{path::Path, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 use toml::{
@@ -8,7 +8,7 @@ use toml::{
     de::{DeString, DeTable, DeValue},
 };
 
-use super::problem::Problems;
+use super::{feed::headers, problem::Problems, section::nearest};
 
 /// The table of them, which says where each URL was read.
 const TEXT: &str = include_str!("presets.toml");
@@ -47,13 +47,17 @@ pub fn presets() -> &'static [Preset] {
     &PRESETS
 }
 
-/// Their names, for messages.
-pub fn names() -> String {
-    let names: Vec<&str> = presets()
-        .iter()
-        .map(|preset| preset.name.as_str())
-        .collect();
-    names.join(", ")
+/// That there is none of this name, and which was probably meant.
+pub fn unknown(name: &str) -> String {
+    let all = presets().iter().map(|preset| preset.name.as_str());
+    let names: Vec<&str> = all.collect();
+    match nearest(name, &names) {
+        Some(near) => format!("there is no preset `{name}`; did you mean `{near}`?"),
+        None => format!(
+            "there is no preset `{name}`: use one of {}",
+            names.join(", ")
+        ),
+    }
 }
 
 impl Preset {
@@ -71,10 +75,23 @@ impl Preset {
         lines
     }
 
-    fn lacks(&self, table: &DeTable<'_>) -> Option<String> {
+    /// What its bodies are, or what speaks there.
+    pub fn format(&self) -> &str {
+        let text = |key| self.feed.get(key).and_then(toml::Value::as_str);
+        text("format").or_else(|| text("api")).unwrap_or("detected")
+    }
+
+    /// How long its server is left alone between two fetches, at least.
+    pub fn floor(&self) -> &str {
+        let floor = self.feed.get("min_interval");
+        floor.and_then(toml::Value::as_str).unwrap_or("0s")
+    }
+
+    fn lacks(&self, table: &DeTable<'_>, directory: &Path) -> Option<String> {
         let header = self.header.as_ref()?;
-        let given = ["headers", "headers_file"];
-        if given.iter().any(|key| table.contains_key(*key)) {
+        // A file that cannot be used is another complaint.
+        let given = headers::names(table, directory)?;
+        if given.iter().any(|name| name.eq_ignore_ascii_case(header)) {
             return None;
         }
         let (name, key) = (&self.name, self.key.as_deref().unwrap_or("its maker"));
@@ -91,13 +108,14 @@ pub(super) fn filled<'t>(table: &DeTable<'t>, problems: &mut Problems<'_>) -> De
         return filled;
     };
     let span = value.span();
-    let preset = value.get_ref().as_str().and_then(Preset::named);
-    let Some(preset) = preset else {
-        let text = format!("`preset` in [[feed]]: use one of {}", names());
+    let name = value.get_ref().as_str().unwrap_or_default();
+    let Some(preset) = Preset::named(name) else {
+        let text = format!("`preset` in [[feed]]: {}", unknown(name));
         problems.at(&span, text);
         return filled;
     };
-    if let Some(text) = preset.lacks(table) {
+    let directory = problems.directory().to_owned();
+    if let Some(text) = preset.lacks(table, &directory) {
         problems.at(&span, text);
     }
     for (key, value) in keys_of(&preset.name) {

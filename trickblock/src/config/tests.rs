@@ -1,4 +1,6 @@
 mod api;
+mod http;
+mod keys;
 mod presets;
 mod reference;
 mod tables;
@@ -114,6 +116,7 @@ fn every_key_is_read() {
         interval = "500ms"
         timeout = "20s"
         connect_timeout = "1s 500ms"
+        min_rate = 250
         headers = { Accept = "text/csv" }
         headers_file = "key"
     "#;
@@ -190,8 +193,8 @@ fn every_key_is_read() {
         panic!("{feed:?}")
     };
     assert_eq!(
-        (spec.timeout, spec.connect_timeout),
-        (Duration::from_secs(20), Duration::from_millis(1_500))
+        (spec.timeout, spec.connect_timeout, spec.min_rate),
+        (Duration::from_secs(20), Duration::from_millis(1_500), 250)
     );
     let headers: Vec<_> = spec
         .headers
@@ -211,23 +214,6 @@ fn secrets_stay_out_of_debug_output() {
 
     assert!(shown.contains("auth-key"), "{shown}");
     assert!(!shown.contains("s3cret"), "{shown}");
-}
-
-#[test]
-fn unknown_keys_are_placed_and_a_near_one_is_suggested() {
-    let text = "[[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"f\"\npath = \"f\"\nactoin = \"drop\"\n  intervall = \"5m\"\nzzz = 1\n[fliter]\nmode=\"drop\"\n";
-
-    let found = problems(text);
-
-    assert_eq!(
-        found,
-        [
-            "F:6:1: unknown key `actoin` in [[feed]]; did you mean `action`?",
-            "F:7:3: unknown key `intervall` in [[feed]]; did you mean `interval`?",
-            "F:8:1: unknown key `zzz` in [[feed]]; it knows `preset`, `name`, `url`, `path`, `api`, `days`, `format`, `csv`, `action`, `hold_down`, `canary`, `canary_packets`, `min_confidence`, `min_feeds`, `kind`, `authority`, `order`, `until`, `wide`, `max_addresses`, `interval`, `min_interval`, `timeout`, `connect_timeout`, `headers`, `headers_file` and `minisign`",
-            "F:9:2: unknown key `fliter` in the file; did you mean `filter`?",
-        ]
-    );
 }
 
 /// One mistake each, appended to a good file; the text names the thing and the fix.

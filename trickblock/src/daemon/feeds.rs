@@ -1,6 +1,7 @@
 //! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
 
 mod held;
+mod patience;
 mod trial;
 
 use std::{collections::HashSet, sync::Arc};
@@ -38,6 +39,8 @@ pub struct Feed {
     /// When the source last confirmed what is in force.
     pub last_ok: Option<Timestamp>,
     pub last_error: Option<String>,
+    /// Its server is not asked before this moment, although somebody wanted to.
+    pub put_off: Option<Timestamp>,
     /// The last good copy could not be written.
     pub store_error: Option<String>,
     /// What it does not name any more and is still in force.
@@ -104,6 +107,7 @@ impl Feed {
             fresh: false,
             last_ok: None,
             last_error: None,
+            put_off: None,
             store_error: None,
             departed: Departed::default(),
             held: None,
@@ -248,6 +252,9 @@ impl Feed {
     /// The source says that what is in force is still right.
     pub fn confirm(&mut self, at: Timestamp, fresh: bool) {
         self.last_ok = Some(at);
+        if fresh {
+            self.put_off = None;
+        }
         self.fresh |= fresh;
         if fresh {
             self.last_error = None;
@@ -256,6 +263,7 @@ impl Feed {
 
     pub fn fail(&mut self, error: impl Into<String>) {
         self.last_error = Some(error.into());
+        self.put_off = None;
     }
 
     /// `waiting`, `ok`, `stale` or `failed`.

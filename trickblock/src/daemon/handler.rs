@@ -32,6 +32,9 @@ pub type Reload = oneshot::Sender<Result<Reloaded, Refusal>>;
 pub struct Reloaded {
     /// Feeds whose fetch failed or was refused, with the reason.
     pub failed: Vec<String>,
+    /// Feeds whose servers were asked too short a time ago, with when they may be asked again.
+    #[serde(default)]
+    pub put_off: Vec<String>,
     pub indicators: usize,
 }
 

@@ -93,7 +93,7 @@ fn gateways(own: &[addresses::Own]) -> Vec<Found> {
 fn feed_hosts(config: &Config) -> Vec<String> {
     let urls = config.feeds.iter().filter_map(|feed| match &feed.location {
         Location::Http(spec) => spec.url.host(),
-        Location::Path(_) | Location::Stdin => None,
+        Location::Path(_) | Location::Signed(_) | Location::Stdin => None,
     });
     let plain = urls.map(|host| host.trim_matches(['[', ']']).to_owned());
     plain.collect::<BTreeSet<_>>().into_iter().collect()

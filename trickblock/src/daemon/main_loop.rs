@@ -367,6 +367,7 @@ impl Work {
         };
         Reloaded {
             failed: engine.feeds.iter().filter_map(failed).collect(),
+            put_off: engine.feeds.iter().filter_map(Feed::waits).collect(),
             indicators: engine.live.len(),
         }
     }

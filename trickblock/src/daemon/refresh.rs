@@ -4,6 +4,7 @@
 //! Only an accepted body is stored and only its validators are sent, so a bad body neither
 //! replaces the last good one nor hides behind `304 Not Modified` for ever.
 
+mod floor;
 mod pace;
 mod task;
 mod watch;
@@ -37,7 +38,7 @@ pub struct Job {
     pub location: Location,
     /// Between two fetches of a URL; files are watched.
     pub interval: Duration,
-    /// Not sooner than this, whatever happens; but a reload is the operator's word.
+    /// A server is not asked sooner than this after it was asked, whoever wants to know.
     pub min_interval: Duration,
 }
 
@@ -81,6 +82,8 @@ pub enum Outcome {
         error: FetchError,
         retry_in: Option<Duration>,
     },
+    /// Its server was asked too short a time ago; it is asked after `wait`.
+    TooSoon { wait: Duration },
     /// The last good copy was written, or will not survive a restart; it is tried again.
     Stored(Result<(), CacheError>),
 }
@@ -88,7 +91,7 @@ pub enum Outcome {
 /// What the operator's decisions ask of a task.
 #[derive(Debug)]
 pub enum Order {
-    /// Fetch all of it now, whatever was accepted before.
+    /// Fetch all of it as soon as its server may be asked, whatever was accepted before.
     Refetch,
     /// This is the last good copy now; then fetch.
     Replace(Box<Stored>),
@@ -154,7 +157,7 @@ pub struct Refresher {
 
 impl Refresher {
     /// Starts a task per job. Each first sends the last good copy, if there is one, then
-    /// fetches at once. Must be called inside a tokio runtime with time.
+    /// fetches as soon as it may. Must be called inside a tokio runtime with time.
     pub fn start(jobs: Vec<Job>, cache: &Cache, events: &mpsc::Sender<FeedEvent>) -> Self {
         let rounds = channel::Sender::new(0);
         let mut refresher = Self {
@@ -183,7 +186,8 @@ impl Refresher {
         refresher
     }
 
-    /// Fetches all feeds now, also those that wait after a failure. Returns the round:
+    /// Fetches all feeds now, also those that wait after a failure, but for those whose server was asked less than
+    /// `min_interval` ago. Returns the round:
     /// once every feed has sent an event of at least this round, the reload is done.
     pub fn reload(&self) -> u64 {
         self.rounds

@@ -71,6 +71,7 @@ pub(super) async fn settle_event(
         }
         Outcome::NotModified => with_feed(engine, feed, |feed| feed.confirm(at, true)),
         Outcome::Failed { error, .. } => refused(engine, feed, &error),
+        Outcome::TooSoon { wait } => with_feed(engine, feed, |feed| feed.put_off(at, wait)),
         Outcome::Stored(stored) => {
             with_feed(engine, feed, |feed| {
                 feed.store_error = stored.err().map(|error| error.to_string());

@@ -4,6 +4,7 @@
 //! of metadata, the bodies. One file means one rename, so a body and what is said about
 //! it never disagree.
 
+mod asked;
 mod decided;
 mod history;
 mod layout;

@@ -2,6 +2,7 @@
 //! that was announced, only bytes that were counted.
 
 mod line;
+mod rate;
 
 use std::{
     cell::Cell,
@@ -12,7 +13,8 @@ use std::{
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
-use self::line::Lines;
+pub use self::rate::{Floor, TooSlow};
+use self::{line::Lines, rate::Meter};
 
 /// The bounds of one body. A directory counts as one body.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,8 @@ pub struct Caps {
     pub line: usize,
     /// Time that reading may take.
     pub wall_clock: Duration,
+    /// The rate below which a sender is given up; `None` for what is no network.
+    pub floor: Option<Floor>,
 }
 
 impl Default for Caps {
@@ -41,6 +45,7 @@ impl Default for Caps {
             ratio_floor: 1 << 20,
             line: 4 << 10,
             wall_clock: Duration::from_secs(60),
+            floor: None,
         }
     }
 }
@@ -66,6 +71,8 @@ pub enum LimitError {
     Line { number: usize, cap: usize },
     #[error("reading it took longer than {0:?}: try again, or raise `timeout`")]
     WallClock(Duration),
+    #[error(transparent)]
+    TooSlow(#[from] TooSlow),
     #[error("its gzip stream is damaged or cut short ({0}): fetch it again")]
     Gzip(io::Error),
     #[error(transparent)]
@@ -83,6 +90,7 @@ pub fn read_capped(reader: impl Read, caps: &Caps, gzip: bool) -> Result<Bytes, 
         inner: reader,
         count: &wire,
         deadline,
+        meter: Meter::new(caps.floor),
     };
     let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
     let wanted = u64::try_from(GZIP_MAGIC.len()).unwrap_or(u64::MAX);
@@ -179,18 +187,22 @@ impl Body<'_> {
 }
 
 fn read_error(error: io::Error, caps: &Caps) -> LimitError {
-    if is_expired(&error) {
+    let slow = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(slow) = slow {
+        LimitError::TooSlow(TooSlow::clone(slow))
+    } else if is_expired(&error) {
         LimitError::WallClock(caps.wall_clock)
     } else {
         LimitError::Read(error)
     }
 }
 
-/// Counts wire bytes and ends a read that outlives its deadline.
+/// Counts wire bytes, and ends a read that outlives its deadline or brings too little.
 struct Counted<'a, R> {
     inner: R,
     count: &'a Cell<usize>,
     deadline: Option<Instant>,
+    meter: Meter,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
@@ -201,8 +213,12 @@ impl<R: Read> Read for Counted<'_, R> {
         {
             return Err(io::Error::new(io::ErrorKind::TimedOut, Expired));
         }
+        let asked = Instant::now();
         let count = self.inner.read(buffer)?;
         self.count.set(self.count.get().saturating_add(count));
+        self.meter
+            .note(count, asked.elapsed())
+            .map_err(|slow| io::Error::new(io::ErrorKind::TimedOut, slow))?;
         Ok(count)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     feed::{
         self, Format, NotAFeed, Options, Parsed,
         cache::{Cache, Stored},
-        source::Location,
+        source::{FileSource, Location, SignedPath},
     },
     indicator::Seen,
     policy::{Action, Context, Covered, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge},
@@ -50,6 +50,7 @@ impl Set {
         for feed in &config.feeds {
             match &feed.location {
                 Location::Path(path) => set.add_path(path, &feed.options(None)),
+                Location::Signed(signed) => set.add_signed(signed, &feed.options(None)),
                 Location::Http(_) | Location::Stdin => set.add_copy(feed, &cache),
             }
             set.configured.push((feed.clone(), set.feeds.len()));
@@ -128,6 +129,19 @@ impl Set {
         match files::list(path) {
             Ok(found) => found.iter().for_each(|file| self.add(file, options)),
             Err(reason) => self.skip(format!("{}: {reason}", path.display()), true),
+        }
+    }
+
+    /// Lists without a signature that holds are none, here as for the daemon.
+    fn add_signed(&mut self, signed: &SignedPath, options: &Options) {
+        let body = match FileSource::signed(signed.clone()).read() {
+            Ok(body) => body,
+            Err(reason) => return self.skip(reason.to_string(), true),
+        };
+        let alone = body.parts.len() == 1;
+        for part in &body.parts {
+            let name = part.name.as_str().into();
+            self.add_body(name, &part.bytes, options.clone(), alone);
         }
     }
 

@@ -68,7 +68,7 @@ fn every_preset_has_a_valid_configuration() {
 #[test]
 fn the_table_in_the_documentation_is_that_of_the_program() {
     let mut table =
-        "| name | what | key | licence | URL read |\n|---|---|---|---|---|\n".to_owned();
+        "| name | what | format | floor | key | licence | URL read |\n|---|---|---|---|---|---|---|\n".to_owned();
     for preset in presets() {
         let Preset {
             name,
@@ -79,12 +79,13 @@ fn the_table_in_the_documentation_is_that_of_the_program() {
             header,
             ..
         } = preset;
+        let (format, floor) = (preset.format(), preset.floor());
         let header = header
             .as_deref()
             .map_or("–".to_owned(), |header| format!("`{header}`"));
         writeln!(
             table,
-            "| `{name}` | {what} | {header} | {licence} | {source}, {read} |"
+            "| `{name}` | {what} | {format} | {floor} | {header} | {licence} | {source}, {read} |"
         )
         .unwrap();
     }
@@ -110,7 +111,8 @@ fn what_a_configuration_says_goes_first() {
 
 #[test]
 fn mistakes_around_presets_name_their_fix() {
-    assert!(complaint("preset = \"feoda\"\n").contains("use one of feodo, threatfox"));
+    assert!(complaint("preset = \"feoda\"\n").contains("did you mean `feodo`?"));
+    assert!(complaint("preset = \"zzz\"\n").contains("use one of feodo, threatfox"));
     let fast = complaint("preset = \"spamhaus-drop\"\ninterval = \"5m\"\n");
     assert!(
         fast.contains("shorter than its `min_interval` (3600 s)"),
@@ -123,6 +125,33 @@ fn mistakes_around_presets_name_their_fix() {
     );
     let both = complaint("preset = \"feodo\"\npath = \"x\"\n");
     assert!(both.contains("both `url` and `path`"), "{both}");
+}
+
+/// Any header will not do.
+#[test]
+fn the_header_that_a_preset_needs_is_looked_for_by_name() {
+    let preset = "preset = \"threatfox\"\n";
+    for wrong in [
+        "headers = { Accept = \"x\" }\n",
+        // It holds `X-Api-Key`.
+        "headers_file = \"crowdsec.headers\"\n",
+    ] {
+        let text = complaint(&format!("{preset}{wrong}"));
+        assert!(text.contains("needs the header `Auth-Key`"), "{text}");
+    }
+    for right in [
+        "headers = { AUTH-key = \"x\" }\n",
+        "headers_file = \"threatfox.headers\"\n",
+        "headers = { Accept = \"x\" }\nheaders_file = \"threatfox.headers\"\n",
+    ] {
+        let config = parsed(&format!("{HEAD}[[feed]]\n{preset}{right}"));
+        assert!(config.is_ok(), "{right}: {config:?}");
+    }
+    let text = complaint(&format!("{preset}headers_file = \"none\"\n"));
+    assert!(
+        text.contains("cannot be read") && !text.contains("needs the header"),
+        "{text}"
+    );
 }
 
 /// What a new user is given.

@@ -17,9 +17,14 @@ fn documented_example_is_valid_and_complete() {
     for list in ["allow.txt", "homes.txt", "clouds.json", "sinkholes.txt"] {
         fs::write(dir.path().join(list), "").unwrap();
     }
-    let secret = dir.path().join("feodo.headers");
-    fs::write(&secret, "Auth-Key: x\n").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let key =
+        "untrusted comment: a key\nRWTIIaStYvVuzIjMbTrSfQiUr0iTPnUfccw6VmGslfr+eC4FkMFY56bE\n";
+    fs::write(dir.path().join("own.pub"), key).unwrap();
+    for secret in ["feodo.headers", "proxy.auth"] {
+        let secret = dir.path().join(secret);
+        fs::write(&secret, "Auth-Key: x\n").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    }
 
     let config = Config::parse(example, &dir.path().join("trickblock.toml")).unwrap();
 

@@ -9,7 +9,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, pace, watch};
+use super::{
+    Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, floor::Floor, pace, watch,
+};
 use crate::feed::{
     cache::{Cache, CacheError, Digest, Stored},
     source::{Body, Fetched, Source, SourceError, Stamp, Validators},
@@ -27,6 +29,7 @@ struct Gone;
 pub(super) struct Task {
     feed: usize,
     job: Job,
+    floor: Floor,
     source: Arc<Source>,
     cache: Cache,
     events: mpsc::Sender<FeedEvent>,
@@ -59,9 +62,11 @@ impl Task {
     ) -> Self {
         let validators = Validators::default();
         let (accepted, unsaved, confirmed, stamp) = (None, None, None, None);
+        let floor = Floor::new(&job, &cache);
         Self {
             feed,
             job,
+            floor,
             source,
             cache,
             events,
@@ -85,13 +90,22 @@ impl Task {
 
     async fn live(&mut self) -> Result<(), Gone> {
         self.restore().await?;
+        self.floor.restore().await;
         loop {
             self.round = *self.rounds.borrow_and_update();
-            let pause = self.attempt().await?;
+            let pause = match self.floor.left() {
+                Some(wait) => self.too_soon(wait).await?,
+                None => self.attempt().await?,
+            };
             if let Some(order) = self.wait(pause).await? {
                 self.obey(order).await?;
             }
         }
+    }
+
+    async fn too_soon(&self, wait: Duration) -> Result<Option<Duration>, Gone> {
+        self.send(Outcome::TooSoon { wait }).await?;
+        Ok(Some(wait))
     }
 
     async fn obey(&mut self, order: Order) -> Result<(), Gone> {
@@ -127,6 +141,7 @@ impl Task {
     /// One fetch and what follows from it; returns the pause until the next, `None` where a
     /// change of the file is waited for.
     async fn attempt(&mut self) -> Result<Option<Duration>, Gone> {
+        self.floor.ask().await;
         self.stamp = watch::stamp(&self.source).await;
         match self.fetch().await {
             Ok(fetched) => {

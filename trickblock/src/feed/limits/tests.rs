@@ -19,6 +19,7 @@ fn small() -> Caps {
         ratio_floor: 1_000,
         line: 100,
         wall_clock: Duration::from_secs(5),
+        floor: None,
     }
 }
 
@@ -197,6 +198,45 @@ fn json_and_xml_may_be_one_line() {
             "{start}"
         );
     }
+}
+
+#[test]
+fn slow_reader_ends_by_the_rate_whether_packed_or_not() {
+    struct Dripping<R>(R);
+    impl<R: Read> Read for Dripping<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(10));
+            self.0.read(&mut buffer[..1])
+        }
+    }
+    let caps = Caps {
+        floor: Some(Floor {
+            rate: 10_000,
+            window: Duration::from_millis(50),
+        }),
+        ..small()
+    };
+    let text = b"192.0.2.1\n".repeat(50);
+    let packed = gzip(&noisy(600));
+
+    let plain = read_capped(Dripping(text.as_slice()), &caps, false);
+    let packed = read_capped(Dripping(packed.as_slice()), &caps, true);
+    let patient = read_capped(Dripping(&text[..40]), &small(), false);
+
+    for slow in [plain, packed] {
+        let error = slow.unwrap_err();
+        assert!(
+            matches!(&error, LimitError::TooSlow(slow) if slow.seen < 10_000 && slow.floor == 10_000),
+            "{error:?}"
+        );
+    }
+    assert_eq!(patient.unwrap(), &text[..40]);
+}
+
+/// Bytes that do not compress, in short lines.
+fn noisy(count: u32) -> Vec<u8> {
+    let noise = (0..count).map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes());
+    noise.flat_map(|bytes| [bytes[0], b'\n']).collect()
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A feed on disk: one file, or a directory whose files count as one feed.
 
+mod signed;
+
 use std::{
     fs::{self, File, OpenOptions},
     io,
@@ -9,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use super::{Body, Part, Reason, SourceError};
+pub use self::signed::SignedPath;
+use super::{Body, Part, Reason, SigningKey, SourceError};
 use crate::feed::limits::{Caps, LimitError, read_capped, remaining};
 
 /// Files of one directory feed, subdirectories included.
@@ -37,6 +40,8 @@ struct FileStamp {
 pub struct FileSource {
     path: PathBuf,
     caps: Caps,
+    /// How its lists are signed, if they must be.
+    signed: Option<SignedPath>,
 }
 
 impl FileSource {
@@ -44,6 +49,16 @@ impl FileSource {
         Self {
             path,
             caps: Caps::default(),
+            signed: None,
+        }
+    }
+
+    /// Each of its lists counts only with a signature that holds.
+    pub fn signed(signed: SignedPath) -> Self {
+        Self {
+            path: signed.path.clone(),
+            caps: Caps::default(),
+            signed: Some(signed),
         }
     }
 
@@ -83,10 +98,12 @@ impl FileSource {
     fn read_once(&self, stamp: &Stamp) -> Result<Body, Failure> {
         let mut body = Body::default();
         let mut used = 0_usize;
-        for (path, _) in &stamp.0 {
+        let lists = stamp.0.iter().filter(|(path, _)| !self.is_signature(path));
+        for (path, _) in lists {
             let bytes = read_one(path, &remaining(&self.caps, used))
                 .map_err(|reason| self.whole_set(path, reason))?;
             used = used.saturating_add(bytes.len());
+            self.check_signature(path, &bytes)?;
             body.parts.push(Part {
                 name: path.display().to_string(),
                 bytes,
@@ -116,6 +133,10 @@ impl FileSource {
             walk(&self.path, 0, &mut files)?;
         } else if metadata.is_file() {
             files.push((self.path.clone(), file_stamp(&metadata)));
+            // It is watched like the list.
+            if let Some(signature) = self.signature_of(&self.path) {
+                add(signature, &mut files)?;
+            }
         } else {
             return Err(Failure {
                 path: self.path.clone(),

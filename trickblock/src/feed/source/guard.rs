@@ -1,8 +1,8 @@
-//! Keeps redirects of public servers out of private address space.
+//! Keeps names that others answer for, and redirects, out of private address space.
 
 use std::{
     fmt,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,7 +16,7 @@ use ureq::{
     },
 };
 
-use super::{http::display_url, is_private};
+use super::{http::display_url, is_private, private::literal};
 
 /// What the resolver must know about the request that it resolves for.
 #[derive(Default)]
@@ -26,17 +26,18 @@ pub(super) struct Hop(Mutex<HopState>);
 struct HopState {
     stopped: bool,
     redirected: bool,
-    /// The operator's own URL leads into private space, so its redirects may as well.
-    private_home: bool,
+    /// The operator means a private address, so redirects may lead to one as well.
+    private: bool,
 }
 
 impl Hop {
-    /// A new fetch: the operator's URL comes first.
-    pub(super) fn begin(&self) {
+    /// A new request: the operator's URL comes first, which may lead into private space if `private` says so.
+    pub(super) fn begin(&self, private: bool) {
         self.update(|state| {
             *state = HopState {
                 stopped: state.stopped,
-                ..HopState::default()
+                redirected: false,
+                private,
             }
         });
     }
@@ -55,9 +56,9 @@ impl Hop {
         self.read(|state| state.stopped)
     }
 
-    /// Redirected by a public server: private addresses are out of bounds.
+    /// Private addresses are out of bounds.
     pub(super) fn guards(&self) -> bool {
-        self.read(|state| state.redirected && !state.private_home)
+        self.read(|state| !state.private)
     }
 
     fn update(&self, change: impl FnOnce(&mut HopState)) {
@@ -69,9 +70,23 @@ impl Hop {
     }
 }
 
+/// Whether the operator's URL says by itself that a private address is meant: it is written out, or `localhost`,
+/// for which nobody else answers.
+pub(super) fn is_plainly_private(url: &Uri) -> bool {
+    let local = url
+        .host()
+        .is_some_and(|host| host.eq_ignore_ascii_case("localhost"));
+    local || literal(url).is_some_and(is_private)
+}
+
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is a private address")]
-pub(super) struct PrivateAddress(pub(super) String);
+#[error("{url} is at {address}, a private address")]
+pub(super) struct PrivateAddress {
+    pub(super) url: String,
+    pub(super) address: IpAddr,
+    /// A server led there, not the operator.
+    pub(super) redirected: bool,
+}
 
 /// Judges the addresses that are really connected to, so a name that resolves to another
 /// address at a second look gains nothing.
@@ -101,13 +116,14 @@ impl Resolver for GuardedResolver {
         {
             return Ok(addresses);
         }
-        let private = |address: &SocketAddr| is_private(address.ip());
-        if self.hop.guards() && addresses.iter().any(private) {
-            return Err(Error::Other(Box::new(PrivateAddress(display_url(uri)))));
+        let private = |address: &&SocketAddr| is_private(address.ip());
+        match addresses.iter().find(private) {
+            Some(found) if self.hop.guards() => Err(Error::Other(Box::new(PrivateAddress {
+                url: display_url(uri),
+                address: found.ip(),
+                redirected: self.hop.read(|state| state.redirected),
+            }))),
+            _ => Ok(addresses),
         }
-        let home = addresses.iter().all(private);
-        self.hop
-            .update(|state| state.private_home |= home && !state.redirected);
-        Ok(addresses)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,15 +16,20 @@ use ureq::{
 };
 
 use super::{
-    Body, Fetched, HttpSpec, Reason, SourceError, Validators,
+    Body, Fetched, HttpSpec, Reason, Route, SourceError, Validators,
     ask::{Answer, Ask},
-    guard::{GuardedResolver, Hop},
-    is_private, redirect, signature, status, transport,
+    guard::{GuardedResolver, Hop, is_plainly_private},
+    hosts::host_of,
+    is_private,
+    private::literal,
+    redirect, signature, status, transport,
 };
 use crate::feed::limits::{Caps, LimitError, read_capped};
 
 /// A server that sends nothing for this long is given up before the whole timeout has passed.
 const IDLE: Duration = Duration::from_secs(10);
+/// The span over which `min_rate` is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
 
 /// One HTTP feed with its own connection pool. Fetches of one source run one at a time.
 pub struct HttpSource {
@@ -43,7 +47,7 @@ impl fmt::Debug for HttpSource {
 }
 
 impl HttpSource {
-    /// Connects to nothing yet. The proxy, if any, is taken from the environment.
+    /// Connects to nothing yet. A proxy is taken from the environment unless `spec` says otherwise.
     pub fn new(spec: HttpSpec) -> Self {
         let hop = Arc::new(Hop::default());
         let resolver = GuardedResolver {
@@ -57,21 +61,12 @@ impl HttpSource {
     /// Gets the feed, conditionally if `validators` say something. Blocks for at most
     /// `timeout` (and a moment).
     pub fn fetch(&self, validators: &Validators) -> Result<Fetched, SourceError> {
-        let fetched = self.fetch_once(validators);
-        let mismatch = |error: &SourceError| matches!(error.reason, Reason::WrongSignature(_));
-        match fetched {
-            // The list may have been replaced between the two requests.
-            Err(error) if mismatch(&error) => self.fetch_once(&Validators::default()),
-            other => other,
-        }
-    }
-
-    fn fetch_once(&self, validators: &Validators) -> Result<Fetched, SourceError> {
+        let started = Instant::now();
         let ask = Ask::get(self.spec.url.clone());
-        let Some(answer) = self.conditional(&ask, validators)? else {
+        let Some(answer) = self.conditional(&ask, validators, started)? else {
             return Ok(Fetched::NotModified);
         };
-        self.check_signature(&answer)?;
+        self.check_signature(&answer, started)?;
         let validators = answer.validators();
         let body = Body {
             parts: vec![answer.into_part()],
@@ -79,24 +74,31 @@ impl HttpSource {
         Ok(Fetched::Body { body, validators })
     }
 
-    /// The signature is looked for where the operator said the list is, not where a redirect led.
-    fn check_signature(&self, answer: &Answer) -> Result<(), SourceError> {
+    /// The signature is looked for where the operator said that it or the list is, not where a redirect led. Both
+    /// requests share their time.
+    fn check_signature(&self, answer: &Answer, started: Instant) -> Result<(), SourceError> {
         let Some(key) = &self.spec.minisign else {
             return Ok(());
         };
         let failed = |reason| SourceError::new(display_url(&self.spec.url), reason);
-        let url = signature::url_of(&self.spec.url).ok_or_else(|| failed(Reason::NoSignature))?;
+        let named = self.spec.signature.clone();
+        let url = named.or_else(|| signature::url_of(&self.spec.url));
+        let url = url.ok_or_else(|| failed(Reason::NoSignature))?;
         let ask = Ask {
             cap: signature::MOST_BYTES,
             ..Ask::get(url)
         };
-        let found = self.ask(&ask)?;
+        let found = self.unconditional(&ask, started)?;
         key.check(&answer.bytes, &found.bytes).map_err(failed)
     }
 
     /// One of the requests that a fetch of an API is made of. Blocks for at most `timeout`.
     pub(super) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, SourceError> {
-        self.conditional(ask, &Validators::default())?
+        self.unconditional(ask, Instant::now())
+    }
+
+    fn unconditional(&self, ask: &Ask<'_>, started: Instant) -> Result<Answer, SourceError> {
+        self.conditional(ask, &Validators::default(), started)?
             .ok_or_else(|| SourceError::new(display_url(&ask.url), Reason::EmptyNotModified))
     }
 
@@ -109,9 +111,10 @@ impl HttpSource {
         &self,
         ask: &Ask<'_>,
         validators: &Validators,
+        started: Instant,
     ) -> Result<Option<Answer>, SourceError> {
         let mut retry_after = None;
-        self.follow(ask, validators, &mut retry_after)
+        self.follow(ask, validators, started, &mut retry_after)
             .map_err(|reason| SourceError {
                 location: display_url(&ask.url),
                 reason,
@@ -129,11 +132,12 @@ impl HttpSource {
         &self,
         ask: &Ask<'_>,
         validators: &Validators,
+        started: Instant,
         retry_after: &mut Option<Duration>,
     ) -> Result<Option<Answer>, Reason> {
-        let started = Instant::now();
         let mut url = ask.url.clone();
-        self.hop.begin();
+        self.hop
+            .begin(self.spec.private || is_plainly_private(&ask.url));
         for _ in 0..=redirect::MAX_REDIRECTS {
             let response = self.call(ask, &url, validators, started)?;
             let code = response.status().as_u16();
@@ -143,7 +147,7 @@ impl HttpSource {
             if ask.json.is_some() && !matches!(code, 307 | 308) {
                 return Err(Reason::BadRedirect(format!("{code} drops what was asked")));
             }
-            url = self.next(&url, response.headers())?;
+            url = self.next(ask, &url, response.headers())?;
         }
         Err(Reason::TooManyRedirects(redirect::MAX_REDIRECTS))
     }
@@ -183,18 +187,32 @@ impl HttpSource {
         self.agent.run(request)
     }
 
-    fn next(&self, url: &Uri, headers: &HeaderMap) -> Result<Uri, Reason> {
+    fn next(&self, ask: &Ask<'_>, url: &Uri, headers: &HeaderMap) -> Result<Uri, Reason> {
         let location = headers
             .get(header::LOCATION)
             .and_then(|value| value.to_str().ok());
         let location = location.ok_or_else(|| Reason::BadRedirect("no Location".to_owned()))?;
         let target = redirect::target(url, location)?;
+        self.check_host(ask, &target)?;
         self.hop.redirect();
         // A proxy resolves names in our place, so an address written out is judged here.
         if self.hop.guards() && literal(&target).is_some_and(is_private) {
             return Err(Reason::PrivateTarget(display_url(&target)));
         }
         Ok(target)
+    }
+
+    /// The host that the operator named is right; others need to be named as well.
+    fn check_host(&self, ask: &Ask<'_>, target: &Uri) -> Result<(), Reason> {
+        let host = host_of(target);
+        let named = self.spec.redirect_hosts.iter();
+        if host == host_of(&ask.url) || { named }.any(|named| named.allows(target)) {
+            return Ok(());
+        }
+        Err(Reason::OtherHost {
+            url: display_url(target),
+            host,
+        })
     }
 
     fn finish(
@@ -232,6 +250,7 @@ impl HttpSource {
         let caps = Caps {
             wall_clock: self.left(started)?,
             decoded: ask.cap,
+            floor: self.spec.floor(RATE_WINDOW),
             ..Caps::default()
         };
         let (head, body) = response.into_parts();
@@ -299,7 +318,13 @@ fn agent_config(spec: &HttpSpec) -> Config {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
         .build();
-    Config::builder()
+    let builder = Config::builder();
+    let builder = match &spec.route {
+        Route::Environment => builder,
+        Route::Direct => builder.proxy(None),
+        Route::Proxy(proxy) => builder.proxy(Some(proxy.clone())),
+    };
+    builder
         .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)
@@ -328,12 +353,4 @@ fn conditions(validators: &Validators) -> impl Iterator<Item = (HeaderName, &Str
             .iter()
             .map(|value| (header::IF_MODIFIED_SINCE, value)),
     )
-}
-
-fn literal(url: &Uri) -> Option<IpAddr> {
-    url.host()?
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse()
-        .ok()
 }

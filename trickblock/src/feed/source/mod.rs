@@ -5,15 +5,19 @@ mod api;
 mod ask;
 mod file;
 mod guard;
+mod hosts;
 mod http;
 mod private;
+mod proxy;
+mod reason;
 mod redirect;
 mod signature;
+mod spec;
 mod status;
 mod stdin;
 mod transport;
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -21,13 +25,16 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     api::{Api, ApiSource},
-    file::FileSource,
+    file::{FileSource, SignedPath},
+    hosts::RedirectHost,
     http::HttpSource,
     private::is_private,
+    proxy::{Credentials, Route},
+    reason::{Reason, SourceError},
     signature::SigningKey,
+    spec::HttpSpec,
     stdin::{NAME as STDIN, StdinSource},
 };
-use super::limits::LimitError;
 
 /// What the operator wrote: a URL with its settings, or a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +42,8 @@ pub enum Location {
     Http(HttpSpec),
     /// A file, or a directory whose files count as one feed.
     Path(PathBuf),
+    /// The same, taken only with signatures that hold.
+    Signed(SignedPath),
     /// What another program writes to this process.
     Stdin,
 }
@@ -49,7 +58,8 @@ impl Location {
             Self::Http(HttpSpec {
                 minisign: Some(key),
                 ..
-            }) => format!("{place}#{}", key.text()),
+            })
+            | Self::Signed(SignedPath { key, .. }) => format!("{place}#{}", key.text()),
             Self::Http(HttpSpec { api: Some(api), .. }) => format!("{place}#{}", api.name()),
             _ => place,
         }
@@ -75,41 +85,11 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Http(spec) => f.write_str(&http::display_url(&spec.url)),
-            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Path(path) | Self::Signed(SignedPath { path, .. }) => {
+                write!(f, "{}", path.display())
+            }
             Self::Stdin => f.write_str(STDIN),
         }
-    }
-}
-
-/// An HTTP feed.
-#[derive(Clone, PartialEq)]
-pub struct HttpSpec {
-    /// Absolute, `http` or `https`, without credentials.
-    pub url: ureq::http::Uri,
-    /// Bound of one whole fetch, redirects included.
-    pub timeout: Duration,
-    /// Bound of name resolution and of connecting, each.
-    pub connect_timeout: Duration,
-    /// Sent to the configured host only, never to the target of a redirect elsewhere.
-    pub headers: Vec<(ureq::http::HeaderName, ureq::http::HeaderValue)>,
-    /// `None`: the URL itself is the feed.
-    pub api: Option<Api>,
-    /// The list must be signed with it.
-    pub minisign: Option<Box<SigningKey>>,
-}
-
-/// Header values are secrets: only their names are shown.
-impl fmt::Debug for HttpSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("HttpSpec")
-            .field("url", &http::display_url(&self.url))
-            .field("timeout", &self.timeout)
-            .field("connect_timeout", &self.connect_timeout)
-            .field("headers", &names)
-            .field("api", &self.api)
-            .field("minisign", &self.minisign)
-            .finish()
     }
 }
 
@@ -174,114 +154,6 @@ impl Fetched {
     }
 }
 
-/// A fetch that did not work: which feed source, why, and what to do.
-#[derive(Debug, thiserror::Error)]
-#[error("{location}: {reason}")]
-pub struct SourceError {
-    /// URL (without query) or path.
-    pub location: String,
-    pub reason: Reason,
-    /// The server asked not to be called again before this has passed.
-    pub retry_after: Option<Duration>,
-}
-
-impl SourceError {
-    /// A failure about `location` after which nobody asked for patience.
-    fn new(location: String, reason: Reason) -> Self {
-        Self {
-            location,
-            reason,
-            retry_after: None,
-        }
-    }
-}
-
-/// Why a fetch failed. Each text ends with the fix.
-#[derive(Debug, thiserror::Error)]
-pub enum Reason {
-    #[error("not there: create it, or correct `path`")]
-    Missing,
-    #[error("not readable ({0}): allow the user that runs trickblock to read it")]
-    Denied(io::Error),
-    #[error("neither a file nor a directory: point `path` at one")]
-    NotAFile,
-    #[error("the directory has no files: put the feed's files there, or correct `path`")]
-    NoFiles,
-    #[error("the directory has more than {0} files: point `path` at the feed's own directory")]
-    TooManyFiles(usize),
-    #[error("it kept changing while it was read: replace it by rename instead of writing in place")]
-    Unsteady,
-    #[error("{0}: write the list to it, as in `generate | trickblock run … --feed -`")]
-    NoInput(&'static str),
-    #[error("it is no list of lines, so it counts at its end, which has not come: close it")]
-    Unfinished,
-    #[error("{0}")]
-    Limit(#[from] LimitError),
-    #[error("{0}")]
-    Io(io::Error),
-    #[error(
-        "the body has no stated length and ends inside a line: it may have been cut short; end the list with a newline, or let the server state the length"
-    )]
-    CutShort,
-    #[error(
-        "answered 304 Not Modified although nothing was asked conditionally: check the proxy or cache before it"
-    )]
-    EmptyNotModified,
-    #[error("answered {code} {text}: {fix}")]
-    Status {
-        code: u16,
-        text: &'static str,
-        fix: &'static str,
-    },
-    #[error("its host name cannot be resolved: check the spelling and this machine's DNS")]
-    Unresolved,
-    #[error("no answer within its {0}: check the route and the server, or raise `timeout`")]
-    Timeout(&'static str),
-    #[error("cannot connect ({0}): check that the server is up and that no firewall is between")]
-    Connect(String),
-    #[error(
-        "TLS failed ({0}): check the certificate, this machine's clock and its root certificates"
-    )]
-    Tls(String),
-    #[error("the connection broke ({0}): it will be tried again")]
-    Broken(String),
-    #[error("redirects more than {0} times: set `url` to the final address")]
-    TooManyRedirects(usize),
-    #[error("redirects without a usable target ({0}): set `url` to the final address")]
-    BadRedirect(String),
-    #[error(
-        "redirects from https to `{0}`, which is not encrypted: refused, set `url` to an https address"
-    )]
-    Downgrade(String),
-    #[error(
-        "redirects to `{0}`, which is a private address: refused, because a feed must not steer requests into this network; set `url` to that address if it is meant"
-    )]
-    PrivateTarget(String),
-    #[error("answered something else than {expected} ({found}): check `url` and `api`")]
-    Answer {
-        expected: &'static str,
-        found: String,
-    },
-    #[error(
-        "its signature is none of minisign: look at what the server has beside the list, by the name of the list and `.minisig`"
-    )]
-    NoSignature,
-    #[error(
-        "its signature does not hold ({0}): the list is not what its maker signed, or `minisign` is another key than the maker's"
-    )]
-    WrongSignature(String),
-    #[error("the request was stopped because trickblock is stopping")]
-    Stopped,
-}
-
-impl Reason {
-    /// An answer that the API does not give. What was found may quote the answer, so it is cut.
-    fn answer(expected: &'static str, found: &dyn fmt::Display) -> Self {
-        let found = found.to_string().chars().take(200).collect();
-        Self::Answer { expected, found }
-    }
-}
-
 /// Any kind of source. Blocking: call it from a blocking task.
 #[derive(Debug)]
 pub enum Source {
@@ -307,6 +179,7 @@ impl Source {
                 None => Self::Http(HttpSource::new(spec.clone())),
             },
             Location::Path(path) => Self::File(FileSource::new(path.clone())),
+            Location::Signed(signed) => Self::File(FileSource::signed(signed.clone())),
             Location::Stdin => Self::Stdin(StdinSource::new()),
         }
     }

@@ -1,6 +1,8 @@
-//! Address space that no public server may redirect us into.
+//! Address space that nobody but the operator may lead us into.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ureq::http::Uri;
 
 /// True for an address that is not reachable from the public internet by definition:
 /// this host, private, shared and link-local space, multicast and reserved space.
@@ -44,6 +46,15 @@ fn is_private_v6(address: Ipv6Addr) -> bool {
                 || address.is_unicast_link_local()
         }
     }
+}
+
+/// The address that a URL has in place of a name.
+pub(super) fn literal(url: &Uri) -> Option<IpAddr> {
+    url.host()?
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

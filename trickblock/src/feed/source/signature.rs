@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use minisign_verify::{PublicKey, Signature};
+use minisign_verify::{Error, PublicKey, Signature};
 use ureq::http::Uri;
 
 use super::Reason;
@@ -29,6 +29,13 @@ impl SigningKey {
         Ok(Self { text, key })
     }
 
+    /// From a key file as minisign writes it: a line of comment, and the key.
+    pub fn parse_file(text: &str) -> Result<Self, String> {
+        let mut lines = text.lines().map(str::trim);
+        let is_key = |line: &&str| !line.is_empty() && !line.starts_with("untrusted comment:");
+        Self::parse(lines.find(is_key).unwrap_or_default())
+    }
+
     /// Tells one key from another.
     pub(super) fn text(&self) -> &str {
         &self.text
@@ -38,9 +45,11 @@ impl SigningKey {
     pub(super) fn check(&self, list: &[u8], signature: &[u8]) -> Result<(), Reason> {
         let text = std::str::from_utf8(signature).unwrap_or_default();
         let signature = Signature::decode(text).map_err(|_| Reason::NoSignature)?;
-        self.key
-            .verify(list, &signature, false)
-            .map_err(|error| Reason::WrongSignature(error.to_string()))
+        let verified = self.key.verify(list, &signature, false);
+        verified.map_err(|error| match error {
+            Error::UnexpectedAlgorithm => Reason::LegacySignature,
+            other => Reason::WrongSignature(other.to_string()),
+        })
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn reason(code: u16) -> Reason {
         404 => ("Not Found", "the feed has moved or ended, correct `url`"),
         407 => (
             "Proxy Authentication Required",
-            "give the proxy's user and password in the environment (`https_proxy`)",
+            "give the proxy's user and password in `proxy_auth_file`, or in the environment (`https_proxy`)",
         ),
         410 => (
             "Gone",

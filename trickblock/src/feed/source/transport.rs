@@ -4,7 +4,7 @@ use std::io;
 
 use ureq::{Error, Timeout};
 
-use super::{Reason, guard::PrivateAddress};
+use super::{Reason, guard::PrivateAddress, status};
 
 /// The library's error as a reason with a fix.
 pub(super) fn reason(error: Error) -> Reason {
@@ -19,12 +19,14 @@ pub(super) fn reason(error: Error) -> Reason {
         Error::Rustls(error) => Reason::Tls(error.to_string()),
         Error::TlsRequired => Reason::Tls("the server does not speak it".to_owned()),
         Error::ConnectionFailed => Reason::Connect("no address answered".to_owned()),
+        Error::ConnectProxyFailed(text) if text.contains("407") => status::reason(407),
         Error::ConnectProxyFailed(text) => Reason::Connect(format!("the proxy refused: {text}")),
         Error::InvalidProxyUrl => {
             Reason::Connect("the proxy's URL in the environment is not valid".to_owned())
         }
         Error::Other(inner) => match inner.downcast::<PrivateAddress>() {
-            Ok(private) => Reason::PrivateTarget(private.0),
+            Ok(private) if private.redirected => Reason::PrivateTarget(private.url),
+            Ok(private) => Reason::PrivateHome(private.address),
             Err(other) => Reason::Broken(other.to_string()),
         },
         Error::Io(error) => io_reason(&error),

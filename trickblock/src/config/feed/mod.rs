@@ -1,24 +1,23 @@
 //! The `[[feed]]` tables.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+pub(super) mod headers;
+mod http;
+mod proxy;
+mod signed;
+
+use std::{sync::Arc, time::Duration};
 
 use toml::de::{DeTable, DeValue};
-use ureq::http::{HeaderName, HeaderValue, Uri};
 
 use super::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, DEFAULT_TIMEOUT, FeedConfig,
-    FeedPolicy, api, canary, csv, presets,
+    DEFAULT_HOLD_DOWN, DEFAULT_INTERVAL, FeedConfig, FeedPolicy, api, canary, csv, presets,
     problem::Problems,
     read::{Unique, required, tables},
     section::Section,
     value,
 };
 use crate::{
-    feed::{
-        Format,
-        csv_layout::CsvLayout,
-        source::{HttpSpec, Location},
-    },
+    feed::{Format, csv_layout::CsvLayout, source::Location},
     policy::{Authority, AuthorityKind, MAX_ADDRESSES, Terms},
 };
 
@@ -47,9 +46,16 @@ pub(super) const KEYS: &[&str] = &[
     "min_interval",
     "timeout",
     "connect_timeout",
+    "min_rate",
+    "private",
+    "redirect_hosts",
+    "proxy",
+    "proxy_auth_file",
     "headers",
     "headers_file",
     "minisign",
+    "minisign_file",
+    "signature",
 ];
 /// They mean nothing for a file, and a setting that does nothing misleads.
 const HTTP_ONLY: &[&str] = &[
@@ -59,20 +65,19 @@ const HTTP_ONLY: &[&str] = &[
     "min_interval",
     "timeout",
     "connect_timeout",
+    "min_rate",
+    "private",
+    "redirect_hosts",
+    "proxy",
+    "proxy_auth_file",
     "headers",
     "headers_file",
-    "minisign",
 ];
 
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 const MAX_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A list of what was once a C2 server is no list of C2 servers.
 const MAX_HOLD_DOWN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-const MIN_TIMEOUT: Duration = Duration::from_millis(100);
-/// The wall clock that any feed has to be read in.
-const MAX_TIMEOUT: Duration = Duration::from_secs(60);
-
-type Header = (HeaderName, HeaderValue);
 
 pub(super) fn feeds(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<FeedConfig> {
     let tables = tables(root, "feed", problems);
@@ -227,7 +232,7 @@ fn authority(section: &mut Section<'_, '_, '_>) -> Authority {
 
 fn location(section: &mut Section<'_, '_, '_>) -> Option<Location> {
     match (section.raw("url"), section.raw("path")) {
-        (Some(_), None) => http(section).map(Location::Http),
+        (Some(_), None) => http::spec(section).map(Location::Http),
         (None, Some(_)) => path(section),
         (Some(_), Some(second)) => {
             section.problems().at(
@@ -273,39 +278,8 @@ fn path(section: &mut Section<'_, '_, '_>) -> Option<Location> {
         }
     }
     let directory = section.problems().directory().to_owned();
-    section
-        .parsed("path", |text| value::place(text, &directory))
-        .map(|(place, _)| place)
-}
-
-fn http(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
-    let url: Option<Uri> = section.parsed("url", value::url).map(|(url, _)| url);
-    let timeout = duration(
-        section,
-        "timeout",
-        MIN_TIMEOUT,
-        MAX_TIMEOUT,
-        DEFAULT_TIMEOUT,
-    );
-    let connect_timeout = duration(
-        section,
-        "connect_timeout",
-        MIN_TIMEOUT,
-        MAX_TIMEOUT,
-        DEFAULT_CONNECT_TIMEOUT,
-    );
-    let mut headers = inline_headers(section);
-    headers.extend(file_headers(section));
-    let api = api::api(section);
-    let minisign = api::minisign(section, api);
-    Some(HttpSpec {
-        url: url?,
-        timeout,
-        connect_timeout,
-        headers,
-        api,
-        minisign,
-    })
+    let (place, _) = section.parsed("path", |text| value::place(text, &directory))?;
+    Some(signed::of_place(section, place))
 }
 
 pub(super) fn duration(
@@ -318,92 +292,4 @@ pub(super) fn duration(
     section
         .parsed(key, |text| value::duration(text, min, max))
         .map_or(default, |(span, _)| span)
-}
-
-fn inline_headers(section: &mut Section<'_, '_, '_>) -> Vec<Header> {
-    let Some(value) = section.raw("headers") else {
-        return Vec::new();
-    };
-    let DeValue::Table(table) = value.get_ref() else {
-        section.wrong_type(
-            "headers",
-            value,
-            "a table, such as { Accept = \"text/csv\" }",
-        );
-        return Vec::new();
-    };
-    let mut headers = Vec::new();
-    for (name, value) in table {
-        match header(name.get_ref(), value.get_ref().as_str()) {
-            Ok(header) => headers.push(header),
-            Err(reason) => section
-                .problems()
-                .at(&value.span(), format!("`headers` in [[feed]]: {reason}")),
-        }
-    }
-    headers
-}
-
-fn file_headers(section: &mut Section<'_, '_, '_>) -> Vec<Header> {
-    let directory = section.problems().directory().to_owned();
-    let read = |text: &str| read_headers(&value::path(text, &directory)?);
-    section
-        .parsed("headers_file", read)
-        .map(|(headers, _)| headers)
-        .unwrap_or_default()
-}
-
-/// `Name: value` lines; blank lines and lines that begin with `#` are skipped.
-fn read_headers(path: &Path) -> Result<Vec<Header>, String> {
-    let shown = path.display();
-    let unusable =
-        |error| format!("{shown} cannot be read ({error}): create it, or correct the path");
-    let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        return Err(format!(
-            "{shown} is open to everybody although it holds secrets: run `chmod 600 {shown}`"
-        ));
-    }
-    let text = fs::read_to_string(path).map_err(unusable)?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-    lines
-        .map(|(index, line)| {
-            header_line(line)
-                .map_err(|reason| format!("{shown}:{}: {reason}", index.saturating_add(1)))
-        })
-        .collect()
-}
-
-/// The line is not repeated in the error: it may be a secret.
-fn header_line(line: &str) -> Result<Header, String> {
-    let (name, value) = line
-        .split_once(':')
-        .ok_or("no colon in this line: write `Name: value`")?;
-    header(name.trim(), Some(value.trim()))
-}
-
-fn header(name: &str, value: Option<&str>) -> Result<Header, String> {
-    const OURS: [&str; 6] = [
-        "host",
-        "accept-encoding",
-        "if-none-match",
-        "if-modified-since",
-        "content-length",
-        "connection",
-    ];
-    let value = value.ok_or_else(|| format!("the value of `{name}` must be a string"))?;
-    let name: HeaderName = name
-        .parse()
-        .map_err(|_| format!("`{name}` is not a header name: use letters, digits and `-`"))?;
-    if OURS.contains(&name.as_str()) {
-        return Err(format!("`{name}` is set by trickblock itself: remove it"));
-    }
-    let mut value: HeaderValue = value.parse().map_err(|_| {
-        format!("the value of `{name}` has characters that no header may have: remove them")
-    })?;
-    value.set_sensitive(true);
-    Ok((name, value))
 }
