@@ -33,6 +33,10 @@ fn main() -> ExitCode {
     harness::main(&[
         anywhere("check_counts_several_files_as_one", checks::several_files),
         anywhere("check_reads_gzip", checks::gzip),
+        anywhere(
+            "check_takes_signed_lists_by_their_signature",
+            checks::signed,
+        ),
         anywhere("check_of_a_configuration", checks::configuration),
         kernel("output_may_be_cut_off", replay::broken_pipe),
         kernel("replay_has_a_line_for_every_packet", replay::every_packet),
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
             "reload_takes_feeds_and_interfaces",
             reload::feeds_and_interfaces,
         ),
+        wire("reload_asks_no_server_before_its_floor", reload::floors),
         wire("reload_takes_modes_and_guards", reload::modes_and_guards),
         wire("monitor_per_feed", reload::monitor_per_feed),
         wire(

@@ -83,6 +83,38 @@ pub fn gzip() {
 }
 
 /// The feeds of a configuration, as its guards let them through.
+/// A list, its key, and the signature that minisign made.
+const SIGNED: &str = "198.51.100.7:443\n203.0.113.9\n";
+const KEY: &str = "RWTIIaStYvVuzIjMbTrSfQiUr0iTPnUfccw6VmGslfr+eC4FkMFY56bE";
+const SIGNATURE: &str = include_str!("../refresh/others.minisig");
+
+pub fn signed() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write("own.pub", &format!("untrusted comment: a key\n{KEY}\n"));
+    write("own.txt", SIGNED);
+    let config = "[paths]\nstate = \"state\"\n[[interface]]\nname = \"eth0\"\n[[feed]]\nname = \"own\"\npath = \"own.txt\"\nminisign_file = \"own.pub\"\n";
+    write("trickblock.toml", config);
+    let check = || check(dir.path(), &["-c", "@trickblock.toml"]);
+
+    let missing = check();
+    write("own.txt.minisig", SIGNATURE);
+    let taken = check();
+    write("own.txt", "198.51.100.8:443\n");
+    let changed = check();
+
+    assert!(
+        missing.code == Some(1) && missing.stderr.contains("own.txt.minisig: not there"),
+        "{missing:?}"
+    );
+    assert_eq!(taken.code, Some(0), "{taken:?}");
+    assert_eq!(counts(&taken)[..2], [2, 2].map(Value::from));
+    assert!(
+        changed.code == Some(1) && changed.stderr.contains("its signature does not hold"),
+        "{changed:?}"
+    );
+}
+
 pub fn configuration() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(

@@ -119,7 +119,7 @@ pub fn json() {
                 "verdict",
             ],
         ),
-        (&["reload", "--json"], &["failed", "indicators"]),
+        (&["reload", "--json"], &["failed", "indicators", "put_off"]),
         (&["off", "--json"], &["failed", "interfaces"]),
         (&["on", "--json"], &["failed", "interfaces"]),
     ];

@@ -35,7 +35,10 @@ pub fn feeds_and_interfaces() {
         .unwrap();
     let reload = verb(&gateway, 0, &["reload", "--json"]).json().unwrap();
 
-    assert_eq!(reload, json!({"failed": [], "indicators": 3}));
+    assert_eq!(
+        reload,
+        json!({"failed": [], "put_off": [], "indicators": 3})
+    );
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 0);
     gateway.filters().unwrap();
     let names = status(&gateway)["interfaces"].to_string();
@@ -57,6 +60,31 @@ pub fn feeds_and_interfaces() {
         .wait_for_status(|status| status["indicators"]["total"] == 3)
         .unwrap();
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 0);
+}
+
+pub fn floors() {
+    let gateway = Gateway::new().unwrap();
+    let floor = "interval = \"1h\"\nmin_interval = \"30m\"\n";
+    let config = gateway.config().replace("interval = \"1h\"\n", floor);
+    gateway.site.configure(&config).unwrap();
+    let daemon = gateway.daemon().unwrap();
+    let before = status(&gateway)["indicators"]["total"].clone();
+    gateway.answer(body(&format!("{NEW_C2}\n# END 1 entries\n")));
+
+    let reload = verb(&gateway, 0, &["reload", "--json"]).json().unwrap();
+    let shown = verb(&gateway, 0, &["reload"]).stdout;
+
+    assert_eq!(reload["indicators"], before, "{reload}");
+    assert_eq!(reload["failed"], json!([]), "{reload}");
+    let put_off = reload["put_off"].as_array().unwrap();
+    let said = put_off.iter().map(Value::to_string).collect::<String>();
+    assert!(
+        put_off.len() == 1 && said.contains("feodo: its server may be asked again at"),
+        "{reload}"
+    );
+    assert!(shown.contains("not asked: feodo: "), "{shown}");
+    gateway.filters().unwrap();
+    drop(daemon);
 }
 
 pub fn modes_and_guards() {
