@@ -7,6 +7,7 @@ mod exit;
 pub mod feeds;
 pub mod hand;
 pub mod list;
+pub mod metrics;
 pub mod output;
 pub mod presets;
 pub mod replay;
@@ -39,6 +40,7 @@ enum Command {
     List(list::Args),
     Why(why::Args),
     Contacts(contacts::Args),
+    Metrics(metrics::Args),
     Verify(verify::Args),
     Feeds(feeds::Args),
     Presets(presets::Args),
@@ -70,6 +72,7 @@ pub fn run(
         Command::List(args) => list::run(&args, out, err),
         Command::Why(args) => why::run(&args, out, err),
         Command::Contacts(args) => contacts::run(&args, out, err),
+        Command::Metrics(args) => metrics::run(&args, out, err),
         Command::Verify(args) => verify::run(&args, out, err),
         Command::Feeds(args) => feeds::run(&args, out, err),
         Command::Presets(args) => presets::run(&args, out, err),

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use super::{
     Config, ConfigError, DEFAULT_INTERVAL, Docker, FeedConfig, FeedPolicy, Filter, Guard,
-    Interface, Paths, Policy, Problem, Table, value,
+    Interface, Metrics, Paths, Policy, Problem, Table, value,
 };
 use crate::{
     feed::source::{HttpSpec, Location, SignedPath},
@@ -22,6 +22,7 @@ pub(super) fn from_flags(interfaces: &[String], feeds: &[String]) -> Result<Conf
         filter: Filter::default(),
         table: Table::default(),
         docker: Docker::default(),
+        metrics: Metrics::default(),
         interfaces: read_interfaces(interfaces, &mut problems),
         feeds: read_feeds(feeds, &mut problems),
     };

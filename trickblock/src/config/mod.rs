@@ -16,6 +16,7 @@ mod value;
 use std::{
     fs::File,
     io::{self, Read as _},
+    net::SocketAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -47,6 +48,7 @@ pub struct Config {
     pub filter: Filter,
     pub table: Table,
     pub docker: Docker,
+    pub metrics: Metrics,
     /// At least one, names unique.
     pub interfaces: Vec<Interface>,
     /// At least one, names unique.
@@ -146,6 +148,13 @@ impl Default for Docker {
             socket: Some("/var/run/docker.sock".into()),
         }
     }
+}
+
+/// Where a monitoring system asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// `None` answers nobody.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Whom the filter protects: from this the roles of interfaces are taken that have none.

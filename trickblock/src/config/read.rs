@@ -12,7 +12,8 @@ use toml::{
 };
 
 use super::{
-    Config, ConfigError, Docker, Filter, Guard, Interface, MAX_NAT64, Paths, Policy, Table, feed,
+    Config, ConfigError, Docker, Filter, Guard, Interface, MAX_NAT64, Metrics, Paths, Policy,
+    Table, feed,
     problem::Problems,
     section::{Located, Section, check_keys},
     value,
@@ -30,6 +31,7 @@ pub(super) const ROOT: &[&str] = &[
     "filter",
     "table",
     "docker",
+    "metrics",
     "interface",
     "feed",
 ];
@@ -45,6 +47,7 @@ pub(super) const POLICY: &[&str] = &[
 pub(super) const FILTER: &[&str] = &["action", "mode", "xdp", "events_per_second", "tunnels"];
 pub(super) const TABLE: &[&str] = &["capacity"];
 pub(super) const DOCKER: &[&str] = &["socket"];
+pub(super) const METRICS: &[&str] = &["listen"];
 pub(super) const INTERFACE: &[&str] = &["name", "role", "hook", "fail_closed"];
 
 /// Above this the mapped tables would take gigabytes.
@@ -84,6 +87,7 @@ fn config(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Config {
         filter: filter(&mut table(root, "filter", "[filter]", FILTER, problems)),
         table: capacity(&mut table(root, "table", "[table]", TABLE, problems)),
         docker: docker(&mut table(root, "docker", "[docker]", DOCKER, problems)),
+        metrics: metrics(&mut table(root, "metrics", "[metrics]", METRICS, problems)),
         interfaces: interfaces(root, problems),
         feeds: feed::feeds(root, problems),
     }
@@ -116,6 +120,13 @@ fn network(section: &mut Section<'_, '_, '_>) -> (Vec<IpNet>, Vec<Ipv6Net>) {
         section.problems().at(&span, text);
     }
     (section.list("own", value::prefix), nat64)
+}
+
+fn metrics(section: &mut Section<'_, '_, '_>) -> Metrics {
+    let listen = section.parsed("listen", value::listen);
+    Metrics {
+        listen: listen.map(|(address, _)| address),
+    }
 }
 
 fn guard(section: &mut Section<'_, '_, '_>) -> Guard {

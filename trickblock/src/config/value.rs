@@ -1,7 +1,7 @@
 //! What the strings of a configuration mean. Each error ends with what would be right.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -26,6 +26,16 @@ use crate::{
 /// Longest interface name that Linux knows (`IFNAMSIZ` without its NUL).
 const MAX_INTERFACE_NAME: usize = 15;
 const MAX_FEED_NAME: usize = 64;
+
+/// An address with a port, no name: what is behind a name may change.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    address
+        .filter(|address| address.port() != 0)
+        .ok_or_else(|| {
+            format!("`{text}` is not an address with a port: write 127.0.0.1:9470 or [::1]:9470")
+        })
+}
 
 pub(super) fn prefix(text: &str) -> Result<IpNet, String> {
     let parsed = text

@@ -1,6 +1,6 @@
 //! Why the daemon does not start, or ends.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use super::{control::BindError, engine::Held};
 use crate::kernel::FilterError;
@@ -19,6 +19,13 @@ pub enum DaemonError {
     Allow { path: PathBuf, reason: String },
     #[error("list of ranges {path}: {reason}; nothing is blocked or changed before it is mended")]
     Ranges { path: PathBuf, reason: String },
+    #[error(
+        "[metrics] listen = \"{address}\" cannot be listened on ({source}): free the port, or name another one"
+    )]
+    Metrics {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("the runtime failed: {0}")]
     Runtime(#[source] io::Error),
     #[error(

@@ -12,7 +12,7 @@ pub use self::{
     held::{Diff, HeldUpdate},
     trial::OnTrial,
 };
-use super::engine::Offer;
+use super::{engine::Offer, worth::Worth};
 use crate::{
     config::FeedConfig,
     feed::{
@@ -56,6 +56,8 @@ pub struct Feed {
     pub changed_at: Option<Timestamp>,
     /// What was of another kind in the last body than in the one before.
     pub drift: Option<String>,
+    /// What it added to the others, day by day.
+    pub worth: Worth,
 }
 
 /// An accepted body.
@@ -116,6 +118,7 @@ impl Feed {
             digest: Digest::default(),
             changed_at: None,
             drift: None,
+            worth: Worth::default(),
         }
     }
 

@@ -123,7 +123,9 @@ async fn reload(asks: &mpsc::Sender<Ask>) -> Response {
 fn answer(request: &Request, peer: Peer, engine: &mut Engine) -> Answer {
     let args = &request.args;
     let answer = match request.verb {
-        Verb::Status | Verb::List | Verb::On | Verb::Off => switch(request.verb, engine),
+        Verb::Status | Verb::Metrics | Verb::List | Verb::On | Verb::Off => {
+            switch(request.verb, engine)
+        }
         Verb::Why => Ok(why(args, engine)),
         Verb::Contacts => Ok(contacts(args, engine)),
         Verb::Feeds => Ok(Response::data(&engine.feed_health())),
@@ -147,6 +149,7 @@ fn answer(request: &Request, peer: Peer, engine: &mut Engine) -> Answer {
 fn switch(verb: Verb, engine: &mut Engine) -> Result<Response, Refusal> {
     let done = match verb {
         Verb::Status => engine.status().map(|status| Response::data(&status)),
+        Verb::Metrics => engine.metrics().map(|metrics| Response::data(&metrics)),
         Verb::List => engine.list().map(|list| Response::data(&list)),
         Verb::Off => engine.off().map(|interfaces| {
             Response::data(&Switched {

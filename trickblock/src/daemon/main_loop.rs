@@ -1,8 +1,10 @@
 //! What a started daemon does.
 
 use std::{
+    convert::Infallible,
     error::Error,
-    io,
+    future::pending,
+    net::TcpListener,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -13,7 +15,6 @@ use std::{
 
 use tokio::{
     io::unix::AsyncFd,
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
     task::{JoinHandle, spawn_blocking},
     time::{MissedTickBehavior, interval},
@@ -32,6 +33,7 @@ use super::{
     ranges,
     refresh::{FeedEvent, Order, Refresher},
     settle::take_event,
+    signals::{Signals, Told},
     start,
 };
 use crate::{
@@ -46,31 +48,6 @@ const LEARN: Duration = Duration::from_secs(10);
 /// Events read in one go, so that a flood does not starve the rest.
 const BATCH: usize = 1_024;
 
-/// SIGTERM and SIGINT end the daemon, SIGHUP reloads.
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    pub fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            reload: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Returns when the daemon is to end.
-    pub async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
 type Feeding = (
     Refresher,
     mpsc::Sender<FeedEvent>,
@@ -81,6 +58,8 @@ type Feeding = (
 pub struct Daemon {
     engine: Shared,
     socket: ControlSocket,
+    /// Where metrics are asked for.
+    scrapes: Option<TcpListener>,
     refresher: Refresher,
     sender: mpsc::Sender<FeedEvent>,
     receiver: mpsc::Receiver<FeedEvent>,
@@ -105,7 +84,7 @@ struct Reloads {
 impl Daemon {
     pub fn new(
         engine: Shared,
-        socket: ControlSocket,
+        (socket, scrapes): (ControlSocket, Option<TcpListener>),
         (refresher, sender, receiver): Feeding,
         (events, hosts): (Events, Hosts),
         file: Option<PathBuf>,
@@ -119,6 +98,7 @@ impl Daemon {
         Ok(Self {
             engine,
             socket,
+            scrapes,
             refresher,
             sender,
             receiver,
@@ -145,6 +125,8 @@ impl Daemon {
         let socket = self.socket;
         let serving = control::serve(&socket, Limits::default(), answer);
         tokio::pin!(serving);
+        let scrapes = metrics(self.scrapes, Arc::clone(&self.engine));
+        tokio::pin!(scrapes);
         let mut watch = interval(WATCH);
         watch.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut learn = interval(LEARN);
@@ -167,11 +149,14 @@ impl Daemon {
         tracing::info!("filtering");
         loop {
             tokio::select! {
+                Err(failed) = &mut scrapes => return Err(failed),
                 served = &mut serving => return served.map_err(DaemonError::Control),
                 Some(event) = work.receiver.recv() => work.feed(event).await,
                 Some(ask) = asked.recv() => work.ask(ask).await,
-                _ = self.signals.reload.recv() => work.reload(None).await,
-                () = stop(&mut self.signals.terminate, &mut self.signals.interrupt) => break,
+                told = self.signals.next() => match told {
+                    Told::Reload => work.reload(None).await,
+                    Told::Stop => break,
+                },
                 _ = watch.tick() => work.watch().await,
                 _ = learn.tick() => work.learn(),
                 ready = self.events.readable_mut() => {
@@ -190,10 +175,11 @@ impl Daemon {
     }
 }
 
-async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Never returns where nobody is to be answered.
+async fn metrics(scrapes: Option<TcpListener>, engine: Shared) -> Result<Infallible, DaemonError> {
+    match scrapes {
+        Some(bound) => super::metrics::serve(bound, engine).await,
+        None => pending().await,
     }
 }
 
@@ -241,6 +227,7 @@ impl Work {
                 tracing::error!("what has come to its end is still in force: {error}");
                 Vec::new()
             });
+            engine.note_worth();
             let looked = engine.keep_attached();
             (tried, looked.and_then(|_| engine.settle_contacts()))
         };

@@ -10,9 +10,10 @@ pub mod engine;
 mod error;
 pub mod feeds;
 mod handler;
-pub mod known;
-mod learned;
+mod known;
+pub mod learned;
 mod main_loop;
+mod metrics;
 pub mod operator;
 pub mod protocol;
 mod ranges;
@@ -20,8 +21,10 @@ pub mod refresh;
 pub mod report;
 mod roles;
 mod settle;
+mod signals;
 mod start;
 mod terms;
+mod worth;
 
 use std::path::PathBuf;
 
@@ -44,7 +47,7 @@ pub fn run(config: Config, file: Option<PathBuf>) -> Result<(), DaemonError> {
         .build()
         .map_err(DaemonError::Runtime)?;
     let done = runtime.block_on(async {
-        let signals = main_loop::Signals::new().map_err(DaemonError::Runtime)?;
+        let signals = signals::Signals::new().map_err(DaemonError::Runtime)?;
         match start::start(config, file, signals).await? {
             Some(daemon) => daemon.serve().await,
             // Interrupted while starting.

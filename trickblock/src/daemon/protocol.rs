@@ -22,6 +22,7 @@ pub enum Verb {
     Why,
     Contacts,
     Feeds,
+    Metrics,
     /// What a held update would change.
     Diff,
     History,
@@ -39,12 +40,13 @@ pub enum Verb {
     Disallow,
 }
 
-const VERBS: [(&str, Verb); 18] = [
+const VERBS: [(&str, Verb); 19] = [
     ("status", Verb::Status),
     ("list", Verb::List),
     ("why", Verb::Why),
     ("contacts", Verb::Contacts),
     ("feeds", Verb::Feeds),
+    ("metrics", Verb::Metrics),
     ("diff", Verb::Diff),
     ("history", Verb::History),
     ("by-hand", Verb::ByHand),
@@ -64,7 +66,7 @@ impl Verb {
     /// Changing verbs are for root; reading ones for everybody who may open the socket.
     pub fn changes(self) -> bool {
         match self {
-            Self::Status | Self::List | Self::Why | Self::Contacts => false,
+            Self::Status | Self::List | Self::Why | Self::Contacts | Self::Metrics => false,
             Self::Feeds | Self::Diff | Self::History | Self::ByHand => false,
             Self::Off | Self::On | Self::Reload => true,
             Self::Approve | Self::Reject | Self::RollBack => true,

@@ -14,7 +14,8 @@ use crate::{
     indicator::{Indicator, Seen},
     kernel::FilterError,
     observe::{
-        Status, Why,
+        Metrics, Status, Why,
+        metrics::ByHand,
         status::{Daemon, FeedStatus, Guards, Hashes, InterfaceStatus, SCHEMA},
         why::{self, Listed, Origin, RefusedRow, Target},
     },
@@ -31,9 +32,25 @@ pub struct List {
 
 impl Engine {
     pub fn status(&self) -> Result<Status, FilterError> {
+        let mut status = self.status_with(&self.hashes())?;
+        status.never_block_fingerprint = never_block_fingerprint(&self.protected());
+        Ok(status)
+    }
+
+    /// Without what takes long on large sets, which metrics have no use for.
+    pub fn metrics(&self) -> Result<Metrics, FilterError> {
+        let status = self.status_with(&Hashes::default())?;
+        let now = Seen::now();
+        let by_hand = ByHand {
+            blocks: self.lists().living(now).blocks.len(),
+            allowances: self.lists().living(now).allows.len(),
+        };
+        Ok(Metrics::of(&status, &self.feed_health(), by_hand))
+    }
+
+    fn status_with(&self, hashes: &Hashes) -> Result<Status, FilterError> {
         let maps = &self.filter.maps;
-        let hashes = self.hashes();
-        let mut status = Status::of_kernel(maps, &self.live, &hashes, &self.hooks)?;
+        let mut status = Status::of_kernel(maps, &self.live, hashes, &self.hooks)?;
         status.daemon = Some(Daemon {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -44,7 +61,6 @@ impl Engine {
                 .missing()
                 .map_or_else(|| "unknown".to_owned(), |missing| missing.to_string()),
         });
-        status.never_block_fingerprint = never_block_fingerprint(&self.protected());
         status.guards = Some(self.guards());
         status.events.read = self.events_read.load(Ordering::Relaxed);
         self.add_interfaces(&mut status);

@@ -21,10 +21,11 @@ use super::{
     engine::Engine,
     feeds::{Content, Feed, Refused},
     learned::{self, Hosts, Places},
-    main_loop::{Daemon, Signals},
-    ranges,
+    main_loop::Daemon,
+    metrics, ranges,
     refresh::{FeedEvent, FetchError, Job, Outcome, Refresher},
     settle::settle_event,
+    signals::Signals,
 };
 use crate::{
     config::{Config, FeedConfig},
@@ -55,6 +56,7 @@ pub async fn start(
     let hosts = Hosts::default();
     let looking = look_around(&config, &hosts);
     let socket = ControlSocket::bind(&config.paths.socket)?;
+    let scrapes = config.metrics.listen.map(metrics::bind).transpose()?;
     let reader = reader().await;
     let (sender, mut receiver) = mpsc::channel(EVENTS);
     let refresher = refresher(&config, &sender);
@@ -76,7 +78,7 @@ pub async fn start(
     let events = Events::open(&pins)?;
     Daemon::new(
         engine,
-        socket,
+        (socket, scrapes),
         (refresher, sender, receiver),
         (events, hosts),
         file,

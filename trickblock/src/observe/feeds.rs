@@ -10,6 +10,8 @@ pub const SCHEMA: u32 = 1;
 const OLD_DAYS: i64 = 30;
 /// A list that did not change for as long may be one that nobody writes any more.
 const FROZEN_DAYS: i64 = 7;
+/// A feed that names alone less than the usual divided by this is not what it was.
+const LESS: u64 = 5;
 const DAY: i64 = 24 * 60 * 60;
 
 /// The answer to `feeds`.
@@ -49,6 +51,50 @@ pub struct FeedHealth {
     pub last_error: Option<String>,
     /// What is wrong, one sentence each; empty for a feed in good health.
     pub alarms: Vec<String>,
+    /// Of what kind each of them is.
+    #[serde(default)]
+    pub alarm_kinds: Vec<AlarmKind>,
+}
+
+/// What may be wrong with a feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmKind {
+    Held,
+    Empty,
+    Frozen,
+    Old,
+    Drift,
+    OnlyMonitors,
+    AddsNothing,
+    AddsLess,
+}
+
+impl AlarmKind {
+    pub const ALL: [Self; 8] = [
+        Self::Held,
+        Self::Empty,
+        Self::Frozen,
+        Self::Old,
+        Self::Drift,
+        Self::OnlyMonitors,
+        Self::AddsNothing,
+        Self::AddsLess,
+    ];
+
+    /// As in JSON and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Empty => "empty",
+            Self::Frozen => "frozen",
+            Self::Old => "old",
+            Self::Drift => "drift",
+            Self::OnlyMonitors => "only_monitors",
+            Self::AddsNothing => "adds_nothing",
+            Self::AddsLess => "adds_less",
+        }
+    }
 }
 
 /// Indicators that another feed names as well.
@@ -80,6 +126,8 @@ pub struct Signs {
     pub others: usize,
     /// Rows that only monitor because of the kind of their addresses.
     pub narrowed: Vec<(Kind, u64)>,
+    /// How many indicators it usually named alone, once enough days are known.
+    pub usual: Option<u64>,
 }
 
 impl FeedHealth {
@@ -90,36 +138,52 @@ impl FeedHealth {
             (days_old >= days).then_some(days_old)
         };
         let named = self.indicators.saturating_sub(self.departed);
-        if let Some(held) = &self.held {
-            let reason = &held.reason;
-            self.alarms
-                .push(format!("an update is held since {}: {reason}", held.since));
+        if let Some(held) = self.held.clone() {
+            let text = format!("an update is held since {}: {}", held.since, held.reason);
+            self.alarm(AlarmKind::Held, text);
         }
         if signs.has_content && named == 0 {
-            self.alarms
-                .push("alive but empty: it names nothing that can be blocked".to_owned());
+            let text = "alive but empty: it names nothing that can be blocked";
+            self.alarm(AlarmKind::Empty, text);
         }
         if let Some(days) = older(signs.changed_at, FROZEN_DAYS) {
-            self.alarms
-                .push(format!("frozen: the same for {days} days"));
+            self.alarm(
+                AlarmKind::Frozen,
+                format!("frozen: the same for {days} days"),
+            );
         }
         if let Some(days) = older(signs.newest, OLD_DAYS) {
-            self.alarms
-                .push(format!("old: its newest statement is {days} days old"));
+            let text = format!("old: its newest statement is {days} days old");
+            self.alarm(AlarmKind::Old, text);
         }
         if let Some(drift) = &signs.drift {
-            self.alarms.push(format!("schema drift: {drift}"));
+            self.alarm(AlarmKind::Drift, format!("schema drift: {drift}"));
         }
         for (kind, rows) in &signs.narrowed {
-            self.alarms.push(format!(
-                "{rows} of its rows only monitor: {}",
-                because(*kind)
-            ));
+            let text = format!("{rows} of its rows only monitor: {}", because(*kind));
+            self.alarm(AlarmKind::OnlyMonitors, text);
         }
+        self.judge_worth(signs, named);
+    }
+
+    /// What it adds to the other feeds.
+    fn judge_worth(&mut self, signs: &Signs, named: u64) {
+        let usual = signs.usual.unwrap_or_default();
         if named > 0 && self.unique == 0 && signs.others > 0 {
-            self.alarms
-                .push("adds nothing: other feeds name all of it".to_owned());
+            let text = "adds nothing: other feeds name all of it";
+            self.alarm(AlarmKind::AddsNothing, text);
+        } else if named > 0 && self.unique < usual / LESS {
+            let text = format!(
+                "adds less: {} that no other feed names, usually {usual}",
+                self.unique
+            );
+            self.alarm(AlarmKind::AddsLess, text);
         }
+    }
+
+    fn alarm(&mut self, kind: AlarmKind, text: impl Into<String>) {
+        self.alarm_kinds.push(kind);
+        self.alarms.push(text.into());
     }
 }
 
@@ -159,6 +223,7 @@ mod tests {
             drift: None,
             others: 1,
             narrowed: Vec::new(),
+            usual: Some(20),
         };
         (health, signs)
     }
@@ -172,6 +237,13 @@ mod tests {
     #[test]
     fn every_sign_has_its_alarm() {
         let (health, signs) = healthy();
+        let less = Signs {
+            usual: Some(25),
+            ..signs.clone()
+        };
+        assert!(
+            alarms(&health, &less)[0].contains("adds less: 4 that no other feed names, usually 25")
+        );
         let frozen = Signs {
             changed_at: Some(93 * DAY),
             ..signs.clone()
@@ -203,7 +275,11 @@ mod tests {
             ..health
         };
         assert!(alarms(&redundant, &signs)[0].contains("adds nothing"));
-        let alone = Signs { others: 0, ..signs };
+        let alone = Signs {
+            others: 0,
+            usual: None,
+            ..signs
+        };
         assert_eq!(alarms(&redundant, &alone), [""; 0]);
     }
 }

@@ -36,6 +36,7 @@ fn documented_example_is_valid_and_complete() {
         read::POLICY,
         read::FILTER,
         read::TABLE,
+        read::METRICS,
         read::INTERFACE,
         feed::KEYS,
         csv::KEYS,

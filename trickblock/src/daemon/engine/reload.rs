@@ -10,7 +10,7 @@ use crate::{
 
 impl Engine {
     /// Applies a configuration that was read again. The feeds keep what they had where name and
-    /// source are the same. Paths and the table's first capacity need a restart; what was switched off
+    /// source are the same. Paths, the address of metrics and the table's first capacity need a restart; what was switched off
     /// stays off.
     pub fn reconfigure(
         &mut self,
@@ -18,6 +18,7 @@ impl Engine {
         (guard, kinds): (Guard, Kinds),
     ) -> Result<(), Held> {
         config.paths.clone_from(&self.config.paths);
+        config.metrics.clone_from(&self.config.metrics);
         // The file does not say what was learned.
         let guard = guard
             .moved(&self.guard.lists().surroundings)

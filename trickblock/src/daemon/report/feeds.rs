@@ -36,6 +36,23 @@ impl Engine {
         }
     }
 
+    /// Once a day, of the feeds that have been heard since.
+    pub fn note_worth(&mut self) {
+        let now = Timestamp::now().as_second();
+        let is_due = |feed: &Feed| feed.fresh && !feed.worth.has(now);
+        if !self.feeds.iter().any(is_due) {
+            return;
+        }
+        let tallies = self.tallies();
+        let feeds = (0_u32..).zip(&mut self.feeds);
+        for (number, feed) in feeds.filter(|(_, feed)| is_due(feed)) {
+            let unique = tallies.get(&number).map_or(0, |tally| tally.unique);
+            feed.worth.add(now, unique);
+            let kept = feed.worth.keep(&self.cache, &feed.config.name);
+            kept.unwrap_or_else(|error| tracing::warn!("{error}"));
+        }
+    }
+
     fn tallies(&self) -> BTreeMap<u32, Tally> {
         let mut tallies: BTreeMap<u32, Tally> = BTreeMap::new();
         for rule in &self.rules.rules {
@@ -95,6 +112,7 @@ impl Engine {
             trial: feed.trial.as_ref().map(|trial| waits(&trial.update)),
             last_error: feed.last_error.clone(),
             alarms: Vec::new(),
+            alarm_kinds: Vec::new(),
         };
         health.judge(&self.signs(number, feed, tally));
         health
@@ -120,6 +138,7 @@ impl Engine {
             drift: feed.drift.clone(),
             others: tally.shared.len(),
             narrowed: self.narrowed(number),
+            usual: feed.worth.usual(),
         }
     }
 

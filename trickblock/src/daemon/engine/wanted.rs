@@ -1,0 +1,59 @@
+//! What all feeds and the operator together ask for.
+
+use std::sync::Arc;
+
+use super::{Candidate, Engine};
+use crate::{
+    indicator::Indicator,
+    policy::{Action, FeedRows, Label, RuleSet},
+};
+
+impl Engine {
+    /// The operator's lists, and of every feed what it says and what it said before.
+    pub(super) fn rows<'a>(&'a self, candidate: Option<&'a Candidate<'a>>) -> Vec<FeedRows<'a>> {
+        let mut all: Vec<FeedRows<'a>> = self.operator.rows().collect();
+        for (index, feed) in self.feeds.iter().enumerate() {
+            let changed = candidate.filter(|candidate| candidate.feed == index);
+            let content = changed.map_or(feed.content.as_ref(), |changed| Some(changed.content));
+            let departed = changed.map_or(&feed.departed, |changed| changed.departed);
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            let terms = &feed.config.policy.terms;
+            all.extend(
+                content
+                    .into_iter()
+                    .flat_map(|content| content.rows(number, terms)),
+            );
+            let trial = feed.trial.as_ref();
+            all.extend(trial.map(|trial| trial.rows(number, &feed.config.name, terms)));
+            if !departed.rows().is_empty() {
+                let label = Label {
+                    name: feed.config.name.as_str().into(),
+                    feed: number,
+                    terms: Arc::clone(terms),
+                    departed: true,
+                };
+                let rows = departed.rows();
+                all.push(FeedRows { label, rows });
+            }
+        }
+        all
+    }
+
+    /// What shall be in force, sorted.
+    pub(super) fn wanted_set(&self, rules: &RuleSet) -> Vec<(Indicator, bool)> {
+        let wanted = rules
+            .rules
+            .iter()
+            .map(|rule| (rule.indicator, rule.action == Action::Drop));
+        if self.inherited.is_empty() {
+            return wanted.collect();
+        }
+        let mut union = self.inherited.clone();
+        union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
+        for (indicator, drop) in &mut union {
+            *drop &= self.guard.soften(indicator).is_none();
+        }
+        union.extend(wanted);
+        union.into_iter().collect()
+    }
+}
