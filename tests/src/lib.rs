@@ -11,6 +11,7 @@ pub mod child;
 pub mod cli;
 pub mod demo;
 pub mod docker;
+pub mod feeds;
 pub mod fixture;
 pub mod gateway;
 pub mod harness;
