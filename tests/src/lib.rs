@@ -23,6 +23,7 @@ pub mod needs;
 pub mod netns;
 pub mod oracle;
 pub mod packet;
+pub mod python;
 pub mod random;
 pub mod road;
 pub mod sys;
