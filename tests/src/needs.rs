@@ -9,7 +9,7 @@ use crate::{
     docker::{self, Engine},
     matrix,
     netns::Lab,
-    sys,
+    python, sys,
 };
 
 /// Something that not every machine or user has.
@@ -31,12 +31,16 @@ pub enum Need {
     Corpus,
     /// An emulator and the kernels of the short form of `cargo xtask matrix`, got here if possible.
     Kernels,
+    /// Python, whose own modules are asked for a second opinion.
+    Python,
+    /// Libraries of STIX for Python, got here if possible.
+    Stix,
 }
 
 impl Need {
     /// Why this need is not met, or `None` if it is. Tried once per process.
     pub fn unmet(self) -> Option<String> {
-        static TRIED: [OnceLock<Option<String>>; 8] = [const { OnceLock::new() }; 8];
+        static TRIED: [OnceLock<Option<String>>; 10] = [const { OnceLock::new() }; 10];
         let (slot, attempt): (usize, fn() -> anyhow::Result<()>) = match self {
             Self::Root => (0, root),
             Self::Netns => (1, network_namespace),
@@ -47,6 +51,8 @@ impl Need {
             Self::Xdp => (4, native_xdp),
             Self::Docker => (7, container),
             Self::Corpus => (5, || corpus_dir().map(drop)),
+            Self::Python => (8, python::interpreter),
+            Self::Stix => (9, || python::libraries().map(drop)),
             Self::Kernels => (6, || matrix::short_form(&["--fetch"]).map(drop)),
         };
         // One line, since that is what a report of skipped tests has room for.

@@ -1,5 +1,6 @@
 //! The system calls that std does not offer: the only `unsafe` code of this crate.
 
+pub mod allocation;
 pub mod guest;
 
 use std::{

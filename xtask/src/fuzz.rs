@@ -12,7 +12,7 @@ use crate::{
 /// Arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Goes to the search as it stands, for instance --minutes 5 --seed 7 --json FILE
+    /// Goes to the search as it stands, for instance --minutes 5 --seed 7 --json FILE, or --feeds --seconds 60
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -21,8 +21,8 @@ pub struct Args {
     args: Vec<String>,
 }
 
-/// Sets up, builds, and replaces this process by the search, as `bench` does. `--asan` is a search of
-/// its own.
+/// Sets up, builds, and replaces this process by the search, as `bench` does. `--asan` and `--feeds` are
+/// searches of their own.
 ///
 /// # Errors
 /// If setup or the build fails.
@@ -33,33 +33,30 @@ pub fn run(args: &Args) -> Result<bool> {
         args.remove(at);
         return sanitized(&args);
     }
+    let search = which(&mut args);
     let features = features(&args);
+    let target = ["--release", "-p", "trickblock-tests", "--bin", search];
     let mut build = cargo();
-    build
-        .args([
-            "build",
-            "--release",
-            "-p",
-            "trickblock-tests",
-            "--bin",
-            "fuzz",
-        ])
-        .args(features);
+    build.arg("build").args(target).args(features);
     streamed("release build", build)?;
     let mut fuzz = cargo();
-    fuzz.args([
-        "run",
-        "--quiet",
-        "--release",
-        "-p",
-        "trickblock-tests",
-        "--bin",
-        "fuzz",
-    ])
-    .args(features)
-    .arg("--")
-    .args(&args);
+    fuzz.args(["run", "--quiet"])
+        .args(target)
+        .args(features)
+        .arg("--")
+        .args(&args);
     Err(fuzz.exec()).context("cannot start the search")
+}
+
+/// The program that searches packets or, with `--feeds`, feeds.
+fn which(args: &mut Vec<String>) -> &'static str {
+    match args.iter().position(|arg| arg == "--feeds") {
+        Some(at) => {
+            args.remove(at);
+            "feed-fuzz"
+        }
+        None => "fuzz",
+    }
 }
 
 /// A program with a bug is another program.
@@ -119,6 +116,14 @@ fn sanitized(args: &[String]) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn feeds_are_searched_by_a_program_of_their_own() {
+        let mut args: Vec<String> = ["--seconds", "5", "--feeds"].map(str::to_owned).into();
+        assert_eq!(which(&mut args), "feed-fuzz");
+        assert_eq!(args, ["--seconds", "5"]);
+        assert_eq!(which(&mut args), "fuzz");
+    }
 
     #[test]
     fn only_a_bug_in_the_program_needs_another_program() {

@@ -43,7 +43,7 @@ enum Task {
     Matrix(matrix::Args),
     /// Measures what a packet, a new set and a start cost (needs root)
     Bench(bench::Args),
-    /// Three answers to millions of packets: the program, the host, a model (needs root)
+    /// Three answers to millions of packets: the program, the host, a model (needs root); --feeds: wrong feeds
     Fuzz(fuzz::Args),
     /// Measures a container's TCP throughput with the filter and without it (needs root)
     DockerBench(docker_bench::Args),

@@ -223,6 +223,10 @@ mod tests {
                 "{\"query_status\":\"ok\",\"data\":[]}",
                 Format::ThreatfoxJson,
             ),
+            (
+                "{\"data\":[{\"ioc\":\"192.0.2.1:443\",\"ioc_type\":\"ip:port\"}]}",
+                Format::ThreatfoxJson,
+            ),
             ("{\"new\":null,\"deleted\":null}", Format::Crowdsec),
             (
                 "{\"cidr\":\"192.0.2.0/24\",\"sblid\":\"SBL1\"}",

@@ -6,7 +6,7 @@ use csv::StringRecord;
 
 use super::{
     entry::unquote,
-    lines::{MAX_LINE, lines},
+    lines::{MAX_LINE, lines_keeping, trim},
     table::{Dialect, record, simplified},
 };
 use crate::{
@@ -80,7 +80,9 @@ const USUAL: [(Field, &[&str]); 8] = [
 pub(super) fn read(text: &str, options: &Options, out: &mut Collector) -> Result<(), NotAFeed> {
     out.expect("one record a line behind the header");
     let layout = options.csv.clone().unwrap_or_default();
-    let mut lines = lines(text).filter(|(_, line)| !line.is_empty()).peekable();
+    let mut lines = lines_keeping(text, char::from(layout.delimiter))
+        .filter(|(_, line)| !line.trim().is_empty())
+        .peekable();
     let names = match layout.header {
         true => header(&mut lines, &layout)?,
         false => Vec::new(),
@@ -135,7 +137,8 @@ fn named(line: &str, layout: &CsvLayout) -> Vec<String> {
     let line = line
         .get(..line.floor_char_boundary(MAX_LINE))
         .unwrap_or_default();
-    let record = record(line.trim(), dialect(layout));
+    let line = trim(line, Some(char::from(layout.delimiter)));
+    let record = record(line, dialect(layout));
     record.iter().flatten().map(simplified).collect()
 }
 

@@ -8,12 +8,22 @@ pub(in crate::feed) fn lines(text: &str) -> Lines<'_> {
     Lines {
         rest: text,
         number: 0,
+        kept: None,
+    }
+}
+
+/// The same, but `sign` is no blank around a line: it may part an empty field from the next.
+pub(in crate::feed) fn lines_keeping(text: &str, sign: char) -> Lines<'_> {
+    Lines {
+        kept: Some(sign),
+        ..lines(text)
     }
 }
 
 pub(in crate::feed) struct Lines<'a> {
     rest: &'a str,
     number: u32,
+    kept: Option<char>,
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -34,13 +44,15 @@ impl<'a> Iterator for Lines<'a> {
             rest.get(1..).unwrap_or_default()
         });
         self.rest = rest;
-        Some((self.number, trim(line)))
+        Some((self.number, trim(line, self.kept)))
     }
 }
 
 /// Blanks, and the marks that concatenated files leave between lines.
-fn trim(line: &str) -> &str {
-    let odd = |c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0');
+pub(super) fn trim(line: &str, kept: Option<char>) -> &str {
+    let odd = |c: char| {
+        (c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0')) && kept != Some(c)
+    };
     line.trim_matches(odd)
 }
 
@@ -55,6 +67,8 @@ mod tests {
             found,
             [(1, "a"), (2, "b"), (3, "c"), (4, ""), (5, ""), (6, "d")]
         );
+        let kept: Vec<_> = lines_keeping("\ta\t \r\n b", '\t').collect();
+        assert_eq!(kept, [(1, "\ta\t"), (2, "b")]);
         assert_eq!(lines("").count(), 0);
         assert_eq!(lines("a\n").count(), 1);
     }

@@ -9,6 +9,8 @@ pub(super) struct Lines {
     number: usize,
     length: usize,
     kind: Kind,
+    /// The first line that is too long. Blanks may be before a document, so that only its first sign decides.
+    overlong: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -25,6 +27,7 @@ impl Lines {
             number: 1,
             length: 0,
             kind: Kind::Unknown,
+            overlong: None,
         }
     }
 
@@ -42,17 +45,20 @@ impl Lines {
                 .saturating_add(piece.len())
                 .saturating_sub(usize::from(ended));
             if self.length > self.cap {
-                return Err(LimitError::Line {
-                    number: self.number,
-                    cap: self.cap,
-                });
+                self.overlong.get_or_insert(self.number);
             }
             if ended {
                 self.number = self.number.saturating_add(1);
                 self.length = 0;
             }
         }
-        Ok(())
+        match self.overlong.filter(|_| self.kind == Kind::Lines) {
+            Some(number) => Err(LimitError::Line {
+                number,
+                cap: self.cap,
+            }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -189,6 +189,31 @@ fn long_line_is_named_by_number_even_across_chunks() {
     );
 }
 
+/// What comes first decides whether lines are bounded, not how much of it comes at once.
+#[test]
+fn blanks_before_a_document_count_the_same_in_any_pieces() {
+    struct Bytes<'a>(&'a [u8]);
+    impl Read for Bytes<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let (now, later) = self.0.split_at(self.0.len().min(1));
+            buffer[..now.len()].copy_from_slice(now);
+            self.0 = later;
+            Ok(now.len())
+        }
+    }
+    for (end, document) in [("{}", true), ("\n<a>", true), ("", true), ("x", false)] {
+        let body = " ".repeat(200) + end;
+        let caps = small();
+        let whole = read_capped(body.as_bytes(), &caps, false);
+        let pieces = read_capped(Bytes(body.as_bytes()), &caps, false);
+        assert_eq!(
+            (whole.is_ok(), pieces.is_ok()),
+            (document, document),
+            "{end:?}"
+        );
+    }
+}
+
 #[test]
 fn json_and_xml_may_be_one_line() {
     for start in ["[", "{", "<mcconf>", "\u{feff}\n ["] {

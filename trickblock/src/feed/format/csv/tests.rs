@@ -36,6 +36,29 @@ fn usual_names_are_found() {
     assert_eq!(shown(&commented), ["2 192.0.2.1/32:443"]);
 }
 
+/// A blank that parts fields is none that may be cut off.
+#[test]
+fn a_table_with_tabs_may_begin_with_an_empty_field() {
+    let layout = CsvLayout {
+        delimiter: b'\t',
+        ..CsvLayout::default()
+    };
+    for header in [
+        "\tip\tport\tother",
+        "note\tip\tport\tother",
+        "# note\tip\tport\tother",
+    ] {
+        let body = format!("{header}\n\t192.0.2.1\t443\t\n\t192.0.2.2\t80\t192.0.2.3\r\n\t\t \n");
+        let parsed = with(layout.clone(), &body).unwrap();
+        assert_eq!(
+            shown(&parsed),
+            ["2 192.0.2.1/32:443", "3 192.0.2.2/32:80"],
+            "{header}"
+        );
+        assert_eq!(parsed.rejected, 0, "{header}");
+    }
+}
+
 #[test]
 fn a_port_column_never_widens() {
     let body = "ip,port,proto\n192.0.2.1,,\n192.0.2.2,0,\n192.0.2.3,443,icmp\n192.0.2.4,443,tcp\n192.0.2.5,80,\n192.0.2.6:1,2,\n192.0.2.7,3,\n192.0.2.8,4,\n192.0.2.9,5,\n";

@@ -1,6 +1,6 @@
 //! What a pattern means for packets.
 
-use std::num::NonZeroU16;
+use std::{num::NonZeroU16, rc::Rc};
 
 use ipnet::IpNet;
 
@@ -37,9 +37,9 @@ pub(super) enum Bad {
 /// What must hold together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Together {
-    /// Any of them.
-    pub(super) nets: Option<Vec<IpNet>>,
-    pub(super) ports: Option<Vec<NonZeroU16>>,
+    /// Any of them. Shared, since every alternative of one part meets every one of another.
+    pub(super) nets: Option<Rc<[IpNet]>>,
+    pub(super) ports: Option<Rc<[NonZeroU16]>>,
     pub(super) protocol: Option<Protocol>,
     /// An address that a connection comes from.
     pub(super) source: bool,
@@ -87,16 +87,17 @@ impl Together {
         if self.protocol.is_some() && self.ports.is_none() {
             return Err(Malformed::ProtocolAlone.into());
         }
-        for net in nets {
-            let ports = self.ports.as_deref().unwrap_or_default();
+        let ports = self.ports.as_deref().unwrap_or_default();
+        let more = nets.len().saturating_mul(ports.len().max(1));
+        if found.len().saturating_add(more) > MOST {
+            return Err(Bad::Many);
+        }
+        for net in nets.iter() {
             let each = ports.iter().copied().map(Some);
             let all = ports.is_empty().then_some(None);
             for port in each.chain(all) {
                 found.push(Indicator::new(*net, self.protocol, port));
             }
-        }
-        if found.len() > MOST {
-            return Err(Bad::Many);
         }
         Ok(())
     }
@@ -120,7 +121,12 @@ impl Meaning {
     }
 
     /// Inside of one observation.
-    pub(super) fn and(&self, other: &Self) -> Result<Self, Bad> {
+    pub(super) fn and(mut self, other: &Self) -> Result<Self, Bad> {
+        if let [other] = other.0.as_slice() {
+            // In place: a long chain of tests must not copy its alternatives for each of them.
+            self.0.iter_mut().for_each(|one| *one = one.and(other));
+            return Ok(self);
+        }
         if self.0.len().saturating_mul(other.0.len()) > MOST {
             return Err(Bad::Many);
         }

@@ -91,6 +91,7 @@ impl<'t> Reader<'t> {
     }
 
     fn observation(&mut self) -> Result<Meaning, Bad> {
+        let simple = self.tokens.first() == Some(&Token::Sign('['));
         let mut meaning = match self.next() {
             Some(Token::Sign('(')) => self.nested(Self::observations)?,
             Some(Token::Sign('[')) => {
@@ -100,7 +101,12 @@ impl<'t> Reader<'t> {
             }
             _ => return Err(Bad::Syntax),
         };
-        while self.qualifier()? {
+        let mut seen = Vec::new();
+        while let Some(kind) = self.qualifier()? {
+            if simple && seen.contains(&kind) {
+                return Err(Bad::Syntax);
+            }
+            seen.push(kind);
             // How often, or when, is more than a packet shows.
             let more = Together {
                 elsewhere: true,
@@ -111,24 +117,33 @@ impl<'t> Reader<'t> {
         Ok(meaning)
     }
 
-    fn qualifier(&mut self) -> Result<bool, Bad> {
-        let counted = |unit: &str, reader: &mut Self| match reader.next() {
-            Some(Token::Number(_)) if reader.takes_word(unit) => Ok(true),
-            _ => Err(Bad::Syntax),
-        };
+    /// The word that begins a qualifier, behind it.
+    fn qualifier(&mut self) -> Result<Option<&'static str>, Bad> {
         if self.takes_word("WITHIN") {
-            return counted("SECONDS", self);
+            return self.counted("SECONDS", true).map(|()| Some("WITHIN"));
         }
         if self.takes_word("REPEATS") {
-            return counted("TIMES", self);
+            return self.counted("TIMES", false).map(|()| Some("REPEATS"));
         }
         if !self.takes_word("START") {
-            return Ok(false);
+            return Ok(None);
         }
-        self.needs(&Token::Typed)?;
+        self.needs(&Token::Time)?;
         self.needs(&Token::Word("STOP".to_owned()))?;
-        self.needs(&Token::Typed)?;
-        Ok(true)
+        self.needs(&Token::Time)?;
+        Ok(Some("START"))
+    }
+
+    /// A number that is not negative, and what it counts.
+    fn counted(&mut self, unit: &str, fraction: bool) -> Result<(), Bad> {
+        match self.next() {
+            Some(Token::Number(number))
+                if !number.starts_with('-') && (fraction || !number.contains('.')) =>
+            {
+                self.needs(&Token::Word(unit.to_owned()))
+            }
+            _ => Err(Bad::Syntax),
+        }
     }
 
     fn any_comparison(&mut self) -> Result<Meaning, Bad> {
@@ -159,25 +174,45 @@ impl<'t> Reader<'t> {
         if exists {
             return Ok(Meaning::of(elsewhere(path, negated)));
         }
-        negated |= self.takes_word("NOT");
-        let (values, exact) = match self.next() {
-            Some(Token::Operator(operator)) => {
-                negated |= matches!(*operator, "!=" | "<>");
-                let exact = matches!(*operator, "=" | "==");
-                (vec![self.literal()?], exact || negated)
-            }
-            Some(Token::Word(word)) if word == "IN" => (self.set()?, true),
-            Some(Token::Word(word)) if word == "ISSUBSET" => (vec![self.literal()?], true),
-            Some(Token::Word(word))
-                if ["LIKE", "MATCHES", "ISSUPERSET"].contains(&word.as_str()) =>
-            {
-                (vec![self.literal()?], false)
-            }
-            _ => return Err(Bad::Syntax),
-        };
+        // The grammar has it behind the path, but what is meant is clear, and no use.
+        if negated {
+            return Err(Bad::Negation);
+        }
+        negated = self.takes_word("NOT");
+        let (values, exact) = self.test(&mut negated)?;
         match negated || !exact {
             true => Ok(Meaning::of(elsewhere(path, negated))),
+            // One of none never holds.
+            false if values.is_empty() => Ok(Meaning::default()),
             false => tested(path, &values).map(Meaning::of),
+        }
+    }
+
+    /// What is compared with, and whether it is to be just that.
+    fn test(&mut self, negated: &mut bool) -> Result<(Vec<String>, bool), Bad> {
+        match self.next() {
+            Some(Token::Operator(operator @ ("=" | "==" | "!=" | "<>"))) => {
+                *negated |= matches!(*operator, "!=" | "<>");
+                Ok((vec![self.literal()?], true))
+            }
+            Some(Token::Operator(_)) => match self.tokens.first() {
+                Some(Token::Word(_)) => Err(Bad::Syntax),
+                _ => Ok((vec![self.literal()?], false)),
+            },
+            Some(Token::Word(word)) => match word.as_str() {
+                "IN" => Ok((self.set()?, true)),
+                "ISSUBSET" => Ok((vec![self.text()?], true)),
+                "LIKE" | "MATCHES" | "ISSUPERSET" => Ok((vec![self.text()?], false)),
+                _ => Err(Bad::Syntax),
+            },
+            _ => Err(Bad::Syntax),
+        }
+    }
+
+    fn text(&mut self) -> Result<String, Bad> {
+        match self.next() {
+            Some(Token::Text(text)) => Ok(text.clone()),
+            _ => Err(Bad::Syntax),
         }
     }
 
@@ -187,13 +222,16 @@ impl<'t> Reader<'t> {
             Some(Token::Word(word)) if matches!(word.as_str(), "true" | "false") => {
                 Ok(word.clone())
             }
-            Some(Token::Typed) => Ok(String::new()),
+            Some(Token::Time | Token::Bytes) => Ok(String::new()),
             _ => Err(Bad::Syntax),
         }
     }
 
     fn set(&mut self) -> Result<Vec<String>, Bad> {
         self.needs(&Token::Sign('('))?;
+        if self.takes(&Token::Sign(')')) {
+            return Ok(Vec::new());
+        }
         let mut values = vec![self.literal()?];
         while self.takes(&Token::Sign(',')) {
             values.push(self.literal()?);

@@ -83,6 +83,18 @@ fn patterns_about_servers() {
         ),
         ("[domain-name:value != 'a.example']", &[]),
         ("[network-traffic:src_ref.value = '192.0.2.1']", &[]),
+        (
+            "/* a */ [ipv4-addr:value = '192.0.2.1' // b\n OR /* c */ ipv4-addr:value IN ()]",
+            &["192.0.2.1/32"],
+        ),
+        (
+            "[ipv4-addr:value = '192.0.2.1' AND network-traffic:dst_port IN ()]",
+            &[],
+        ),
+        (
+            "[process:created = t'2024-01-01T00:00:00.5Z' OR file:size > -1.5 OR a:b = h'0a' OR a:'b'.c[0] != b'YQ==']",
+            &[],
+        ),
     ] {
         let found = meaning(pattern);
         assert_eq!(
@@ -153,6 +165,24 @@ fn nothing_is_widened() {
             "not one of STIX",
         ),
         ("", "not one of STIX"),
+        ("[domain-name:value = 'a\\n']", "not one of STIX"),
+        ("[domain-name:value LIKE 5]", "not one of STIX"),
+        ("[domain-name:value > true]", "not one of STIX"),
+        ("[domain-name:a:value = 'x']", "not one of STIX"),
+        ("[domain-name:LIKE = 'x']", "not one of STIX"),
+        ("[file:size = 007]", "not one of STIX"),
+        ("[file:size = 1.]", "not one of STIX"),
+        ("[a:b = t'2024-01-01']", "not one of STIX"),
+        ("[a:b = h'0']", "not one of STIX"),
+        ("[a:b = b'YQ']", "not one of STIX"),
+        ("[a:b = 1] WITHIN -5 SECONDS", "not one of STIX"),
+        ("[a:b = 1] REPEATS 1.5 TIMES", "not one of STIX"),
+        (
+            "[a:b = 1] WITHIN 5 SECONDS WITHIN 6 SECONDS",
+            "not one of STIX",
+        ),
+        ("[a:b = 1] /* open", "not one of STIX"),
+        ("[NOT domain-name:value = 'x']", "excludes"),
     ] {
         let found = meaning(pattern);
         assert!(
@@ -160,6 +190,10 @@ fn nothing_is_widened() {
             "{pattern}: {found:?}"
         );
     }
+    let nets = vec!["'192.0.2.1'"; 100].join(",");
+    let ports = vec!["443"; 100].join(",");
+    let many = format!("[ipv4-addr:value IN ({nets}) AND network-traffic:dst_port IN ({ports})]");
+    assert!(meaning(&many).is_err_and(|reason| reason.contains("too many")));
     let deep = format!(
         "[{}ipv4-addr:value = '192.0.2.1'{}]",
         "(".repeat(5_000),

@@ -17,8 +17,12 @@ pub(in crate::feed) fn shown_by(head: &str) -> Option<&'static str> {
         return Some("it has a `query_status`");
     }
     let has = |name: &str| head.contains(name);
-    (has("\"ioc_value\"") && has("\"ioc_type\""))
-        .then_some("its records have `ioc_value` and `ioc_type`")
+    match has("\"ioc_type\"") {
+        true if has("\"ioc_value\"") => Some("its records have `ioc_value` and `ioc_type`"),
+        // An answer whose status stands behind all of its records.
+        true if has("\"ioc\"") => Some("its records have `ioc` and `ioc_type`"),
+        _ => None,
+    }
 }
 
 #[derive(Deserialize)]
