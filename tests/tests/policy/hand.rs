@@ -43,6 +43,9 @@ pub fn block() {
         (&source["feed"], &source["authority"]),
         (&"operator".into(), &"local".into())
     );
+    // The operator's list is one more before those of the feeds.
+    let why = answer(&gateway, 0, &["why", &format!("{C2}:443")]);
+    assert_eq!(why["indicator"]["sources"][0]["feed"], "feodo", "{why}");
 
     // A kill right after it, and a start that hears nothing of its feed.
     daemon.signal(9).unwrap();

@@ -7,6 +7,7 @@ mod guard;
 mod kind;
 mod life;
 mod merge;
+mod part;
 mod prefixes;
 mod second;
 mod terms;

@@ -8,7 +8,7 @@ use crate::{
     daemon::operator::{Allow, Block, Lists},
     feed::Row,
     indicator::{Indicator, Seen},
-    policy::{Action, FeedRows, Label, Refusal, Rule, RuleSet, merge},
+    policy::{Action, FeedRows, Label, Refusal, RuleSet, merge},
 };
 
 /// Whether an indicator may be changed by what was done.
@@ -129,19 +129,5 @@ impl Engine {
         wanted.sort();
         wanted.dedup_by_key(|(indicator, _)| *indicator);
         wanted
-    }
-}
-
-impl RuleSet {
-    /// Puts `part` in the place of all that is concerned.
-    fn replace_some(&mut self, part: RuleSet, concerns: Concerns<'_>) {
-        self.rules.retain(|rule| !concerns(&rule.indicator));
-        self.rules.extend(part.rules);
-        // Two sorted runs: this is a merge of them.
-        self.rules.sort_by_key(|rule: &Rule| rule.indicator);
-        self.refusals
-            .retain(|refused| !concerns(&refused.indicator));
-        self.refusals.extend(part.refusals);
-        self.feeds = part.feeds;
     }
 }

@@ -1,0 +1,146 @@
+//! A part of a rule set is made anew, and the rest of it stays.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Label, Rule, RuleSet, Source, Sources};
+use crate::indicator::Indicator;
+
+impl RuleSet {
+    /// Puts `part` in the place of all that is concerned. Its labels are those of the whole set; what stays is
+    /// made to point at them, since a list of the operator that comes or goes moves all that follow.
+    pub fn replace_some(&mut self, part: Self, concerns: &dyn Fn(&Indicator) -> bool) {
+        self.rules.retain(|rule| !concerns(&rule.indicator));
+        for list in [&mut self.refusals, &mut self.notices] {
+            list.retain(|refused| !concerns(&refused.indicator));
+        }
+        if self.feeds != part.feeds {
+            self.follow(&part.feeds);
+        }
+        self.rules.extend(part.rules);
+        // Two sorted runs: this is a merge of them.
+        self.rules.sort_by_key(|rule: &Rule| rule.indicator);
+        self.refusals.extend(part.refusals);
+        self.notices.extend(part.notices);
+        self.feeds = part.feeds;
+    }
+
+    fn follow(&mut self, labels: &[Label]) {
+        let moved = moved(&self.feeds, labels);
+        let to = |feed: u32| {
+            let index = usize::try_from(feed).ok()?;
+            moved.get(index).copied().flatten()
+        };
+        for rule in &mut self.rules {
+            rule.sources = rule.sources.moved(&to);
+        }
+        for refused in self.refusals.iter_mut().chain(&mut self.notices) {
+            refused.source.feed = to(refused.source.feed).unwrap_or(u32::MAX);
+        }
+        let narrowed = std::mem::take(&mut self.narrowed).into_iter();
+        let narrowed = narrowed.filter_map(|((feed, kind), rows)| Some(((to(feed)?, kind), rows)));
+        self.narrowed = narrowed.collect();
+    }
+}
+
+impl Sources {
+    /// One whose label is gone names no list any more, as an index of none says.
+    fn moved(&self, to: &dyn Fn(u32) -> Option<u32>) -> Self {
+        let point = |source: &Source| Source {
+            feed: to(source.feed).unwrap_or(u32::MAX),
+            ..*source
+        };
+        match self {
+            Self::One([source]) => Self::One([point(source)]),
+            Self::Many(many) => {
+                let mut many: Box<[Source]> = many.iter().map(point).collect();
+                many.sort_unstable();
+                Self::Many(many)
+            }
+        }
+    }
+}
+
+/// Where each label of `before` is in `now`. A directory may have thousands of them.
+fn moved(before: &[Label], now: &[Label]) -> Vec<Option<u32>> {
+    let mut by_name: HashMap<&Arc<str>, Vec<u32>> = HashMap::new();
+    for (index, label) in (0_u32..).zip(now) {
+        by_name.entry(&label.name).or_default().push(index);
+    }
+    let is = |label: &Label, index: u32| {
+        usize::try_from(index).is_ok_and(|index| now.get(index) == Some(label))
+    };
+    let find = |label: &Label| {
+        let mut named = by_name.get(&label.name)?.iter().copied();
+        named.find(|index| is(label, *index))
+    };
+    before.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        feed,
+        policy::{Action, Context, FeedRows, Guard, Kinds, Terms, merge},
+    };
+
+    fn label(name: &str, feed: u32) -> Label {
+        Label::new(name, feed, Terms::of(Action::Drop))
+    }
+
+    fn merged(lists: &[(Label, &str)]) -> RuleSet {
+        let rows: Vec<_> = lists
+            .iter()
+            .map(|(label, list)| {
+                (
+                    label.clone(),
+                    feed::parse(list.as_bytes(), None).expect("a list").rows,
+                )
+            })
+            .collect();
+        let feeds: Vec<_> = rows
+            .iter()
+            .map(|(label, rows)| FeedRows {
+                label: label.clone(),
+                rows,
+            })
+            .collect();
+        let context = Context {
+            guard: &Guard::standard(),
+            kinds: &Kinds::default(),
+            now: None,
+        };
+        merge(&feeds, context)
+    }
+
+    /// A list before all others comes and goes; each rule names its own lists all the time.
+    #[test]
+    fn what_stays_keeps_its_sources() {
+        const ONE: &str = "203.0.113.1\n203.0.113.2\n10.0.0.1\n";
+        const TWO: &str = "203.0.113.2\n203.0.113.3\n";
+        let feeds = || vec![(label("one", 0), ONE), (label("two", 1), TWO)];
+        let by_hand = || (label("by hand", u32::MAX), "203.0.113.9\n");
+        let before = merged(&feeds());
+        let mut all = feeds();
+        all.insert(0, by_hand());
+        let after = merged(&all);
+        let is_by_hand = |indicator: &Indicator| indicator.to_string() == "203.0.113.9";
+        let mut part = after.clone();
+        part.rules.retain(|rule| is_by_hand(&rule.indicator));
+        part.refusals.clear();
+
+        let mut set = before.clone();
+        set.replace_some(part, &is_by_hand);
+        assert_eq!((&set.rules, &set.refusals), (&after.rules, &after.refusals));
+
+        let gone = RuleSet {
+            feeds: before.feeds.clone(),
+            ..RuleSet::default()
+        };
+        set.replace_some(gone, &is_by_hand);
+        assert_eq!(
+            (&set.rules, &set.refusals),
+            (&before.rules, &before.refusals)
+        );
+    }
+}
