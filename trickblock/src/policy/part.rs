@@ -124,7 +124,7 @@ mod tests {
         let mut all = feeds();
         all.insert(0, by_hand());
         let after = merged(&all);
-        let is_by_hand = |indicator: &Indicator| indicator.to_string() == "203.0.113.9";
+        let is_by_hand = |indicator: &Indicator| indicator.to_string() == "203.0.113.9/32";
         let mut part = after.clone();
         part.rules.retain(|rule| is_by_hand(&rule.indicator));
         part.refusals.clear();
