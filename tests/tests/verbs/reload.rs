@@ -69,7 +69,7 @@ pub fn floors() {
     gateway.site.configure(&config).unwrap();
     let daemon = gateway.daemon().unwrap();
     let before = status(&gateway)["indicators"]["total"].clone();
-    gateway.answer(body(&format!("{NEW_C2}\n# END 1 entries\n")));
+    gateway.answer(body(format!("{NEW_C2}\n# END 1 entries\n")));
 
     let reload = verb(&gateway, 0, &["reload", "--json"]).json().unwrap();
     let shown = verb(&gateway, 0, &["reload"]).stdout;

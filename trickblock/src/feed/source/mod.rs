@@ -38,6 +38,10 @@ pub use self::{
 
 /// What the operator wrote: a URL with its settings, or a path.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a feed, which is hardly ever moved"
+)]
 pub enum Location {
     Http(HttpSpec),
     /// A file, or a directory whose files count as one feed.
