@@ -205,7 +205,11 @@ fn hostile() {
     let idle = gateway.inside().run(|| {
         let connect = |number: usize| {
             let mut stream = TcpStream::connect(ADDRESS)?;
-            let begun = if number % 2 == 0 { "" } else { "GET /met" };
+            let begun = if number.is_multiple_of(2) {
+                ""
+            } else {
+                "GET /met"
+            };
             stream.write_all(begun.as_bytes()).map(|()| stream)
         };
         (0..IDLE).map(connect).collect::<Result<Vec<_>, _>>()

@@ -59,7 +59,7 @@ pub async fn serve(bound: Bound, engine: Shared) -> Result<Infallible, DaemonErr
         let turn = Arc::clone(&turns).acquire_owned().await;
         match (listener.accept().await, turn) {
             (Ok((stream, _)), Ok(turn)) => {
-                drop(tokio::spawn(call(stream, turn, Arc::clone(&page))))
+                drop(tokio::spawn(call(stream, turn, Arc::clone(&page))));
             }
             // Out of descriptors, or the caller left: not for ever.
             _ => sleep(PAUSE).await,

@@ -184,7 +184,7 @@ impl Source {
             },
             Location::Path(path) => Self::File(FileSource::new(path.clone())),
             Location::Signed(signed) => Self::File(FileSource::signed(signed.clone())),
-            Location::Stdin => Self::Stdin(StdinSource::new()),
+            Location::Stdin => Self::Stdin(StdinSource::of_process()),
         }
     }
 

@@ -67,7 +67,7 @@ enum End {
 
 impl StdinSource {
     /// Begins to read this process's standard input, unless that is being done.
-    pub fn new() -> Self {
+    pub fn of_process() -> Self {
         let caps = Caps::default();
         let shared = INPUT.get_or_init(|| Shared::reading(io::stdin(), caps.decoded));
         Self::of(Arc::clone(shared), caps)
