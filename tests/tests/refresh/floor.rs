@@ -35,11 +35,42 @@ fn neither_a_reload_nor_an_order_asks_sooner() {
 
     let round = lab.reload();
     assert_eq!(lab.too_soon(), round);
-    lab.order(Order::Refetch);
+    let digest = Default::default();
+    let format = None;
+    lab.order(Order::Take { digest, format });
     assert_eq!(lab.too_soon(), round);
 
     assert_eq!(server.requests().len(), 1);
     lab.stop();
+}
+
+/// What the operator approves is the last good copy at once, whenever the server may be asked again.
+#[test]
+fn a_body_that_is_taken_after_all_survives_a_restart() {
+    let state = tempfile::tempdir().unwrap();
+    let server = Page::new(OLD).serve();
+    let job = floored(&server.url("/"), NEVER);
+    let mut lab = Lab::start(state.path(), vec![job.clone()]);
+    let Outcome::Loaded { digest, judge, .. } = lab.outcome() else {
+        panic!("no body")
+    };
+    judge.refuse();
+    let format = Some("plain".to_owned());
+    lab.order(Order::Take { digest, format });
+    let stored = lab.outcome();
+    assert!(matches!(stored, Outcome::Stored(Ok(()))), "{stored:?}");
+    lab.too_soon();
+    lab.stop();
+
+    let mut lab = Lab::start(state.path(), vec![job]);
+    let (bytes, from, judge) = lab.loaded();
+    judge.accept(None);
+    let Origin::Cache { format, .. } = from else {
+        panic!("{from:?}")
+    };
+    assert_eq!((bytes.as_slice(), format.as_deref()), (OLD, Some("plain")));
+    lab.stop();
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[test]

@@ -31,7 +31,7 @@ use super::{
     learned::{self, Hosts, Places},
     protocol::{Code, Refusal, Request},
     ranges,
-    refresh::{FeedEvent, Order, Refresher},
+    refresh::{FeedEvent, Refresher},
     settle::take_event,
     signals::{Signals, Told},
     start,
@@ -227,6 +227,10 @@ impl Work {
                 tracing::error!("what has come to its end is still in force: {error}");
                 Vec::new()
             });
+            let tried = tried.into_iter();
+            let tried: Vec<_> = tried
+                .filter_map(|feed| Some((feed, engine.take_order(feed)?)))
+                .collect();
             engine.note_worth();
             let looked = engine.keep_attached();
             (tried, looked.and_then(|_| engine.settle_contacts()))
@@ -237,8 +241,9 @@ impl Work {
         if let Err(error) = looked {
             tracing::error!("looking at the interfaces failed: {error}");
         }
-        let order = |feed| self.refresher.order(feed, Order::Refetch);
-        tried.into_iter().for_each(order);
+        for (feed, order) in tried {
+            self.refresher.order(feed, order);
+        }
     }
 
     /// Looks around this host, unless the last look still lasts; nobody waits for it.

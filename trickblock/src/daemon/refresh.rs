@@ -91,8 +91,12 @@ pub enum Outcome {
 /// What the operator's decisions ask of a task.
 #[derive(Debug)]
 pub enum Order {
-    /// Fetch all of it as soon as its server may be asked, whatever was accepted before.
-    Refetch,
+    /// The body with this digest is in force after all, read as `format`. If it is the last one that was not
+    /// taken, it is the last good copy now; then fetch, as soon as the server may be asked.
+    Take {
+        digest: Digest,
+        format: Option<String>,
+    },
     /// This is the last good copy now; then fetch.
     Replace(Box<Stored>),
 }

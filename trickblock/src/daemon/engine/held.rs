@@ -4,11 +4,23 @@ use jiff::Timestamp;
 
 use super::{Engine, Held, Offer};
 use crate::{
-    daemon::feeds::{Feed, HeldUpdate},
+    daemon::{
+        feeds::{Feed, HeldUpdate},
+        refresh::Order,
+    },
     feed::cache::{Decision, Digest},
 };
 
 impl Engine {
+    /// Has the task of `feed` keep what is in force of it now as the last good copy.
+    pub fn take_order(&self, feed: usize) -> Option<Order> {
+        let feed = self.feeds.get(feed)?;
+        Some(Order::Take {
+            digest: feed.digest,
+            format: feed.format().map(|format| format.to_string()),
+        })
+    }
+
     /// Holds what changes too much, unless the operator approved just that body.
     pub(super) fn brake(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
         let known = &mut self.feeds[feed];

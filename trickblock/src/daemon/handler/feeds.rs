@@ -59,7 +59,8 @@ pub(super) fn approve(args: &Value, engine: &mut Engine) -> Result<Answer, Refus
     let nothing = nothing_held(known);
     let held = engine.approve(feed).map_err(|error| failed(&error))?;
     held.ok_or(nothing)?;
-    Ok(decided(feed, engine, Some(Order::Refetch)))
+    let order = engine.take_order(feed);
+    Ok(decided(feed, engine, order))
 }
 
 pub(super) fn reject(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {

@@ -39,6 +39,8 @@ pub(super) struct Task {
     /// Of the accepted body.
     validators: Validators,
     accepted: Option<Digest>,
+    /// The last body that was not taken: the operator may think otherwise.
+    refused: Option<Stored>,
     /// Accepted, but not on disk yet.
     unsaved: Option<Arc<Stored>>,
     /// When the copy on disk was last written or confirmed.
@@ -75,6 +77,7 @@ impl Task {
             round: 0,
             validators,
             accepted,
+            refused: None,
             unsaved,
             confirmed,
             stamp,
@@ -112,9 +115,21 @@ impl Task {
         self.validators = Validators::default();
         self.accepted = None;
         match order {
-            Order::Refetch => Ok(()),
+            Order::Take { digest, format } => self.take(digest, format).await,
             Order::Replace(stored) => self.store(Arc::from(stored)).await,
         }
+    }
+
+    async fn take(&mut self, digest: Digest, format: Option<String>) -> Result<(), Gone> {
+        let refused = self.refused.take();
+        let Some(stored) = refused.filter(|stored| stored.body.digest() == digest) else {
+            return Ok(());
+        };
+        let settling = Arc::clone(&self.settling);
+        let _settling = settling.read().await;
+        self.validators = stored.validators.clone();
+        self.accepted = Some(digest);
+        self.store(Arc::new(Stored { format, ..stored })).await
     }
 
     /// Offers the last good copy. One of another source under the same name is none.
@@ -196,22 +211,22 @@ impl Task {
         // Until it is accepted, the next request must not be conditional on this body, nor
         // on the one before it: a source that goes back to that one has to be heard.
         self.validators = Validators::default();
-        let copy = body.clone();
-        let Some(Accepted { format }) = self.judge(body, digest, Origin::Fetch).await? else {
-            self.accepted = None;
-            return Ok(());
-        };
-        self.validators = validators.clone();
-        self.accepted = Some(digest);
-        let origin = self.job.location.identity();
         let stored = Stored {
-            body: copy,
+            body: body.clone(),
             validators,
             fetched_at: Timestamp::now(),
-            format,
-            origin,
+            format: None,
+            origin: self.job.location.identity(),
         };
-        self.store(Arc::new(stored)).await
+        self.refused = None;
+        let Some(Accepted { format }) = self.judge(body, digest, Origin::Fetch).await? else {
+            self.accepted = None;
+            self.refused = Some(stored);
+            return Ok(());
+        };
+        self.validators = stored.validators.clone();
+        self.accepted = Some(digest);
+        self.store(Arc::new(Stored { format, ..stored })).await
     }
 
     async fn judge(
