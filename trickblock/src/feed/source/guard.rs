@@ -70,12 +70,10 @@ impl Hop {
     }
 }
 
-/// Whether the operator's URL says by itself that a private address is meant: it is written out, or `localhost`,
-/// for which nobody else answers.
+/// Whether the operator's URL says by itself that a private address is meant: it is written out, or its name has no
+/// dot, as `localhost` and names of containers, for which nobody outside answers.
 pub(super) fn is_plainly_private(url: &Uri) -> bool {
-    let local = url
-        .host()
-        .is_some_and(|host| host.eq_ignore_ascii_case("localhost"));
+    let local = url.host().is_some_and(|host| !host.contains(['.', ':']));
     local || literal(url).is_some_and(is_private)
 }
 
@@ -124,6 +122,35 @@ impl Resolver for GuardedResolver {
                 redirected: self.hop.read(|state| state.redirected),
             }))),
             _ => Ok(addresses),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_outside_answers_for_and_addresses_need_no_leave() {
+        let plain = |url: &str| is_plainly_private(&url.parse().expect("a URL"));
+        for url in [
+            "http://localhost/",
+            "http://LISTS:8080/c2.txt",
+            "http://127.0.0.1/",
+            "http://10.0.0.5:80/",
+            "http://[::1]/",
+            "http://[fd00::1]/",
+        ] {
+            assert!(plain(url), "{url}");
+        }
+        for url in [
+            "http://feeds.example/",
+            "http://localhost.example/",
+            "http://lists./",
+            "http://198.51.100.1/",
+            "http://[2001:4860:4860::8888]/",
+        ] {
+            assert!(!plain(url), "{url}");
         }
     }
 }
