@@ -21,7 +21,7 @@ class Draw:
         number = self.one(0, 1, 7, 99, 255, self.random.randrange(256))
         if self.random.randrange(12):
             return str(number)
-        return self.one(f"0{number}", f"{number:03}", "256", "999", "", f"+{number}", f"{number:#x}", "-1", " 1", "1e1")
+        return self.one(f"0{number}", f"{number:03}", "256", "999", "", f"+{number}", f"{number:#x}", "-1", "1e1")
 
     def v4(self):
         # Never one that is refused: what is meant here is how it is written.
@@ -57,7 +57,7 @@ class Draw:
             longest = 32 if four else 128
             length = self.random.randint(8, longest)
             text += "/" + self.one(
-                *[str(length)] * 8, f"0{length}", str(longest + 1), "", "-1", "+8", "x", "24/24", " 24",
+                *[str(length)] * 8, f"0{length}", str(longest + 1), "", "-1", "+8", "x", "24/24",
                 "255.255.255.0", "255.0.255.0", "255.255.255.255",
             )
         if self.random.randrange(25) == 0:

@@ -1,7 +1,7 @@
 """Patterns, right ones and wrong ones, and what the library `stix2-patterns` says of each.
 
-Input: {"seed", "count"}. Output: a list of {"pattern", "valid", "addresses", "plain", "meaning"}: "addresses" are
-what its inspector finds compared with `=`, `IN` or `ISSUBSET`; "plain" says that there is nothing else than
+Input: {"seed", "count"}. Output: a list of {"pattern", "valid", "addresses", "never", "plain", "meaning"}: "addresses" are
+what its inspector finds compared with `=`, `IN` or `ISSUBSET`; "never" says that a test in it never holds; "plain", that there is nothing else than
 addresses, ports and `OR` in it; then "meaning" is the list of indicators, or null.
 """
 
@@ -152,7 +152,7 @@ def told(pattern):
         valid = not run_validator(pattern, "2.1")
     except Exception:
         return None
-    said = {"pattern": pattern, "valid": valid, "addresses": [], "plain": False, "meaning": None}
+    said = {"pattern": pattern, "valid": valid, "addresses": [], "plain": False, "never": False, "meaning": None}
     if not valid:
         return said
     data = Pattern(pattern).inspect()
@@ -161,6 +161,7 @@ def told(pattern):
     for kind, tests in data.comparisons.items():
         for path, operator, literal in tests:
             subject = (kind, tuple(step if isinstance(step, str) else "*" for step in path))
+            said["never"] |= operator == "IN" and not literal.strip("( )")
             if subject in ADDRESSES and operator in EXACT:
                 said["addresses"] += values(literal)
             elif subject != PORT or operator not in EXACT:

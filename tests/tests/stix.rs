@@ -163,14 +163,10 @@ fn patterns_are_what_the_validator_takes() {
             continue;
         }
         accepted += usize::from(!rows.is_empty());
-        if !rows.is_empty() {
-            assert_eq!(
-                prefixes(&rows),
-                networks(&said["addresses"]),
-                "{}",
-                context()
-            );
-        }
+        let (found, named) = (prefixes(&rows), networks(&said["addresses"]));
+        // An inspector also finds what stands beside a test that never holds, such as `IN ()`.
+        let same = found == named || (said["never"] == true && found.is_subset(&named));
+        assert!(rows.is_empty() || same, "{}", context());
         if said["plain"] == true {
             plain += 1;
             let found: BTreeSet<String> = rows.iter().map(|row| short(row)).collect();

@@ -57,16 +57,14 @@ pub(super) fn trickbot(draft: &mut Draft, random: &mut Random) -> String {
         let server = Server::v4(random);
         let text = server.text();
         if random.percent(15) {
-            draft.ignored += 1;
-            rows.push(random.pick(&[
-                format!("<{inner}a>{text}</{inner}a>"),
+            let left_out = random.pick(&[
                 format!("<!-- <{inner}>{text}</{inner}> -->"),
                 format!("<{inner}>abcdefgh.onion:443</{inner}>"),
-            ]));
-            // `handlera` is no tag of theirs.
-            if rows.last().is_some_and(|row| row.starts_with("<handlera")) {
-                draft.ignored -= 1;
-            }
+                format!("<srva>{text}</srva>"),
+                format!("<psrva>{text}</psrva>"),
+            ]);
+            draft.ignored += 1;
+            rows.push(left_out);
             continue;
         }
         draft.expected.push(server.shown(None));

@@ -88,6 +88,10 @@ fn patterns_about_servers() {
             &["192.0.2.1/32"],
         ),
         (
+            "[network-traffic : dst_ref . /* a */ value='192.0.2.1' AND network-traffic:protocols [ * ]='tcp' AND network-traffic:dst_port=443]",
+            &["192.0.2.1/32:443/tcp"],
+        ),
+        (
             "[ipv4-addr:value = '192.0.2.1' AND network-traffic:dst_port IN ()]",
             &[],
         ),
@@ -170,6 +174,9 @@ fn nothing_is_widened() {
         ("[domain-name:value > true]", "not one of STIX"),
         ("[domain-name:a:value = 'x']", "not one of STIX"),
         ("[domain-name:LIKE = 'x']", "not one of STIX"),
+        ("[LIKE:value = 'x']", "not one of STIX"),
+        ("[a:b[01] = 'x']", "not one of STIX"),
+        ("[a:b[1*] = 'x']", "not one of STIX"),
         ("[file:size = 007]", "not one of STIX"),
         ("[file:size = 1.]", "not one of STIX"),
         ("[a:b = t'2024-01-01']", "not one of STIX"),

@@ -179,22 +179,31 @@ fn is_whole(digits: &str) -> bool {
     is_digits(digits) && (digits == "0" || !digits.starts_with('0'))
 }
 
-/// A keyword, or an object path: a type, then names with dots, indices in brackets and keys in quotes.
+/// A keyword, or an object path: a type, then names with dots, indices in brackets and keys in quotes. Blanks and
+/// comments may stand between its parts, and are left out.
 fn word(text: &str) -> Option<(Token, &str)> {
-    let (name, mut rest) = name(text, true)?;
-    let Some(first) = rest.strip_prefix(':').filter(|_| !KEYWORDS.contains(&name)) else {
+    let (name, rest) = name(text, true)?;
+    let Some(first) = without_comments(rest).strip_prefix(':') else {
         return Some((Token::Word(name.to_owned()), rest));
     };
-    rest = step(first)?;
+    let (first, mut rest) = step(without_comments(first))?;
+    let mut path = format!("{name}:{first}");
     loop {
-        rest = match rest.chars().next() {
-            Some('.') => step(rest.get(1..)?)?,
-            Some('[') => index(rest)?,
-            _ => break,
-        };
+        let next = without_comments(rest);
+        if let Some(after) = next.strip_prefix('.') {
+            let (name, after) = step(without_comments(after))?;
+            path.push('.');
+            path.push_str(name);
+            rest = after;
+        } else if let Some(after) = next.strip_prefix('[') {
+            let (number, after) = index(without_comments(after))?;
+            path.extend(["[", number, "]"]);
+            rest = after;
+        } else {
+            break;
+        }
     }
-    let path = text.get(..text.len().checked_sub(rest.len())?)?;
-    Some((Token::Path(path.to_owned()), rest))
+    (!KEYWORDS.contains(&name)).then_some((Token::Path(path), rest))
 }
 
 /// A name at the beginning of `text`, and what follows it.
@@ -205,17 +214,19 @@ fn name(text: &str, hyphens: bool) -> Option<(&str, &str)> {
     begins.then(|| text.split_at(end))
 }
 
-/// A name, or a key in quotes. Returns what follows.
-fn step(text: &str) -> Option<&str> {
+/// A name, or a key in its quotes, and what follows it.
+fn step(text: &str) -> Option<(&str, &str)> {
     if text.starts_with('\'') {
-        return quoted(text).map(|(_, rest)| rest);
+        let (_, rest) = quoted(text)?;
+        return Some(text.split_at(text.len().checked_sub(rest.len())?));
     }
-    let (name, rest) = name(text, false)?;
-    (!KEYWORDS.contains(&name)).then_some(rest)
+    name(text, false).filter(|(name, _)| !KEYWORDS.contains(name))
 }
 
-/// `[*]` or `[3]`. Returns what follows.
-fn index(text: &str) -> Option<&str> {
-    let (inner, rest) = text.strip_prefix('[')?.split_once(']')?;
-    (inner == "*" || is_whole(inner)).then_some(rest)
+/// `*` or a number, and what follows the bracket behind it.
+fn index(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '*')?;
+    let (number, rest) = text.split_at(end);
+    let rest = without_comments(rest).strip_prefix(']')?;
+    (number == "*" || is_whole(number)).then_some((number, rest))
 }
