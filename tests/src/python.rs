@@ -20,6 +20,14 @@ const LIBRARIES: [&str; 2] = ["stix2==3.0.2", "stix2-patterns==2.1.2"];
 const OLDEST: &str =
     "import sys; sys.exit('it is older than 3.9.5') if sys.version_info < (3, 9, 5) else None";
 
+/// What scripts draw by: the same each time, so that a test does not fail because of luck; `TRICKBLOCK_SEED` is another.
+pub fn seed() -> u64 {
+    let given = env::var("TRICKBLOCK_SEED").ok();
+    let seed = given.and_then(|text| text.parse().ok()).unwrap_or(1);
+    println!("TRICKBLOCK_SEED={seed}");
+    seed
+}
+
 /// Whether there is a Python that is new enough.
 ///
 /// # Errors

@@ -95,7 +95,10 @@ pub fn a_reader_that_breaks_is_named() {
         ("\"$0\" parse-child | head -c 6", "ended early"),
         ("sleep 60", "took more than 2 s"),
         ("yes", "does not begin as one"),
-        ("exec \"$0\" check --feed -", "ended early, with exit code"),
+        (
+            "exec \"$0\" check --feed /nowhere",
+            "ended early, with exit code",
+        ),
     ] {
         let said = read(script, b"192.0.2.1\n");
         assert!(said.contains(says), "{script}: {said}");
