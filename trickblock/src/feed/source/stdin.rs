@@ -56,6 +56,8 @@ struct State {
     /// When the last byte came.
     last: Instant,
     end: Option<End>,
+    /// Somebody had of it, so what comes now is an addition.
+    given: bool,
 }
 
 #[derive(Debug)]
@@ -87,8 +89,8 @@ impl StdinSource {
         self.shared.lock().stamp()
     }
 
-    /// What counts of the input so far. Waits for a first byte, and then until the writer pauses or ends,
-    /// so that a list that is being piped in is not taken for a short one.
+    /// What counts of the input so far. The first time it waits for a byte, and then until the writer pauses or
+    /// ends, so that a list that is being piped in is not taken for a short one; later lines count at once.
     pub fn read(&self) -> Result<Body, SourceError> {
         self.read_located()
             .map_err(|reason| SourceError::new(SHOWN.to_owned(), reason))
@@ -103,8 +105,9 @@ impl StdinSource {
     }
 
     fn read_located(&self) -> Result<Body, Reason> {
-        let state = self.shared.settled(self.caps.wall_clock, &self.stopped);
+        let mut state = self.shared.settled(self.caps.wall_clock, &self.stopped);
         let bytes = self.whole(&state)?;
+        state.given = true;
         let part = Part {
             name: SHOWN.to_owned(),
             bytes,
@@ -133,6 +136,7 @@ impl Shared {
             raw: Vec::new(),
             last: Instant::now(),
             end: None,
+            given: false,
         };
         let shared = Arc::new(Self {
             state: Mutex::new(state),
@@ -174,6 +178,7 @@ impl Shared {
         loop {
             let left = match state.raw.is_empty() {
                 true => PATIENCE.saturating_sub(begun.elapsed()),
+                false if state.given => Duration::ZERO,
                 false => QUIET
                     .saturating_sub(state.last.elapsed())
                     .min(most.saturating_sub(begun.elapsed())),

@@ -68,6 +68,32 @@ fn a_list_that_is_being_written_is_waited_for() {
     slowly.join().unwrap();
 }
 
+/// Who never pauses is heard all the same.
+#[test]
+fn later_lines_are_not_waited_for() {
+    let (mut writer, source) = piped();
+    writer.write_all(b"192.0.2.1\n").unwrap();
+    let first = text(&source).unwrap();
+
+    let rows = || (2..=100).map(|host| format!("192.0.2.{host}\n"));
+    let steadily = thread::spawn(move || {
+        for row in rows() {
+            writer.write_all(row.as_bytes()).unwrap();
+            thread::sleep(QUIET / 20);
+        }
+    });
+    until(&source, |stamp| {
+        stamp.is_some_and(|stamp| stamp.bytes > first.len())
+    });
+    let some = text(&source).unwrap();
+    steadily.join().unwrap();
+    until(&source, |stamp| stamp.is_some_and(|stamp| stamp.ended));
+
+    let all: String = std::iter::once(first.clone()).chain(rows()).collect();
+    assert_eq!(text(&source).unwrap(), all);
+    assert!(some.len() > first.len() && some.len() < all.len(), "{some}");
+}
+
 #[test]
 fn documents_count_at_their_end() {
     for (first, rest) in [("{\"a\":", "1}"), ("  [", "]"), ("<a>", "</a>")] {
