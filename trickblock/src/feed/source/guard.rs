@@ -71,10 +71,13 @@ impl Hop {
 }
 
 /// Whether the operator's URL says by itself that a private address is meant: it is written out, or its name has no
-/// dot, as `localhost` and names of containers, for which nobody outside answers.
+/// dot, as `localhost` and names of containers, for which nobody outside answers. What starts with a digit may be an
+/// address in disguise (`2130706433`).
 pub(super) fn is_plainly_private(url: &Uri) -> bool {
-    let local = url.host().is_some_and(|host| !host.contains(['.', ':']));
-    local || literal(url).is_some_and(is_private)
+    let is_local = |host: &str| {
+        !host.contains(['.', ':']) && host.starts_with(|first: char| first.is_ascii_alphabetic())
+    };
+    url.host().is_some_and(is_local) || literal(url).is_some_and(is_private)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +150,8 @@ mod tests {
             "http://feeds.example/",
             "http://localhost.example/",
             "http://lists./",
+            "http://2130706433/",
+            "http://0x7f000001/",
             "http://198.51.100.1/",
             "http://[2001:4860:4860::8888]/",
         ] {
