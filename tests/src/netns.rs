@@ -241,6 +241,7 @@ fn remove_leftovers() {
         let Some(maker) = name
             .strip_prefix("tb-")
             .and_then(|rest| rest.split('-').next())
+            .filter(|maker| maker.parse::<u32>().is_ok())
         else {
             continue;
         };

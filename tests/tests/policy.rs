@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         wire("a_block_by_hand_ends", hand::block_ends),
         wire("an_allowance_is_live_and_kept", hand::allow),
         wire("guards_hold_against_the_operator_too", hand::guarded),
+        wire("a_block_that_drops_nothing_is_none", hand::idle),
         wire("what_a_feed_stops_naming_stays_a_while", life::hold_down),
         wire("a_harmless_trial_comes_into_force", canary::passes),
         wire("a_busy_trial_is_held", canary::busy),

@@ -7,6 +7,8 @@
 mod attempt;
 #[path = "sandbox/bodies.rs"]
 mod bodies;
+#[path = "sandbox/memory.rs"]
+mod memory;
 #[path = "sandbox/real.rs"]
 mod real;
 
@@ -23,9 +25,13 @@ const DAEMON: &[Need] = &[Need::Root, Need::Netns, Need::Bpf, Need::BpfFs, Need:
 
 fn main() -> ExitCode {
     if let Some(role) = child::role() {
-        return attempt::play(&role);
+        return match role.as_str() {
+            memory::ROLE => memory::play(),
+            role => attempt::play(role),
+        };
     }
     use bodies::{every_format_is_read_as_in_process, large_bodies_arrive};
+    use memory::the_largest_body_takes_little_more_than_itself;
     use real::{
         a_reader_has_nothing_left, a_reader_that_breaks_is_named, daemon_says_how_it_is_confined,
         three_capabilities_are_said, who_types_it_by_hand_gets_nothing,
@@ -37,6 +43,7 @@ fn main() -> ExitCode {
         case!(without_landlock_it_goes_on_and_says_so, ROOT),
         case!(every_format_is_read_as_in_process, &[]),
         case!(large_bodies_arrive, &[]),
+        case!(the_largest_body_takes_little_more_than_itself, &[]),
         case!(a_reader_has_nothing_left, ROOT),
         case!(a_reader_that_breaks_is_named, &[]),
         case!(who_types_it_by_hand_gets_nothing, &[]),

@@ -1,6 +1,7 @@
 //! What a feed names: an address or prefix, optionally narrowed to a protocol and a port.
 
 mod seen;
+mod span;
 mod text;
 
 use std::{fmt, net::IpAddr, num::NonZeroU16, str::FromStr, sync::Arc};
@@ -10,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 pub use self::{
     seen::Seen,
+    span::span,
     text::{Malformed, Written, address, port, prefix, written},
 };
 

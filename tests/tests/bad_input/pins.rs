@@ -82,6 +82,7 @@ pub fn stale_pins() {
     let gateway = left_filtering();
     let (_, before) = gateway.status().unwrap();
     gateway.inside().ip(&["link", "delete", "eth0"]).unwrap();
+    gateway.answer(body(list_of(&[C2, BENIGN])));
 
     let (code, status) = gateway.status().unwrap();
     let output = gateway.run().unwrap();
@@ -95,6 +96,11 @@ pub fn stale_pins() {
     for part in ["interface eth0: no such interface", "`ip link`"] {
         assert!(output.stderr.contains(part), "{}", output.stderr);
     }
+    let (_, after) = gateway.status().unwrap();
+    for same in ["fingerprint", "generation", "never_block_fingerprint"] {
+        assert_eq!(after[same], before[same], "{same}: nothing was changed");
+    }
+    gateway.answer(body(LIST));
     gateway.wire.lay_again();
     assert_eq!(
         gateway.wire.passes(C2, 3),

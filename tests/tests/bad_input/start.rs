@@ -48,7 +48,7 @@ pub fn configurations() {
             &[
                 "trickblock.toml:6:",
                 "`capacity` in [table]",
-                "the most is 4000000",
+                "a whole number from 1 to 4000000",
             ],
         ),
         case(

@@ -102,6 +102,8 @@ pub fn allow() {
     assert_eq!(why["verdict"], "pass");
     let refused = verb(&gateway, 3, &["block", "add", C2]).stderr;
     assert!(refused.contains("allow list"), "{refused}");
+    let refused = verb(&gateway, 3, &["allow", "add", "0.0.0.0/0"]).stderr;
+    assert!(refused.contains("--wide"), "{refused}");
 
     daemon.signal(9).unwrap();
     drop(daemon);
@@ -124,9 +126,11 @@ pub fn guarded() {
     let gateway = Gateway::new().unwrap();
     let _daemon = gateway.daemon().unwrap();
     for (what, guard) in [("10.1.2.3", "10.0.0.0/8"), ("0.0.0.0/0", "never blocked")] {
-        let refused = verb(&gateway, 3, &["block", "add", what]).stderr;
+        let refused = verb(&gateway, 3, &["block", "add", what, "--wide"]).stderr;
         assert!(refused.contains(guard), "{refused}");
     }
+    let refused = verb(&gateway, 3, &["block", "add", "198.18.0.0/15"]).stderr;
+    assert!(refused.contains("--wide"), "{refused}");
     for what in ["nonsense", "192.0.2.1:0", "192.0.2.1/99"] {
         verb(&gateway, 2, &["block", "add", what]);
     }
@@ -134,4 +138,42 @@ pub fn guarded() {
     let listed = answer(&gateway, 0, &["block", "list"]);
     assert_eq!(listed["blocks"], serde_json::json!([]));
     gateway.filters().unwrap();
+}
+
+/// What would only count is no block, and a block that an allowance undoes is not shown as one.
+pub fn idle() {
+    let gateway = Gateway::new().unwrap();
+    let own = "[network]\nown = [\"198.18.7.0/24\"]\n[policy]\nshared = [\"shared.txt\"]\n";
+    let config = format!("{own}{}", gateway.config());
+    gateway.site.configure(&config).unwrap();
+    std::fs::write(gateway.site.dir().join("shared.txt"), "198.18.8.0/24\n").unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    for (what, why) in [
+        ("198.18.7.1", "your own network 198.18.7.0/24"),
+        ("198.18.8.1", "of the kind shared"),
+    ] {
+        let refused = verb(&gateway, 3, &["block", "add", what]).stderr;
+        for part in [why, "as address:port", "nothing was blocked"] {
+            assert!(refused.contains(part), "{part}: {refused}");
+        }
+        verb(&gateway, 0, &["block", "add", &format!("{what}:443")]);
+    }
+    let wide = answer(
+        &gateway,
+        0,
+        &["block", "add", "198.18.64.0/20", "--wide", "--for", "1d"],
+    );
+    assert_eq!(
+        (&wide["gone"], &wide["monitor"]),
+        (&0.into(), &false.into())
+    );
+
+    let done = answer(&gateway, 0, &["allow", "add", "198.18.64.0/18"]);
+    assert_eq!(done["gone"], 1, "{done}");
+    let listed = answer(&gateway, 0, &["block", "list"]);
+    let idle = |index: usize| listed["blocks"][index]["idle"].to_string();
+    assert_eq!((idle(0).as_str(), idle(1).as_str()), ("null", "null"));
+    assert!(idle(2).contains("allow list"), "{listed}");
+    let text = verb(&gateway, 0, &["block", "list"]).stdout;
+    assert!(text.contains("DROPS NOTHING"), "{text}");
 }

@@ -68,28 +68,44 @@ pub fn shrink() {
     held(&gateway);
     assert_eq!(gateway.wire.passes(C2, 3), 0);
 
+    let shown = verb(&gateway, 4, &["feeds"]).stdout;
+    assert_eq!(shown.matches("feeds approve feodo").count(), 1, "{shown}");
     verb(&gateway, 0, &["feeds", "reject", "feodo"]);
+    // Decided is decided: nothing is degraded, now and after the same body came again.
+    assert!(stands(&gateway), "after the decision");
     verb(&gateway, 2, &["feeds", "approve", "feodo"]);
-    let again = answer(&gateway, 4, &["reload"]);
+    let again = answer(&gateway, 0, &["reload"]);
+    assert_eq!(again["rejected"], serde_json::json!(["feodo"]));
+    assert!(stands(&gateway), "after the same body");
+    let shown = verb(&gateway, 0, &["feeds"]).stdout;
     assert!(
-        again.to_string().contains("rejected by the operator"),
-        "{again}"
+        shown.contains("rejected by the operator") && !shown.contains("feeds approve"),
+        "{shown}"
     );
     assert_eq!(gateway.wire.passes(C2, 3), 0);
     // A restart remembers it.
     daemon.signal(9).unwrap();
     drop(daemon);
     let _daemon = gateway.daemon().unwrap();
-    let feed = wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
-    assert!(
-        feed["last_error"].to_string().contains("rejected"),
-        "{feed}"
-    );
+    wait_for_feed(&gateway, |feed| feed["stands"] == true);
+    gateway.wait_for_active();
     assert_eq!(gateway.wire.passes(C2, 3), 0);
     // Another body is another question.
     gateway.answer(body(with_others(50)));
     verb(&gateway, 0, &["reload"]);
     gateway.wait_for_active();
+    assert!(!stands(&gateway), "after another body");
+}
+
+/// Whether what the source says is what the operator rejected; then nothing is wrong.
+fn stands(gateway: &Gateway) -> bool {
+    let feeds = answer(gateway, 0, &["feeds"]);
+    let feed = &feeds["feeds"][0];
+    assert_eq!(
+        (&feed["state"], &feed["last_error"]),
+        (&"ok".into(), &serde_json::Value::Null)
+    );
+    feed["stands"] == true
 }
 
 pub fn says_empty() {
@@ -124,14 +140,10 @@ pub fn rollback() {
     verb(&gateway, 0, &["feeds", "rollback", "feodo", id]);
     gateway.filters().unwrap();
     // What was gone back from is not taken again, now and after a restart.
-    let feed = wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
-    assert!(
-        feed["last_error"].to_string().contains("rejected"),
-        "{feed}"
-    );
+    assert!(stands(&gateway), "after the decision");
     gateway.filters().unwrap();
     drop(daemon);
     let _daemon = gateway.daemon().unwrap();
-    wait_for_feed(&gateway, |feed| feed["last_error"].is_string());
+    wait_for_feed(&gateway, |feed| feed["stands"] == true);
     gateway.filters().unwrap();
 }

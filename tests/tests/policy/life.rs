@@ -82,6 +82,8 @@ pub fn authority() {
         serde_json::json!([]),
         "nothing outlives the order"
     );
+    let feed = answer(&gateway, 4, &["feeds"])["feeds"][0].clone();
+    assert_eq!(feed["alarm_kinds"], serde_json::json!(["ended"]), "{feed}");
 }
 
 pub fn quorum() {

@@ -116,6 +116,41 @@ fn a_failed_fetch_is_not_tried_again_sooner() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// Its server never heard of it, so that is no question that counts.
+#[test]
+fn a_fetch_that_reaches_nobody_is_tried_again_soon() {
+    let state = tempfile::tempdir().unwrap();
+    let gone = Page::new(OLD).serve();
+    let url = gone.url("/");
+    drop(gone);
+    let job = floored(&url, NEVER);
+    let mut lab = Lab::start(state.path(), vec![job.clone()]);
+    assert!(lab.retry_in() < NEVER / 2);
+    lab.reload();
+    assert!(lab.retry_in() < NEVER / 2, "asked again at once");
+    lab.stop();
+
+    let mut lab = Lab::start(state.path(), vec![job]);
+    assert!(lab.retry_in() < NEVER / 2, "also after a restart");
+    lab.stop();
+}
+
+/// A redirect to nowhere was an answer.
+#[test]
+fn a_server_that_leads_nowhere_was_asked() {
+    let state = tempfile::tempdir().unwrap();
+    let gone = Page::new(OLD).serve();
+    let location = format!("Location: {}", gone.url("/"));
+    drop(gone);
+    let server = Server::start(move |_, stream| respond(stream, "302 Found", &[&location], b""));
+    let mut lab = Lab::start(state.path(), vec![floored(&server.url("/"), NEVER)]);
+    assert!(lab.retry_in() >= NEVER);
+    lab.reload();
+    lab.too_soon();
+    assert_eq!(server.requests().len(), 1);
+    lab.stop();
+}
+
 #[test]
 fn a_signature_that_does_not_hold_is_not_tried_again_sooner() {
     let state = tempfile::tempdir().unwrap();

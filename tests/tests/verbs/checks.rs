@@ -128,6 +128,12 @@ pub fn configuration() {
         [[feed]]\nname = \"far\"\nurl = \"http://192.0.2.1/list\"\n";
     fs::write(dir.path().join("trickblock.toml"), config).unwrap();
 
+    let far = config.replace("path = \"own.txt\"", "url = \"http://192.0.2.1/own\"");
+    fs::write(dir.path().join("far.toml"), far).unwrap();
+    let unfetched = check(dir.path(), &["-c", "@far.toml"]);
+    assert_eq!(unfetched.code, Some(0), "nothing is wrong: {unfetched:?}");
+    assert_eq!(unfetched.stderr, "");
+
     let output = check(dir.path(), &["-c", "@trickblock.toml"]);
 
     assert_eq!(output.code, Some(0), "{output:?}");

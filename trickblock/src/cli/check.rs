@@ -24,10 +24,12 @@ use self::{report::Report, set::Set};
 ///
 /// Exit codes: 0 usable, 1 not a feed or more than half malformed, 2 usage, 3 everything refused.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["feed", "config"])))]
 pub struct Args {
     /// Files, or directories that are searched for files, or `-` for standard input; all of them
     /// count as one set. gzip is decoded.
-    #[arg(long, required_unless_present = "config", num_args = 1.., value_name = "FILE|DIR")]
+    #[arg(long, num_args = 1.., value_name = "FILE|DIR")]
     pub feed: Vec<PathBuf>,
     /// Read every file as this format instead of detecting it.
     #[arg(long, value_parser = formats())]

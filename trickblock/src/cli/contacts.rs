@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     daemon::protocol::Verb,
+    indicator,
     observe::{
         Contacts,
         contacts::Contact,
@@ -40,9 +41,8 @@ pub struct Args {
 const DIRECTIONS: [&str; 5] = ["out", "reply", "unsolicited", "hosted", "unknown"];
 
 fn span(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().ok();
-    let span = parsed.and_then(|span| Duration::try_from(span).ok());
-    span.ok_or_else(|| "this is not a span of time: write 30s, 10m or 2h".to_owned())
+    indicator::span(text)
+        .ok_or_else(|| "this is not a span of time: write 30s, 10m, 2h or 1d".to_owned())
 }
 
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {

@@ -128,8 +128,14 @@ fn decide(
         true => write_json(out, &decided)?,
         false => writeln!(
             out,
-            "{}: {} indicators of it in force, {} of all feeds",
-            decided.feed, decided.indicators, decided.in_force
+            "{}: {} indicators{}; {} of all feeds in force",
+            decided.feed,
+            decided.indicators,
+            match decided.departed {
+                0 => String::new(),
+                departed => format!(", and {departed} that stay for `hold_down`"),
+            },
+            decided.in_force
         )?,
     }
     Ok(Exit::Ok)

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -16,10 +16,10 @@ use super::{
 use crate::{
     daemon::{
         Done, Said,
-        operator::{Lists, Note},
+        operator::{Note, Overview, Told},
         protocol::Verb,
     },
-    indicator::Seen,
+    indicator::{self, Seen},
 };
 
 /// Block an indicator by hand, at once and until its end; kept over restarts.
@@ -92,16 +92,18 @@ struct Entry {
     /// Why, for whoever looks at it later.
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// A prefix is meant although it is very wide.
+    #[arg(long)]
+    wide: bool,
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    let span = text
-        .parse::<SignedDuration>()
-        .map_err(|_| format!("`{text}` is not a span of time: write 30m, 6h or 48h"))?;
-    Duration::try_from(span)
-        .ok()
-        .filter(|span| !span.is_zero())
-        .ok_or_else(|| format!("`{text}` is over at once: write 30m, 6h or 48h"))
+    let span = indicator::span(text)
+        .ok_or_else(|| format!("`{text}` is not a span of time: write 30m, 6h or 2d"))?;
+    match span.is_zero() {
+        true => Err(format!("`{text}` is over at once: write 30m, 6h or 2d")),
+        false => Ok(span),
+    }
 }
 
 pub fn block(args: &BlockArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
@@ -156,6 +158,7 @@ impl Entry {
             until: self.until.map(Seen::unix).or(self.span.map(later)),
             reason: self.reason.clone(),
             order,
+            wide: self.wide,
         })
     }
 }
@@ -176,27 +179,41 @@ fn change(
         write_json(out, &done)?;
         return Ok(Exit::Ok);
     }
-    let until = done
-        .until
-        .map_or_else(String::new, |until| format!(" until {until}"));
+    write_done(out, what, &done)?;
+    Ok(Exit::Ok)
+}
+
+fn write_done(out: &mut dyn Write, what: &str, done: &Done) -> io::Result<()> {
+    let until = done.until.as_deref();
+    let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+    let gone = match done.gone {
+        0 => String::new(),
+        gone => format!(", {gone} less than before"),
+    };
     writeln!(
         out,
-        "{what} {}{until}; {} indicators in force",
+        "{what} {}{until}; {} indicators in force{gone}",
         done.what, done.in_force
     )?;
     for feed in &done.still {
         writeln!(out, "  {} stays in force: {feed} names it", done.what)?;
     }
-    Ok(Exit::Ok)
+    if done.monitor {
+        writeln!(
+            out,
+            "  nothing is dropped, only counted: the configuration has `action = \"monitor\"`"
+        )?;
+    }
+    Ok(())
 }
 
 fn list(
     place: &Place,
     out: &mut dyn Write,
     err: &mut dyn Write,
-    text: fn(&mut dyn Write, &Lists) -> io::Result<()>,
+    text: fn(&mut dyn Write, &Overview) -> io::Result<()>,
 ) -> io::Result<Exit> {
-    let lists: Lists = match ask(place, Verb::ByHand, Value::Null) {
+    let lists: Overview = match ask(place, Verb::ByHand, Value::Null) {
         Ok(Some(value)) => typed(&value)?,
         Ok(None) => return Ok(no_daemon(place, err)),
         Err(error) => return Ok(refused(err, &error)),
@@ -208,17 +225,18 @@ fn list(
     Ok(Exit::Ok)
 }
 
-fn blocks(out: &mut dyn Write, lists: &Lists) -> io::Result<()> {
-    let rows = lists.blocks.iter();
-    let rows = rows.map(|block| {
+fn blocks(out: &mut dyn Write, lists: &Overview) -> io::Result<()> {
+    let rows = lists.blocks.iter().map(|Told { block, idle }| {
+        let idle = idle.as_deref();
+        let idle = idle.map_or_else(String::new, |why| format!("DROPS NOTHING ({why}) "));
         let order = block.authority.order.as_deref();
         let order = order.map_or_else(String::new, |order| format!("court order {order}: "));
-        (block.indicator.to_string(), order, &block.note)
+        (block.indicator.to_string(), idle + &order, &block.note)
     });
     table(out, rows)
 }
 
-fn allows(out: &mut dyn Write, lists: &Lists) -> io::Result<()> {
+fn allows(out: &mut dyn Write, lists: &Overview) -> io::Result<()> {
     let rows = lists.allows.iter();
     table(
         out,

@@ -42,6 +42,9 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
     Ok(Exit::Ok)
 }
 
+/// In the place of a source.
+const INHERITED: &str = "(from before the daemon started, until every feed has answered)";
+
 fn of_pins(pins: &Pins) -> Result<List, FilterError> {
     let maps = Maps::open(pins)?;
     let entries = maps.entries()?;
@@ -65,7 +68,8 @@ fn write_text(out: &mut dyn Write, list: &List) -> io::Result<()> {
     )?;
     for listed in &list.indicators {
         let family = listed.family.as_deref().unwrap_or("-");
-        let sources: Vec<String> = listed.sources.iter().map(source).collect();
+        let mut sources: Vec<String> = listed.sources.iter().map(source).collect();
+        sources.extend(listed.inherited.then(|| INHERITED.to_owned()));
         let until = listed
             .until
             .as_deref()

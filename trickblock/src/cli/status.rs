@@ -125,6 +125,13 @@ fn write_set(out: &mut dyn Write, status: &Status) -> io::Result<()> {
         "\n{} indicators ({} IPv4, {} IPv6; {} with a port, {} only monitored), generation {}",
         set.total, set.v4, set.v6, set.ports, set.monitor, status.generation
     )?;
+    if set.inherited > 0 {
+        writeln!(
+            out,
+            "{} of them were in force before this daemon started, and stay until every feed has answered",
+            set.inherited
+        )?;
+    }
     writeln!(
         out,
         "table entries used: {} of {} IPv4 addresses, {} of {} IPv4 prefixes and ports, {} of {} IPv6; {} prefixes are never blocked",

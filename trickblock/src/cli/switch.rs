@@ -106,6 +106,12 @@ pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
         for feed in &reloaded.put_off {
             writeln!(out, "not asked: {feed}")?;
         }
+        for feed in &reloaded.rejected {
+            writeln!(
+                out,
+                "{feed}: still the body that was rejected by the operator, so the last good set stays"
+            )?;
+        }
     }
     for reason in &reloaded.failed {
         failed(err, reason);

@@ -130,6 +130,12 @@ fn write_listed(out: &mut dyn Write, how: &str, listed: &Listed) -> io::Result<(
             writeln!(out, "    {name} {fact}")?;
         }
     }
+    if listed.inherited {
+        writeln!(
+            out,
+            "    in force before the daemon started: it stays until every feed has answered"
+        )?;
+    }
     for origin in &listed.sources {
         let how = if origin.departed {
             "named it"

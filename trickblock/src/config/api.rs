@@ -11,7 +11,7 @@ pub(super) const MAX_DAYS: u8 = 7;
 
 pub(super) fn api(section: &mut Section<'_, '_, '_>) -> Option<Api> {
     let api = section.parsed("api", value::api).map(|(api, _)| api);
-    let days = days(section);
+    let days = section.number("days", 1..=MAX_DAYS).unwrap_or(MAX_DAYS);
     match api {
         Some(Api::Threatfox { .. }) => Some(Api::Threatfox { days }),
         other => {
@@ -23,19 +23,6 @@ pub(super) fn api(section: &mut Section<'_, '_, '_>) -> Option<Api> {
             other
         }
     }
-}
-
-fn days(section: &mut Section<'_, '_, '_>) -> u8 {
-    let Some(number) = section.number("days", 1) else {
-        return MAX_DAYS;
-    };
-    let days = u8::try_from(number).ok();
-    days.filter(|days| *days <= MAX_DAYS).unwrap_or_else(|| {
-        let span = section.key_span("days").unwrap_or_default();
-        let text = format!("`days` in [[feed]] is {number}: it is a number from 1 to {MAX_DAYS}");
-        section.problems().at(&span, text);
-        MAX_DAYS
-    })
 }
 
 /// The format that is forced. An API has its own.

@@ -41,10 +41,11 @@ pub(super) fn layout(section: &mut Section<'_, '_, '_>) -> CsvLayout {
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
-    match sign(text)?.map(u8::try_from) {
-        Some(Ok(sign)) => Ok(sign),
-        _ => Err("must be one sign, such as \",\", \";\" or \"\\t\"".to_owned()),
-    }
+    let one = sign(text).ok().flatten();
+    let sign = one.and_then(|sign| u8::try_from(sign).ok());
+    sign.ok_or_else(|| {
+        format!("`{text}` is not one plain sign: write one, such as \",\", \";\" or \"\\t\"")
+    })
 }
 
 /// One ASCII sign, or none.
@@ -54,7 +55,7 @@ fn sign(text: &str) -> Result<Option<char>, String> {
         (None, _) => Ok(None),
         (Some(sign), None) if sign.is_ascii() => Ok(Some(sign)),
         _ => Err(format!(
-            "`{text}` is more than one sign: write one, or \"\" for none"
+            "`{text}` is not one plain sign: write one, or \"\" for none"
         )),
     }
 }

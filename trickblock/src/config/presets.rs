@@ -101,18 +101,19 @@ impl Preset {
     }
 }
 
-/// `table` with what its preset brings, if it names one; what it says itself stays.
-pub(super) fn filled<'t>(table: &DeTable<'t>, problems: &mut Problems<'_>) -> DeTable<'t> {
+/// `table` with what its preset brings, if it names one; what it says itself stays. `None` where
+/// there is no such preset: what is missing then says nothing.
+pub(super) fn filled<'t>(table: &DeTable<'t>, problems: &mut Problems<'_>) -> Option<DeTable<'t>> {
     let mut filled = table.clone();
     let Some(value) = table.get("preset") else {
-        return filled;
+        return Some(filled);
     };
     let span = value.span();
     let name = value.get_ref().as_str().unwrap_or_default();
     let Some(preset) = Preset::named(name) else {
         let text = format!("`preset` in [[feed]]: {}", unknown(name));
         problems.at(&span, text);
-        return filled;
+        return None;
     };
     let directory = problems.directory().to_owned();
     if let Some(text) = preset.lacks(table, &directory) {
@@ -126,7 +127,7 @@ pub(super) fn filled<'t>(table: &DeTable<'t>, problems: &mut Problems<'_>) -> De
             filled.insert(key, value);
         }
     }
-    filled
+    Some(filled)
 }
 
 type Key = (Spanned<DeString<'static>>, Spanned<DeValue<'static>>);

@@ -1,6 +1,7 @@
 //! From the file's text to a [`Config`].
 
 use std::{
+    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -183,25 +184,16 @@ fn filter(section: &mut Section<'_, '_, '_>) -> Filter {
             .parsed("xdp", value::xdp_mode)
             .map_or(default.xdp, |(xdp, _)| xdp),
         events_per_second: section
-            .number("events_per_second", 0)
+            .number("events_per_second", 0..=u32::MAX)
             .unwrap_or(default.events_per_second),
         tunnels: section.list("tunnels", value::tunnel),
     }
 }
 
 fn capacity(section: &mut Section<'_, '_, '_>) -> Table {
-    let Some(capacity) = section.number("capacity", 1) else {
-        return Table::default();
-    };
-    if capacity > MAX_CAPACITY {
-        let span = section.key_span("capacity").unwrap_or_default();
-        section.problems().at(
-            &span,
-            format!("`capacity` in [table] is {capacity}: the most is {MAX_CAPACITY}"),
-        );
-    }
+    let capacity = section.number("capacity", 1..=MAX_CAPACITY);
     Table {
-        capacity: capacity.try_into().ok(),
+        capacity: capacity.and_then(NonZeroU32::new),
     }
 }
 

@@ -1,7 +1,10 @@
 //! One table of the file: typed access to its keys, and a word about each key that is not
 //! one of ours.
 
-use std::ops::Range;
+use std::{
+    fmt,
+    ops::{Range, RangeInclusive},
+};
 
 use toml::{
     Spanned,
@@ -125,19 +128,22 @@ impl<'t, 'p, 'a> Section<'t, 'p, 'a> {
         list
     }
 
-    /// A whole number from `min` to `u32::MAX`.
-    pub(super) fn number(&mut self, key: &str, min: u32) -> Option<u32> {
+    /// A whole number within `range`.
+    pub(super) fn number<N>(&mut self, key: &str, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: TryFrom<u32> + PartialOrd + fmt::Display,
+    {
         let value = self.raw(key)?;
-        let parsed = value
-            .get_ref()
-            .as_integer()
-            .and_then(|integer| u32::from_str_radix(integer.as_str(), integer.radix()).ok());
-        if parsed.is_none_or(|number| number < min) {
-            let expected = format!("a whole number from {min} to {}", u32::MAX);
+        let integer = value.get_ref().as_integer();
+        let number =
+            integer.and_then(|integer| u32::from_str_radix(integer.as_str(), integer.radix()).ok());
+        let number = number.and_then(|number| N::try_from(number).ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let expected = format!("a whole number from {} to {}", range.start(), range.end());
             self.wrong_type(key, value, &expected);
-            return None;
         }
-        parsed
+        number
     }
 
     /// `true` or `false`.

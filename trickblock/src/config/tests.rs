@@ -309,8 +309,8 @@ fn each_mistake_is_named_with_its_fix() {
         ("[table]\ncapacity = 0", "F:7:12:", "a whole number from 1"),
         (
             "[table]\ncapacity = 4000000000",
-            "F:7:1:",
-            "the most is 4000000",
+            "F:7:12:",
+            "a whole number from 1 to 4000000",
         ),
         ("[paths]\nstate = \"\"", "F:7:9:", "give it a path"),
         ("[paths]\nstate = 5", "F:7:9:", "is 5: it must be a string"),
@@ -407,8 +407,8 @@ fn each_mistake_is_named_with_its_fix() {
         ),
         (
             "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\napi = \"threatfox\"\ndays = 8",
-            "F:10:1:",
-            "a number from 1 to 7",
+            "F:10:8:",
+            "a whole number from 1 to 7",
         ),
         (
             "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\ndays = 3",

@@ -19,7 +19,7 @@ use crate::{
         Format,
         source::{Api, Location, STDIN},
     },
-    indicator::Seen,
+    indicator::{self, Seen},
     policy::{Action, AuthorityKind, Kind},
 };
 
@@ -65,15 +65,7 @@ pub(super) fn authority(text: &str) -> Result<AuthorityKind, String> {
 }
 
 pub(super) fn kind(text: &str) -> Result<Kind, String> {
-    choose(
-        text,
-        &[
-            ("dedicated", Kind::Dedicated),
-            ("residential", Kind::Residential),
-            ("shared", Kind::Shared),
-            ("sinkhole", Kind::Sinkhole),
-        ],
-    )
+    choose(text, &Kind::ALL.map(|kind| (kind.name(), kind)))
 }
 
 /// ThreatFox is asked for the days that another key says.
@@ -224,12 +216,8 @@ pub(super) fn feed_name(text: &str) -> Result<String, String> {
 
 /// A span of time in the friendly form, between `min` and `max`.
 pub(super) fn duration(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
-    let parsed = text
-        .parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|span| Duration::try_from(span).ok());
-    let span = parsed
-        .ok_or_else(|| format!("`{text}` is not a span of time: write 500ms, 30s, 5m or 1h"))?;
+    let span = indicator::span(text)
+        .ok_or_else(|| format!("`{text}` is not a span of time: write 500ms, 30s, 5m, 1h or 7d"))?;
     if span < min {
         return Err(format!(
             "`{text}` is too short: the least is {}",

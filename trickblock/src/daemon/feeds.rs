@@ -1,5 +1,6 @@
 //! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
 
+mod drift;
 mod held;
 mod patience;
 mod trial;
@@ -50,6 +51,10 @@ pub struct Feed {
     /// The body whose new indicators only monitor now.
     pub trial: Option<OnTrial>,
     pub decided: Option<Decision>,
+    /// Its source says something else, which the operator rejected.
+    pub stands: bool,
+    /// When its source is tried again after a failure.
+    pub next_try: Option<Timestamp>,
     /// Of the body in force.
     pub digest: Digest,
     /// When its rows last changed.
@@ -115,6 +120,8 @@ impl Feed {
             held: None,
             trial: None,
             decided: None,
+            stands: false,
+            next_try: None,
             digest: Digest::default(),
             changed_at: None,
             drift: None,
@@ -228,13 +235,14 @@ impl Feed {
         let both = before.as_ref().zip(self.content.as_ref());
         if !both.is_some_and(|(before, now)| before.same_rows(now)) {
             self.changed_at = Some(offer.at);
-            self.drift = both.and_then(|(before, now)| drift(before, now));
+            self.drift = both.and_then(|(before, now)| drift::drift(before, now));
         }
         self.changed_at.get_or_insert(offer.at);
         self.digest = offer.digest;
         self.departed = departed;
         self.held = None;
         self.trial = None;
+        self.stands = false;
         self.confirm(offer.at, offer.fresh);
     }
 
@@ -261,12 +269,14 @@ impl Feed {
         self.fresh |= fresh;
         if fresh {
             self.last_error = None;
+            self.next_try = None;
         }
     }
 
     pub fn fail(&mut self, error: impl Into<String>) {
         self.last_error = Some(error.into());
         self.put_off = None;
+        self.next_try = None;
     }
 
     /// `waiting`, `ok`, `stale` or `failed`.
@@ -286,26 +296,6 @@ impl Feed {
     pub fn location(&self) -> String {
         self.config.location.to_string()
     }
-}
-
-/// A share of rejected rows beyond this, where there was none like it, is another layout.
-const DRIFT_PERCENT: u64 = 5;
-
-/// In what `now` is of another kind than `before`.
-fn drift(before: &Content, now: &Content) -> Option<String> {
-    let format = |content: &Content| content.parts.first().map(|part| part.format);
-    let (was, is) = (format(before)?, format(now)?);
-    if was != is {
-        return Some(format!("it was {was} and is {is} now"));
-    }
-    let percent = |content: &Content| {
-        let rejected: u64 = content.parts.iter().map(|part| part.rejected).sum();
-        let rows = u64::try_from(content.total()).unwrap_or(u64::MAX);
-        rejected.saturating_mul(100) / rows.saturating_add(rejected).max(1)
-    };
-    let (was, is) = (percent(before), percent(now));
-    (is > was.saturating_add(DRIFT_PERCENT))
-        .then(|| format!("{is} % of its rows are malformed, which were {was} %"))
 }
 
 impl PartRows {

@@ -35,6 +35,9 @@ pub struct Reloaded {
     /// Feeds whose servers were asked too short a time ago, with when they may be asked again.
     #[serde(default)]
     pub put_off: Vec<String>,
+    /// Feeds that say what the operator rejected.
+    #[serde(default)]
+    pub rejected: Vec<String>,
     pub indicators: usize,
 }
 

@@ -360,6 +360,10 @@ impl Work {
         Reloaded {
             failed: engine.feeds.iter().filter_map(failed).collect(),
             put_off: engine.feeds.iter().filter_map(Feed::waits).collect(),
+            rejected: {
+                let standing = engine.feeds.iter().filter(|feed| feed.stands);
+                standing.map(|feed| feed.config.name.clone()).collect()
+            },
             indicators: engine.live.len(),
         }
     }

@@ -62,6 +62,22 @@ pub struct Lists {
     pub allows: Vec<Allow>,
 }
 
+/// A block, and what comes of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Told {
+    #[serde(flatten)]
+    pub block: Block,
+    /// Why it drops nothing now: what is protected may change after it was written.
+    pub idle: Option<String>,
+}
+
+/// The answer to `block list` and `allow list`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Overview {
+    pub blocks: Vec<Told>,
+    pub allows: Vec<Allow>,
+}
+
 /// The lists, and the file that keeps them.
 #[derive(Clone, Debug)]
 pub struct Operator {

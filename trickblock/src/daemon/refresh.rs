@@ -125,6 +125,13 @@ pub enum FetchError {
     Lost,
 }
 
+impl FetchError {
+    /// The server heard of the attempt, as far as there is one.
+    fn reached(&self) -> bool {
+        !matches!(self, Self::Source(error) if !error.reached)
+    }
+}
+
 /// Answers for a body. Dropping it refuses.
 #[derive(Debug)]
 pub struct Judge(oneshot::Sender<Accepted>);

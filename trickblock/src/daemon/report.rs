@@ -40,10 +40,10 @@ impl Engine {
     /// Without what takes long on large sets, which metrics have no use for.
     pub fn metrics(&self) -> Result<Metrics, FilterError> {
         let status = self.status_with(&Hashes::default())?;
-        let now = Seen::now();
+        let by_hand = self.by_hand();
         let by_hand = ByHand {
-            blocks: self.lists().living(now).blocks.len(),
-            allowances: self.lists().living(now).allows.len(),
+            blocks: by_hand.blocks.len(),
+            allowances: by_hand.allows.len(),
         };
         Ok(Metrics::of(&status, &self.feed_health(), by_hand))
     }
@@ -122,13 +122,12 @@ impl Engine {
 
     fn add_feeds(&self, status: &mut Status) {
         let refused = self.refused_by_label();
+        status.indicators.inherited = self.live.len().saturating_sub(self.rules.rules.len());
         for (number, feed) in (0_u32..).zip(&self.feeds) {
             let summary = summary(number, feed, &self.rules, &refused);
             if summary.state != "ok" {
-                let why = summary
-                    .last_error
-                    .as_deref()
-                    .unwrap_or("nothing was fetched yet");
+                let trouble = feed.trouble();
+                let why = trouble.as_deref().unwrap_or("nothing was fetched yet");
                 status.problem(format!("feed {} is {}: {why}", summary.name, summary.state));
             }
             if let Some(error) = &feed.store_error {
@@ -202,6 +201,7 @@ impl Engine {
     pub(super) fn listed(&self, entry: &Entry, hits: u64) -> Listed {
         let rule = self.rule(entry);
         let mut listed = Listed::of_entry(entry, hits);
+        listed.inherited = rule.is_none();
         if let Some(rule) = rule {
             let seen = |seen: Option<Seen>| seen.map(|seen| seen.to_string());
             listed.family = rule.sighting.family.as_deref().map(str::to_owned);
@@ -262,7 +262,10 @@ impl Engine {
         let found = rules.binary_search_by_key(indicator, |rule| rule.indicator);
         let rule = found.ok().and_then(|index| rules.get(index));
         let sources = rule.map_or(&[][..], |rule| rule.sources.as_slice());
-        sources.iter().map(|source| self.label(*source)).collect()
+        let mut named: Vec<_> = sources.iter().map(|source| self.label(*source)).collect();
+        // Several rows of a feed may name it.
+        named.dedup();
+        named
     }
 
     fn rule(&self, entry: &Entry) -> Option<&Rule> {
@@ -320,6 +323,7 @@ fn summary(number: u32, feed: &Feed, rules: &RuleSet, refused: &BTreeMap<u32, u6
         refused: labels.iter().filter_map(|label| refused.get(label)).sum(),
         last_ok: feed.last_ok.map(|at| at.to_string()),
         last_error: feed.last_error.clone(),
+        next_try: feed.next_try.map(|at| at.to_string()),
         warnings: feed
             .content
             .iter()

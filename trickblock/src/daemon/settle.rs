@@ -70,7 +70,10 @@ pub(super) async fn settle_event(
             return fresh;
         }
         Outcome::NotModified => with_feed(engine, feed, |feed| feed.confirm(at, true)),
-        Outcome::Failed { error, .. } => refused(engine, feed, &error),
+        Outcome::Failed { error, retry_in } => {
+            refused(engine, feed, &error);
+            with_feed(engine, feed, |feed| feed.retry(at, retry_in));
+        }
         Outcome::TooSoon { wait } => with_feed(engine, feed, |feed| feed.put_off(at, wait)),
         Outcome::Stored(stored) => {
             with_feed(engine, feed, |feed| {
@@ -101,10 +104,11 @@ async fn put(
     spawn_blocking(offer).await?
 }
 
-/// A trial is no failure of the feed.
+/// Neither a trial nor what the operator decided is a failure of the feed.
 fn not_taken(engine: &Shared, feed: usize, reason: &(dyn Error + Send + Sync + 'static)) {
     match reason.downcast_ref() {
         Some(Held::OnTrial { .. }) => with_feed(engine, feed, |feed| feed.last_error = None),
+        Some(Held::Rejected { .. }) => with_feed(engine, feed, Feed::stand),
         _ => refused(engine, feed, reason),
     }
 }

@@ -35,7 +35,7 @@ use crate::{
         limits::{Caps, read_capped},
         sandbox::{Program, Reader},
     },
-    kernel::{Events, Pins, memory},
+    kernel::{Events, Pins, find_interface, memory},
     policy::{Guard, Kinds, Lists, Surroundings},
 };
 
@@ -68,6 +68,7 @@ pub async fn start(
     let guard = settled(guard, looking.await.ok());
     let pins = Pins::new(&config.paths.pins);
     let hold = pins.hold()?;
+    some_interface(&config)?;
     let found = pins.has_filter();
     let engine = filled(config, (guard, kinds), reader, &first)?;
     let engine = Arc::new(Mutex::new(engine));
@@ -86,6 +87,17 @@ pub async fn start(
         hold,
     )
     .map(Some)
+}
+
+/// Where nothing can be filtered nothing is changed: an earlier filter goes on with its own set.
+fn some_interface(config: &Config) -> Result<(), DaemonError> {
+    let wanted = config.interfaces.iter();
+    let failures = wanted.filter_map(|interface| find_interface(&interface.name).err());
+    let failures: Vec<String> = failures.map(|error| error.to_string()).collect();
+    match failures.len() < config.interfaces.len() {
+        true => Ok(()),
+        false => Err(DaemonError::NoInterface(failures)),
+    }
 }
 
 /// Meanwhile the feeds answer.

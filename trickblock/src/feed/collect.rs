@@ -16,8 +16,18 @@ pub(super) const MAX_WARNINGS: usize = 100;
 /// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
 pub(super) const MAX_FAMILIES: usize = 4096;
 
+/// Rows that are gathered before they are given away.
+const BATCH: usize = 16 << 10;
+
+/// Takes rows as they are found, in the order in which they are.
+pub(super) type Taker = Box<dyn FnMut(&[Row])>;
+
 pub(super) struct Collector {
     parsed: Parsed,
+    /// Without it all rows are kept.
+    taker: Option<Taker>,
+    /// Rows that it took.
+    taken: usize,
     families: HashSet<Arc<str>>,
     last_family: Option<Arc<str>>,
     notes: [Noted; Note::COUNT],
@@ -106,7 +116,7 @@ impl Note {
 }
 
 impl Collector {
-    pub(super) fn new(format: Format, known_by: &'static str) -> Self {
+    pub(super) fn new(format: Format, known_by: &'static str, taker: Option<Taker>) -> Self {
         let parsed = Parsed {
             format,
             known_by: known_by.into(),
@@ -120,6 +130,8 @@ impl Collector {
         };
         Self {
             parsed,
+            taker,
+            taken: 0,
             families: HashSet::new(),
             last_family: None,
             notes: [Noted::default(); Note::COUNT],
@@ -131,7 +143,7 @@ impl Collector {
     }
 
     pub(super) fn accept(&mut self, line: u32, indicator: Indicator, sighting: Sighting) {
-        if self.parsed.rows.len() >= MAX_ROWS {
+        if self.taken.saturating_add(self.parsed.rows.len()) >= MAX_ROWS {
             self.overflow = true;
             return;
         }
@@ -141,6 +153,23 @@ impl Collector {
             sighting,
         };
         self.parsed.rows.push(row);
+        self.give(BATCH);
+    }
+
+    /// Gives the rows away, if they are so many.
+    fn give(&mut self, least: usize) {
+        let rows = &mut self.parsed.rows;
+        if let Some(taker) = self.taker.as_mut().filter(|_| rows.len() >= least) {
+            taker(rows);
+            self.taken = self.taken.saturating_add(rows.len());
+            rows.clear();
+        }
+    }
+
+    /// All rows so far: well-formed, ignored and rejected ones.
+    fn total(&self) -> u64 {
+        let taken = u64::try_from(self.taken).unwrap_or(u64::MAX);
+        self.parsed.total().saturating_add(taken)
     }
 
     /// The body takes `indicator` back.
@@ -195,7 +224,7 @@ impl Collector {
     /// make good what an earlier one showed.
     pub(super) fn confirm(&mut self, stated: u64) {
         self.check_end();
-        let seen = self.parsed.total();
+        let seen = self.total();
         self.counted = Some(seen);
         if stated != seen {
             self.parsed.complete = Some(false);
@@ -208,7 +237,7 @@ impl Collector {
 
     /// Rows behind the footer belong to no count.
     fn check_end(&mut self) {
-        let seen = self.parsed.total();
+        let seen = self.total();
         if let Some(counted) = self.counted.filter(|counted| *counted != seen) {
             self.parsed.complete = Some(false);
             let behind = seen.saturating_sub(counted);
@@ -264,7 +293,7 @@ impl Collector {
             return Err(NotAFeed::TooMany { most: MAX_ROWS });
         }
         self.check_end();
-        let total = self.parsed.total();
+        let total = self.total();
         let confirmed = self.authoritative || self.parsed.complete == Some(true);
         if total == 0 && !confirmed {
             let format = self.parsed.format;
@@ -274,22 +303,12 @@ impl Collector {
             });
         }
         self.tell_notes();
-        self.in_order();
-        self.parsed.rows.shrink_to_fit();
+        self.give(1);
+        self.parsed.in_order();
         if self.parsed.rejected > total / 2 {
             return Err(NotAFeed::MostlyMalformed(Box::new(self.parsed)));
         }
         Ok(self.parsed)
-    }
-
-    /// Some formats tell at their end what becomes of earlier lines.
-    fn in_order(&mut self) {
-        if !self.parsed.rows.is_sorted_by_key(|row| row.line) {
-            self.parsed.rows.sort_by_key(|row| row.line);
-        }
-        self.parsed
-            .rejections
-            .sort_by_key(|rejection| rejection.line);
     }
 
     fn tell_notes(&mut self) {
@@ -299,9 +318,9 @@ impl Collector {
                 self.warn(format!("{count} {} (first in line {first})", note.text()));
             }
         }
-        if self.parsed.total() == 0 {
+        if self.total() == 0 {
             self.warn("the feed is whole but holds no entries");
-        } else if self.parsed.rows.is_empty() && self.parsed.rejected == 0 {
+        } else if self.taken == 0 && self.parsed.rows.is_empty() && self.parsed.rejected == 0 {
             self.warn("the feed names no address at all: nothing in it can be blocked here");
         }
         let listed = self.parsed.rejections.len();
@@ -317,7 +336,7 @@ mod tests {
 
     #[test]
     fn hostile_rejections_are_counted_but_not_all_kept() {
-        let mut out = Collector::new(Format::Plain, "");
+        let mut out = Collector::new(Format::Plain, "", None);
         for line in 0..60_000 {
             out.reject(line, &"x".repeat(500), "bad");
         }
@@ -337,7 +356,7 @@ mod tests {
 
     #[test]
     fn half_malformed_is_still_a_feed() {
-        let mut out = Collector::new(Format::Plain, "");
+        let mut out = Collector::new(Format::Plain, "", None);
         out.reject(1, "x", "bad");
         out.ignore();
         assert_eq!(out.finish().unwrap().total(), 2);
@@ -345,7 +364,7 @@ mod tests {
 
     #[test]
     fn families_are_shared() {
-        let mut out = Collector::new(Format::FeodoCsv, "");
+        let mut out = Collector::new(Format::FeodoCsv, "", None);
         let (first, other, again) = (
             out.family("Emotet"),
             out.family(" Dridex"),

@@ -17,7 +17,7 @@ use std::borrow::Cow;
 
 use crate::indicator::{Indicator, Sighting};
 
-use self::collect::Collector;
+use self::collect::{Collector, Taker};
 pub use self::{
     error::NotAFeed,
     format::name::{Format, UnknownFormat},
@@ -69,6 +69,15 @@ impl Parsed {
         rows.saturating_add(self.ignored)
             .saturating_add(self.rejected)
     }
+
+    /// Some formats tell at their end what becomes of earlier lines.
+    fn in_order(&mut self) {
+        if !self.rows.is_sorted_by_key(|row| row.line) {
+            self.rows.sort_by_key(|row| row.line);
+        }
+        self.rows.shrink_to_fit();
+        self.rejections.sort_by_key(|rejection| rejection.line);
+    }
 }
 
 /// Reads a body that is already decompressed. A format in `options` overrides the detection.
@@ -76,14 +85,19 @@ impl Parsed {
 /// Malformed rows are not an error until they are the majority. An error means that the body
 /// must not replace the last good one.
 pub fn parse(body: &[u8], options: impl Into<Options>) -> Result<Parsed, NotAFeed> {
-    let options = options.into();
+    read(body, &options.into(), None)
+}
+
+/// As [`parse`], but the rows are given to `taker`, if there is one, as they are found, and are not in what is returned. They
+/// may be out of order, and they are nothing where the body turns out to be no feed.
+fn read(body: &[u8], options: &Options, taker: Option<Taker>) -> Result<Parsed, NotAFeed> {
     let text = decode::text(body)?;
     let (format, known_by) = detect::format(&text.text, options.format)?;
-    let mut out = Collector::new(format, known_by);
+    let mut out = Collector::new(format, known_by, taker);
     if text.replaced {
         out.warn("some bytes were not valid text and were replaced: the feed may be damaged");
     }
-    format::read(&text.text, format, &options, &mut out)?;
+    format::read(&text.text, format, options, &mut out)?;
     out.finish()
 }
 

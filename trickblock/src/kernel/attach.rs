@@ -304,6 +304,14 @@ impl Hooks {
     }
 }
 
+/// Whether there is an interface of this name that can be filtered.
+///
+/// # Errors
+/// Why it cannot.
+pub fn find_interface(name: &str) -> Result<(), FilterError> {
+    target(name).map(|_| ())
+}
+
 pub(super) fn target(name: &str) -> Result<Target, FilterError> {
     let interface = netlink::interface(name)
         .map_err(FilterError::io("query interface", name))?

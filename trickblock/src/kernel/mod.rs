@@ -34,7 +34,7 @@ mod sys;
 mod table;
 
 pub use ask::Judged;
-pub use attach::Hooks;
+pub use attach::{Hooks, find_interface};
 pub use error::FilterError;
 pub use events::{Events, event_clock};
 pub use filter::{Capacity, Filter, Load, random_seed};

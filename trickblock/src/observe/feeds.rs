@@ -49,6 +49,12 @@ pub struct FeedHealth {
     #[serde(default)]
     pub trial: Option<HeldStatus>,
     pub last_error: Option<String>,
+    /// When its source is tried again after that.
+    #[serde(default)]
+    pub next_try: Option<String>,
+    /// Its source says something else, which the operator rejected.
+    #[serde(default)]
+    pub stands: bool,
     /// What is wrong, one sentence each; empty for a feed in good health.
     pub alarms: Vec<String>,
     /// Of what kind each of them is.
@@ -68,10 +74,11 @@ pub enum AlarmKind {
     OnlyMonitors,
     AddsNothing,
     AddsLess,
+    Ended,
 }
 
 impl AlarmKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Held,
         Self::Empty,
         Self::Frozen,
@@ -80,6 +87,7 @@ impl AlarmKind {
         Self::OnlyMonitors,
         Self::AddsNothing,
         Self::AddsLess,
+        Self::Ended,
     ];
 
     /// As in JSON and in metrics.
@@ -93,6 +101,7 @@ impl AlarmKind {
             Self::OnlyMonitors => "only_monitors",
             Self::AddsNothing => "adds_nothing",
             Self::AddsLess => "adds_less",
+            Self::Ended => "ended",
         }
     }
 }
@@ -128,6 +137,8 @@ pub struct Signs {
     pub narrowed: Vec<(Kind, u64)>,
     /// How many indicators it usually named alone, once enough days are known.
     pub usual: Option<u64>,
+    /// When its authority ended, if it has.
+    pub ended: Option<String>,
 }
 
 impl FeedHealth {
@@ -139,10 +150,20 @@ impl FeedHealth {
         };
         let named = self.indicators.saturating_sub(self.departed);
         if let Some(held) = self.held.clone() {
-            let text = format!("an update is held since {}: {}", held.since, held.reason);
+            let text = format!(
+                "an update is held since {}: {}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`",
+                held.since,
+                held.reason,
+                name = self.name
+            );
             self.alarm(AlarmKind::Held, text);
         }
-        if signs.has_content && named == 0 {
+        if let Some(until) = &signs.ended {
+            let text = format!(
+                "ended: its `until`, {until}, has passed and nothing of it is in force: renew it, or take the feed out"
+            );
+            self.alarm(AlarmKind::Ended, text);
+        } else if signs.has_content && named == 0 {
             let text = "alive but empty: it names nothing that can be blocked";
             self.alarm(AlarmKind::Empty, text);
         }
@@ -224,6 +245,7 @@ mod tests {
             others: 1,
             narrowed: Vec::new(),
             usual: Some(20),
+            ended: None,
         };
         (health, signs)
     }
@@ -270,6 +292,12 @@ mod tests {
             ..FeedHealth::default()
         };
         assert!(alarms(&empty, &signs)[0].contains("alive but empty"));
+        let ended = Signs {
+            ended: Some("2026-01-01T00:00:00Z".to_owned()),
+            ..signs.clone()
+        };
+        let told = alarms(&empty, &ended);
+        assert!(told[0].contains("its `until`, 2026") && !told[0].contains("empty"));
         let redundant = FeedHealth {
             unique: 0,
             ..health

@@ -101,6 +101,9 @@ pub struct Indicators {
     pub ports: usize,
     /// Those that only count.
     pub monitor: usize,
+    /// Those that no feed has named yet since the daemon started.
+    #[serde(default)]
+    pub inherited: usize,
     /// Table entries in use and available; an indicator takes one or two. The table grows when they are used up.
     pub entries: Entries,
     pub capacity: Entries,
@@ -122,6 +125,9 @@ pub struct FeedStatus {
     /// When a body was last accepted or found unchanged.
     pub last_ok: Option<String>,
     pub last_error: Option<String>,
+    /// When its source is tried again after that.
+    #[serde(default)]
+    pub next_try: Option<String>,
     pub warnings: Vec<String>,
 }
 
@@ -266,6 +272,7 @@ impl Indicators {
                 entry.indicator.port.is_some() || entry.indicator.protocol.is_some()
             }),
             monitor: count(|entry| !entry.drop),
+            inherited: 0,
             entries: maps.used()?.into(),
             capacity: maps.geometry().capacity().into(),
         })

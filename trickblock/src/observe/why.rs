@@ -95,6 +95,9 @@ pub struct Listed {
     pub confidence: Option<u8>,
     /// Empty where no daemon runs: only it knows the feeds.
     pub sources: Vec<Origin>,
+    /// No feed has named it yet since the daemon started: it was in force before, and stays until all feeds have answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
 }
 
 impl Listed {
@@ -110,6 +113,7 @@ impl Listed {
             until: None,
             confidence: None,
             sources: Vec::new(),
+            inherited: false,
         }
     }
 }

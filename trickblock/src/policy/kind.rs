@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Action, prefixes::Prefixes};
-use crate::{feed::Row, indicator::Seen};
+use super::{Action, Refusal, prefixes::Prefixes};
+use crate::{
+    feed::Row,
+    indicator::{Indicator, Seen},
+};
 
 /// What stands behind an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,11 +28,38 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What a row of this kind may do at most.
-    pub(super) fn limit(self, row: &Row) -> Action {
-        match (self, row.indicator.port) {
+    pub const ALL: [Self; 4] = [
+        Self::Dedicated,
+        Self::Residential,
+        Self::Shared,
+        Self::Sinkhole,
+    ];
+
+    /// As in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dedicated => "dedicated",
+            Self::Residential => "residential",
+            Self::Shared => "shared",
+            Self::Sinkhole => "sinkhole",
+        }
+    }
+
+    /// What an indicator of this kind may do at most.
+    pub(super) fn limit(self, indicator: &Indicator) -> Action {
+        match (self, indicator.port) {
             (Self::Sinkhole, _) | (Self::Shared | Self::Residential, None) => Action::Monitor,
             _ => Action::Drop,
+        }
+    }
+}
+
+impl Kind {
+    /// What may be blocked instead of an address of this kind, as the end of a sentence.
+    fn instead(self) -> &'static str {
+        match self {
+            Self::Sinkhole => ": who calls it is infected, and the call harms nobody",
+            _ => ": a single service of it can be blocked, as address:port",
         }
     }
 }
@@ -72,6 +102,20 @@ impl Kinds {
             .map(|(kind, _)| *kind)
             .max()
             .map_or(said, |kind| kind.max(said))
+    }
+
+    /// Why an indicator that somebody writes by hand would only count: what stands behind it.
+    pub fn soften(&self, indicator: &Indicator) -> Option<Refusal> {
+        let kind = self.of(&indicator.prefix, Kind::Dedicated);
+        (kind.limit(indicator) < Action::Drop).then(|| Refusal {
+            guard: "kind",
+            reason: format!(
+                "{} is of the kind {}, so it only counts{}",
+                indicator.prefix,
+                kind.name(),
+                kind.instead()
+            ),
+        })
     }
 
     /// When a row of this kind ends for that reason alone. What has no time at all is believed.
@@ -132,11 +176,11 @@ mod tests {
     fn only_a_service_of_what_others_use_is_cut() {
         let (whole, service) = (row("192.0.2.1"), row("192.0.2.1:443"));
         for kind in [Kind::Residential, Kind::Shared] {
-            assert_eq!(kind.limit(&whole), Action::Monitor);
-            assert_eq!(kind.limit(&service), Action::Drop);
+            assert_eq!(kind.limit(&whole.indicator), Action::Monitor);
+            assert_eq!(kind.limit(&service.indicator), Action::Drop);
         }
-        assert_eq!(Kind::Dedicated.limit(&whole), Action::Drop);
-        assert_eq!(Kind::Sinkhole.limit(&service), Action::Monitor);
+        assert_eq!(Kind::Dedicated.limit(&whole.indicator), Action::Drop);
+        assert_eq!(Kind::Sinkhole.limit(&service.indicator), Action::Monitor);
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl RuleSet {
             return None;
         }
         let action = terms.action_at(row.sighting.confidence);
-        let limit = kind.limit(row);
+        let limit = kind.limit(&row.indicator);
         if limit < action {
             self.note_narrowed(source, kind);
         }

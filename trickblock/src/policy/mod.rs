@@ -25,7 +25,7 @@ pub use self::{
     life::Departed,
     merge::{Context, FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge},
     terms::{Authority, AuthorityKind, Terms},
-    width::{Covered, MAX_ADDRESSES, is_wide},
+    width::{Covered, MAX_ADDRESSES, WIDEST_V4, WIDEST_V6, is_vast, is_wide},
 };
 
 /// What happens to a packet that matches. `Drop` is the greater one: it beats `Monitor`.

@@ -28,6 +28,12 @@ pub fn is_wide(prefix: &IpNet) -> bool {
     wide(prefix) || standing_for(prefix).is_some_and(|meant| wide(&meant))
 }
 
+/// Whether who protects this prefix hardly means all of it: it is wider than a /8 (IPv6: /16).
+pub fn is_vast(prefix: &IpNet) -> bool {
+    let least = if prefix.addr().is_ipv4() { 8 } else { 16 };
+    prefix.prefix_len() < least
+}
+
 pub(super) fn refuse(prefix: &IpNet) -> Option<Refusal> {
     is_wide(prefix).then(|| Refusal {
         guard: "width",

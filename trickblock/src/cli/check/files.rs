@@ -28,6 +28,10 @@ pub(super) enum Unreadable {
     Io(#[from] io::Error),
     #[error("{0}")]
     Limit(LimitError),
+    #[error(
+        "a check asks no server: get the list and check it, as in `curl … | trickblock check --feed -`"
+    )]
+    Url,
     #[error("the directory holds no files: give the directory with the feeds in it")]
     NoFiles,
     #[error("directories are nested deeper than 16 levels: give the innermost one")]
@@ -37,6 +41,9 @@ pub(super) enum Unreadable {
 /// The files that a path stands for: itself, or everything below it in sorted order without
 /// hidden files. Links to directories are not followed.
 pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
+    if is_url(path) {
+        return Err(Unreadable::Url);
+    }
     if is_stdin(path) || !fs::metadata(path)?.is_dir() {
         let path = path.to_owned();
         return Ok(vec![Found { path, named: true }]);
@@ -47,6 +54,11 @@ pub(super) fn list(path: &Path) -> Result<Vec<Found>, Unreadable> {
         true => Err(Unreadable::NoFiles),
         false => Ok(found),
     }
+}
+
+fn is_url(path: &Path) -> bool {
+    let schemes = ["http:", "https:"].map(Path::new);
+    schemes.iter().any(|scheme| path.starts_with(scheme))
 }
 
 fn is_stdin(path: &Path) -> bool {

@@ -91,6 +91,9 @@ impl<'a> Report<'a> {
     }
 
     pub(super) fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(configuration) = self.set.configuration() {
+            writeln!(out, "{:<11} {configuration}", "settings")?;
+        }
         if !self.set.feeds.is_empty() {
             self.write_counts(out)?;
             self.write_rejections(out)?;
@@ -108,6 +111,9 @@ impl<'a> Report<'a> {
     pub(super) fn verdict(&self) -> (Exit, Vec<String>) {
         if !self.set.failed.is_empty() {
             return (Exit::Failed, self.set.failed.clone());
+        }
+        if self.set.is_unfetched() {
+            return (Exit::Ok, Vec::new());
         }
         if self.set.feeds.is_empty() {
             let reason = "none of the files is a feed: see the warnings for each of them";

@@ -24,10 +24,22 @@ pub(in crate::cli) struct Set {
     /// The configured feeds, and the index in `feeds` behind the last file of each; empty without a
     /// configuration, and then any width is let through.
     configured: Vec<(FeedConfig, usize)>,
+    /// How many of them were never fetched.
+    unfetched: usize,
     /// Files that contribute nothing, with the reason: `FILE: why`.
     pub(in crate::cli) skipped: Vec<String>,
     /// Those of them that were given by name, which makes the whole check fail.
     pub(in crate::cli) failed: Vec<String>,
+}
+
+/// A feed that says nothing any more.
+fn ended(feed: &FeedConfig) -> Option<String> {
+    let until = feed.policy.terms.authority.until;
+    let until = until.filter(|until| *until <= Seen::now())?;
+    Some(format!(
+        "feed {}: its `until`, {until}, has passed: nothing of it will be in force, renew it or take the feed out",
+        feed.name
+    ))
 }
 
 impl Set {
@@ -53,6 +65,7 @@ impl Set {
                 Location::Signed(signed) => set.add_signed(signed, &feed.options(None)),
                 Location::Http(_) | Location::Stdin => set.add_copy(feed, &cache),
             }
+            set.skipped.extend(ended(feed));
             set.configured.push((feed.clone(), set.feeds.len()));
         }
         set
@@ -70,6 +83,22 @@ impl Set {
     /// Without a configuration nothing says how wide a feed's prefixes may be.
     pub(super) fn is_configured(&self) -> bool {
         !self.configured.is_empty()
+    }
+
+    /// Of a configuration, which is right where this is said.
+    pub(super) fn configuration(&self) -> Option<String> {
+        let (feeds, unfetched) = (self.configured.len(), self.unfetched);
+        let unknown = match unfetched {
+            0 => String::new(),
+            _ => format!(", {unfetched} of them not fetched yet"),
+        };
+        self.is_configured()
+            .then(|| format!("ok, {feeds} feeds{unknown}"))
+    }
+
+    /// Nothing is known of any feed, and nothing is wrong with that.
+    pub(super) fn is_unfetched(&self) -> bool {
+        self.is_configured() && self.unfetched == self.configured.len()
     }
 
     /// Notes configured feeds that cover more than they may: the daemon does not put them in force.
@@ -150,6 +179,7 @@ impl Set {
         let stored = match cache.load(name) {
             Ok(Some(stored)) if stored.origin == feed.location.identity() => stored,
             Ok(_) => {
+                self.unfetched += 1;
                 return self.skip(
                     format!("feed {name}: left out, there is no last good copy of it yet: `trickblock run` makes one"),
                     false,

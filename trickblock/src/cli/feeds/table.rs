@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use jiff::SignedDuration;
+
 use crate::{
     daemon::{History, feeds::Diff},
     observe::feeds::{FeedHealth, Feeds},
@@ -42,8 +44,19 @@ fn more(out: &mut dyn Write, feed: &FeedHealth) -> io::Result<()> {
     if let Some(trial) = &feed.trial {
         writeln!(out, "  ~ {}", trial.reason)?;
     }
-    if let Some(error) = &feed.last_error {
-        writeln!(out, "  ! {error}")?;
+    if feed.stands {
+        writeln!(
+            out,
+            "  ~ its newest body was rejected by the operator: another one is waited for"
+        )?;
+    }
+    // An update that is held has its alarm.
+    if let Some(error) = feed.last_error.as_ref().filter(|_| feed.held.is_none()) {
+        let again = seconds(feed.next_try.as_deref());
+        match feed.next_try {
+            Some(_) => writeln!(out, "  ! {error}; tried again at {again}Z")?,
+            None => writeln!(out, "  ! {error}")?,
+        }
     }
     feed.alarms
         .iter()
@@ -62,6 +75,13 @@ pub(super) fn diff(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
         diff.feed, diff.since, diff.reason
     )?;
     marked(out, '-', &diff.removed_indicators, diff.removed)?;
+    if diff.removed > 0 && diff.hold_down_seconds > 0 {
+        let span = SignedDuration::from_secs(diff.hold_down_seconds.try_into().unwrap_or(i64::MAX));
+        writeln!(
+            out,
+            "  (these stay in force for {span:#} after it is approved: `hold_down`)"
+        )?;
+    }
     marked(out, '+', &diff.added_indicators, diff.added)?;
     writeln!(
         out,

@@ -19,7 +19,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let url: Option<Uri> = section.parsed("url", value::url).map(|(url, _)| url);
     let timeout = bound(section, "timeout", HttpSpec::TIMEOUT);
     let connect_timeout = bound(section, "connect_timeout", HttpSpec::CONNECT_TIMEOUT);
-    let min_rate = section.number("min_rate", 0);
+    let min_rate = section.number("min_rate", 0..=u32::MAX);
     let private = section.boolean("private");
     let redirect_hosts = section.list("redirect_hosts", RedirectHost::parse);
     let route = proxy::route(section);

@@ -87,7 +87,9 @@ pub(super) fn feeds(root: &DeTable<'_>, problems: &mut Problems<'_>) -> Vec<Feed
     let mut names = Unique::default();
     let mut list = Vec::new();
     for (table, span) in tables {
-        let table = presets::filled(table, problems);
+        let Some(table) = presets::filled(table, problems) else {
+            continue;
+        };
         let mut section = Section::new("[[feed]]", &table, span, KEYS, problems);
         let feed = feed(&mut section, &mut names);
         list.extend(feed.filter(|feed| is_only_reader(feed, &list, &mut section)));
@@ -111,7 +113,8 @@ fn feed(section: &mut Section<'_, '_, '_>, names: &mut Unique) -> Option<FeedCon
     let format = api::format(section, location.as_ref());
     let csv = csv(section, format);
     let policy = policy(section);
-    let max_addresses = section.number("max_addresses", 1).unwrap_or(MAX_ADDRESSES);
+    let max_addresses = section.number("max_addresses", 1..=u32::MAX);
+    let max_addresses = max_addresses.unwrap_or(MAX_ADDRESSES);
     Some(FeedConfig {
         name: name?,
         location: location?,
@@ -172,8 +175,10 @@ fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
         .map_or_else(Default::default, |(action, _)| action);
     let terms = Terms {
         action,
-        min_confidence: confidence(section),
-        min_feeds: section.number("min_feeds", 1).unwrap_or_default(),
+        min_confidence: section.number("min_confidence", 0..=100_u8).unwrap_or(0),
+        min_feeds: section
+            .number("min_feeds", 1..=u32::MAX)
+            .unwrap_or_default(),
         authority: authority(section),
         kind: section
             .parsed("kind", value::kind)
@@ -185,22 +190,6 @@ fn policy(section: &mut Section<'_, '_, '_>) -> FeedPolicy {
         hold_down,
         canary: canary::canary(section),
     }
-}
-
-fn confidence(section: &mut Section<'_, '_, '_>) -> u8 {
-    let Some(number) = section.number("min_confidence", 0) else {
-        return 0;
-    };
-    u8::try_from(number)
-        .ok()
-        .filter(|number| *number <= 100)
-        .unwrap_or_else(|| {
-            let span = section.key_span("min_confidence").unwrap_or_default();
-            let text =
-                format!("`min_confidence` in [[feed]] is {number}: it is a number from 0 to 100");
-            section.problems().at(&span, text);
-            0
-        })
 }
 
 /// A court order has a number; others have none that would mean something.

@@ -38,7 +38,7 @@ fn a_table_that_is_described_wrongly_is_told() {
     let found = problems(&text).join("\n");
     for part in [
         "add `format = \"csv\"`",
-        "more than one sign",
+        "`ab` is not one plain sign",
         "did you mean `quote`?",
         "`prot` in `columns`",
         "its number from 1",

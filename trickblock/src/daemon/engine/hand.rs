@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Engine, Held};
 use crate::{
-    daemon::operator::{Allow, Block, Lists},
+    daemon::operator::{Allow, Block, Lists, Overview, Told},
     feed::Row,
     indicator::{Indicator, Seen},
     policy::{Action, FeedRows, Label, Refusal, RuleSet, merge},
@@ -15,9 +15,9 @@ use crate::{
 type Concerns<'a> = &'a dyn Fn(&Indicator) -> bool;
 
 impl Engine {
-    /// Blocks, or changes a block. `Err` of the inner result: a guard forbids it, and nothing was done.
+    /// Blocks, or changes a block. `Err` of the inner result: it would not drop, and nothing was done.
     pub fn block(&mut self, block: Block) -> Result<Result<(), Refusal>, Held> {
-        if let Some(refusal) = self.guard.refuse(&block.indicator) {
+        if let Some(refusal) = self.idle(&block.indicator) {
             return Ok(Err(refusal));
         }
         let indicator = block.indicator;
@@ -61,8 +61,26 @@ impl Engine {
         Ok(true)
     }
 
-    pub fn lists(&self) -> &Lists {
-        &self.operator.lists
+    /// Why an indicator of the operator's drops nothing, if it does not.
+    pub fn idle(&self, indicator: &Indicator) -> Option<Refusal> {
+        let guarded = self.guard.refuse(indicator);
+        let softened = || self.guard.soften(indicator);
+        guarded
+            .or_else(softened)
+            .or_else(|| self.kinds.soften(indicator))
+    }
+
+    /// What the operator blocks and allows now, and what comes of it.
+    pub fn by_hand(&self) -> Overview {
+        let Lists { blocks, allows, .. } = self.living_lists();
+        let told = |block: Block| Told {
+            idle: self.idle(&block.indicator).map(|refusal| refusal.reason),
+            block,
+        };
+        Overview {
+            blocks: blocks.into_iter().map(told).collect(),
+            allows,
+        }
     }
 
     fn living_lists(&self) -> Lists {

@@ -67,7 +67,7 @@ impl Engine {
             return Ok(None);
         };
         self.decide(feed, Decision::Rejected(held.digest))?;
-        self.feeds[feed].held = None;
+        self.feeds[feed].stand();
         if self.feeds[feed].trial.take().is_some() {
             self.enforce(None)?;
         }
@@ -81,7 +81,9 @@ impl Engine {
     /// Puts an earlier body in force; `current`, which was in force, is not taken again before it changes.
     pub fn roll_back(&mut self, feed: usize, offer: Offer, current: Digest) -> Result<(), Held> {
         self.take_as_approved(feed, offer)?;
-        self.decide(feed, Decision::Rejected(current))
+        self.decide(feed, Decision::Rejected(current))?;
+        self.feeds[feed].stand();
+        Ok(())
     }
 
     fn take_as_approved(&mut self, feed: usize, offer: Offer) -> Result<(), Held> {

@@ -40,6 +40,9 @@ pub struct Diff {
     /// The first of them, sorted.
     pub added_indicators: Vec<String>,
     pub removed_indicators: Vec<String>,
+    /// How long those that are removed stay in force.
+    #[serde(default)]
+    pub hold_down_seconds: u64,
 }
 
 impl Feed {
@@ -58,12 +61,22 @@ impl Feed {
     pub fn hold(&mut self, content: Content, digest: Digest, why: Braked, at: Timestamp) {
         let known = self.held.as_ref().filter(|held| held.digest == digest);
         let since = known.map_or(at, |held| held.since);
+        self.stands = false;
         self.held = Some(HeldUpdate {
             content,
             digest,
             since,
             why,
         });
+    }
+
+    /// The operator does not want what the source says now: what is in force is meant to be, and that is no failure.
+    pub fn stand(&mut self) {
+        self.held = None;
+        self.last_error = None;
+        self.next_try = None;
+        self.fresh = true;
+        self.stands = true;
     }
 
     /// What the update that waits would change, at most `most` indicators of either kind by name.
@@ -86,6 +99,7 @@ impl Feed {
             removed: removed.len(),
             added_indicators: named(&added),
             removed_indicators: named(&removed),
+            hold_down_seconds: self.config.policy.hold_down.as_secs(),
         })
     }
 }

@@ -11,6 +11,7 @@ impl Feed {
     pub fn put_off(&mut self, at: Timestamp, wait: Duration) {
         let until = at.saturating_add(wait).unwrap_or(Timestamp::MAX);
         self.put_off = Some(until);
+        self.next_try = Some(until);
         tracing::info!(
             feed = self.config.name,
             "not asked: {}",
@@ -20,6 +21,21 @@ impl Feed {
         if self.content.is_none() && self.last_error.is_none() {
             self.last_error = Some(self.patience(until));
         }
+    }
+
+    /// At `at` it failed, and its source is tried again in `wait`.
+    pub fn retry(&mut self, at: Timestamp, wait: Option<Duration>) {
+        self.next_try = wait.and_then(|wait| at.checked_add(wait).ok());
+    }
+
+    /// What went wrong, and when it is tried again.
+    pub fn trouble(&self) -> Option<String> {
+        let error = self.last_error.as_deref()?;
+        let again = self.next_try.filter(|_| self.put_off.is_none());
+        Some(match again {
+            Some(at) => format!("{error}; tried again at {at:.0}"),
+            None => error.to_owned(),
+        })
     }
 
     /// Why the feed was left as it is, for the one who wanted it fetched.

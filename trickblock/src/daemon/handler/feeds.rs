@@ -22,8 +22,11 @@ const SHOWN: usize = 100;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     pub feed: String,
-    /// Indicators of it that are in force now.
+    /// Distinct indicators that it names now.
     pub indicators: usize,
+    /// What it does not name any more, and stays in force for `hold_down`.
+    #[serde(default)]
+    pub departed: usize,
     /// Of all feeds.
     pub in_force: usize,
 }
@@ -113,6 +116,7 @@ fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
     let decided = Decided {
         feed: known.map_or_else(String::new, |feed| feed.config.name.clone()),
         indicators: content.map_or(0, |content| content.indicators().len()),
+        departed: known.map_or(0, |feed| feed.departed.rows().len()),
         in_force: engine.live.len(),
     };
     Answer {

@@ -13,7 +13,7 @@ use crate::{
         protocol::{Code, Refusal, Response},
     },
     indicator::{Indicator, Seen},
-    policy::{Authority, AuthorityKind},
+    policy::{Action, Authority, AuthorityKind, WIDEST_V4, WIDEST_V6, is_vast, is_wide},
 };
 
 /// Longest reason, in characters.
@@ -32,6 +32,9 @@ pub struct Said {
     /// The number of a court order.
     #[serde(default)]
     pub order: Option<String>,
+    /// So wide a prefix is meant.
+    #[serde(default)]
+    pub wide: bool,
 }
 
 /// The answer to all of them.
@@ -42,6 +45,12 @@ pub struct Done {
     pub until: Option<String>,
     /// Indicators in force.
     pub in_force: usize,
+    /// How many there are less than before.
+    #[serde(default)]
+    pub gone: usize,
+    /// Nothing is dropped, whatever is in force: the configuration's action is `monitor`.
+    #[serde(default)]
+    pub monitor: bool,
     /// Why it goes on although it was taken back: feeds that name it as well.
     pub still: Vec<String>,
 }
@@ -49,6 +58,13 @@ pub struct Done {
 pub(super) fn block(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Response, Refusal> {
     let said = said(args)?;
     let indicator: Indicator = parsed(&said.what)?;
+    if is_wide(&indicator.prefix) && !said.wide {
+        let prefix = indicator.prefix;
+        return Err(guarded(
+            format!("{prefix} is wider than /{WIDEST_V4} (IPv6: /{WIDEST_V6})"),
+            "nothing was blocked; say `--wide` if all of it is meant",
+        ));
+    }
     let note = note(&said, peer)?;
     let until = note.until;
     let authority = said.order.map_or_else(local, |order| Authority {
@@ -61,67 +77,91 @@ pub(super) fn block(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Res
         authority,
         note,
     };
+    let before = engine.live.len();
     let done = engine.block(block).map_err(|error| failed(&error))?;
-    done.map_err(|refusal| {
-        Refusal::new(
-            Code::Guarded,
-            refusal.reason,
-            "nothing was blocked; `trickblock why` explains the guard",
-        )
-    })?;
-    Ok(answer(engine, indicator.to_string(), until, Vec::new()))
+    done.map_err(|refusal| guarded(refusal.reason, "nothing was blocked"))?;
+    let what = (indicator.to_string(), until);
+    Ok(answer(engine, before, what, Vec::new()))
 }
 
 pub(super) fn unblock(args: &Value, engine: &mut Engine) -> Result<Response, Refusal> {
     let indicator: Indicator = parsed(&said(args)?.what)?;
+    let before = engine.live.len();
     let known = engine.unblock(&indicator).map_err(|error| failed(&error))?;
     if !known {
         return Err(not_listed("blocks", &indicator.to_string(), "block list"));
     }
     let still = engine.feeds_naming(&indicator);
-    Ok(answer(engine, indicator.to_string(), None, still))
+    Ok(answer(engine, before, (indicator.to_string(), None), still))
 }
 
 pub(super) fn allow(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Response, Refusal> {
     let said = said(args)?;
     let prefix = prefix(&said.what)?;
+    if is_vast(&prefix) && !said.wide {
+        return Err(guarded(
+            format!("{prefix} is so wide that next to nothing would be blocked any more"),
+            "nothing was changed; say `--wide` if all of it is meant, or `trickblock off` to let everything pass",
+        ));
+    }
     let note = note(&said, peer)?;
     let until = note.until;
+    let before = engine.live.len();
     let done = engine.allow(Allow { prefix, note });
     done.map_err(|error| failed(&error))?;
-    Ok(answer(engine, prefix.to_string(), until, Vec::new()))
+    let what = (prefix.to_string(), until);
+    Ok(answer(engine, before, what, Vec::new()))
 }
 
 pub(super) fn disallow(args: &Value, engine: &mut Engine) -> Result<Response, Refusal> {
     let prefix = prefix(&said(args)?.what)?;
+    let before = engine.live.len();
     let known = engine.disallow(&prefix).map_err(|error| failed(&error))?;
     if !known {
         return Err(not_listed("allows", &prefix.to_string(), "allow list"));
     }
-    Ok(answer(engine, prefix.to_string(), None, Vec::new()))
+    Ok(answer(
+        engine,
+        before,
+        (prefix.to_string(), None),
+        Vec::new(),
+    ))
 }
 
 pub(super) fn by_hand(engine: &Engine) -> Response {
-    Response::data(&engine.lists().living(Seen::now()))
+    Response::data(&engine.by_hand())
 }
 
-fn answer(engine: &Engine, what: String, until: Option<Seen>, still: Vec<String>) -> Response {
+/// `before` is how many indicators were in force.
+fn answer(
+    engine: &Engine,
+    before: usize,
+    (what, until): (String, Option<Seen>),
+    still: Vec<String>,
+) -> Response {
+    let in_force = engine.live.len();
     Response::data(&Done {
         what,
         until: until.map(|until| until.to_string()),
-        in_force: engine.live.len(),
+        in_force,
+        gone: before.saturating_sub(in_force),
+        monitor: engine.config.filter.action == Action::Monitor,
         still,
     })
 }
 
+fn guarded(reason: String, fix: &str) -> Refusal {
+    Refusal::new(Code::Guarded, reason, fix)
+}
+
 fn said(args: &Value) -> Result<Said, Refusal> {
     Said::deserialize(args)
-        .map_err(|error| bad(format!("the arguments are not understood ({error})")))
+        .map_err(|error| bad(format!("the arguments are not understood ({error})"), FORM))
 }
 
 fn parsed(text: &str) -> Result<Indicator, Refusal> {
     text.parse()
-        .map_err(|error| bad(format!("`{text}` is not an indicator ({error})")))
+        .map_err(|error| bad(format!("`{text}` is not an indicator ({error})"), FORM))
 }
 
 /// A prefix without a port, in canonical form.
@@ -129,21 +169,16 @@ fn prefix(text: &str) -> Result<IpNet, Refusal> {
     let indicator = parsed(text)?;
     match indicator.port.is_none() && indicator.protocol.is_none() {
         true => Ok(indicator.prefix),
-        false => Err(bad(format!(
-            "`{text}` has a port: what is allowed is an address or a prefix"
-        ))),
+        false => Err(bad(
+            format!("`{text}` has a port: what is allowed is an address or a prefix"),
+            "write the address alone",
+        )),
     }
 }
 
 fn note(said: &Said, peer: Peer) -> Result<Note, Refusal> {
-    let until = said.until.map(|until| {
-        Seen::from_unix(until).ok_or_else(|| bad("the end is no time from 1970 to 2106".to_owned()))
-    });
     let now = Seen::now();
-    let until = until.transpose()?;
-    if until.is_some_and(|until| until <= now) {
-        return Err(bad("the end has passed already".to_owned()));
-    }
+    let until = said.until.map(|until| end(until, now)).transpose()?;
     Ok(Note {
         until,
         reason: said.reason.chars().take(MAX_REASON).collect(),
@@ -152,12 +187,21 @@ fn note(said: &Said, peer: Peer) -> Result<Note, Refusal> {
     })
 }
 
-fn bad(message: String) -> Refusal {
-    Refusal::new(
-        Code::BadRequest,
-        message,
-        "write IP[:PORT][/PROTO] or PREFIX, with IPv6 in brackets before a port",
-    )
+/// `until` is in Unix seconds.
+fn end(until: i64, now: Seen) -> Result<Seen, Refusal> {
+    let fix = "name a time to come, or a span with `--for 6h`";
+    let end = Seen::from_unix(until);
+    let end = end.ok_or_else(|| bad("the end is no time from 1970 to 2106".to_owned(), fix))?;
+    match end > now {
+        true => Ok(end),
+        false => Err(bad(format!("the end, {end}, has passed already"), fix)),
+    }
+}
+
+const FORM: &str = "write IP[:PORT][/PROTO] or PREFIX, with IPv6 in brackets before a port";
+
+fn bad(message: String, fix: &str) -> Refusal {
+    Refusal::new(Code::BadRequest, message, fix)
 }
 
 fn not_listed(verb: &str, what: &str, list: &str) -> Refusal {

@@ -64,6 +64,19 @@ impl Floor {
         }
     }
 
+    /// The server never heard of the last attempt, so it may be made again.
+    pub(super) async fn not_reached(&mut self) {
+        if self.least.is_zero() {
+            return;
+        }
+        self.not_before = None;
+        let (cache, name, _) = self.place();
+        let forgotten = spawn_blocking(move || cache.forget_asked(&name)).await;
+        if let Ok(Err(error)) = forgotten {
+            tracing::warn!("a restart may ask too late: {error}");
+        }
+    }
+
     fn place(&self) -> (Cache, String, String) {
         (self.cache.clone(), self.name.clone(), self.origin.clone())
     }

@@ -168,6 +168,9 @@ impl Task {
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
+                if !error.reached() {
+                    self.floor.not_reached().await;
+                }
                 let pause = self.retry_in(&error);
                 self.failed(error, pause).await?;
                 Ok(pause)
@@ -193,7 +196,11 @@ impl Task {
             return None;
         }
         let pause = pace::pause(self.job.interval, self.failures, retry_after);
-        let least = self.job.min_interval.max(retry_after.unwrap_or_default());
+        let floor = match error.reached() {
+            true => self.job.min_interval,
+            false => Duration::ZERO,
+        };
+        let least = floor.max(retry_after.unwrap_or_default());
         Some(pace::jittered_above(pause, least))
     }
 

@@ -111,6 +111,8 @@ impl Engine {
             held: feed.held.as_ref().map(waits),
             trial: feed.trial.as_ref().map(|trial| waits(&trial.update)),
             last_error: feed.last_error.clone(),
+            next_try: feed.next_try.map(|at| at.to_string()),
+            stands: feed.stands,
             alarms: Vec::new(),
             alarm_kinds: Vec::new(),
         };
@@ -139,6 +141,7 @@ impl Engine {
             others: tally.shared.len(),
             narrowed: self.narrowed(number),
             usual: feed.worth.usual(),
+            ended: ended(feed),
         }
     }
 
@@ -154,6 +157,12 @@ impl Engine {
         let counted = narrowed.filter(|((index, _), _)| is_of_feed(*index));
         counted.map(|((_, kind), rows)| (*kind, *rows)).collect()
     }
+}
+
+fn ended(feed: &Feed) -> Option<String> {
+    let until = feed.config.policy.terms.authority.until;
+    let until = until.filter(|until| *until <= Seen::now());
+    until.map(|until| until.to_string())
 }
 
 fn waits(update: &HeldUpdate) -> HeldStatus {

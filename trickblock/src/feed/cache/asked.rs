@@ -1,6 +1,6 @@
 //! When a feed's server was asked last: a restart must not ask it again too soon.
 
-use std::fs;
+use std::{fs, io};
 
 use jiff::Timestamp;
 
@@ -32,6 +32,22 @@ impl Cache {
             path,
             source,
         })
+    }
+
+    /// It was not asked after all.
+    ///
+    /// # Errors
+    /// If the note cannot be removed.
+    pub fn forget_asked(&self, name: &str) -> Result<(), CacheError> {
+        let path = self.beside(name, FILE);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheError::Io {
+                op: "forget when its server was asked beside the",
+                path,
+                source: error,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

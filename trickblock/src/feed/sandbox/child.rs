@@ -1,15 +1,18 @@
 //! The process that reads one body.
 
 use std::{
+    cell::RefCell,
     ffi::OsStr,
     io::{self, Read, Write},
     process::ExitCode,
+    rc::Rc,
 };
 
 use super::{
     confine::{Limits, Missing, Unconfined, confine},
     wire,
 };
+use crate::feed::{self, Row};
 
 /// The argument that makes the executable a reader. Only the daemon uses it.
 pub const PARSE_CHILD: &str = "parse-child";
@@ -42,10 +45,13 @@ fn answer(missing: Missing) -> ExitCode {
     let Ok((body, options)) = wire::request::read(&mut Parent) else {
         return UNASKED.into();
     };
-    let content = crate::feed::parse(&body, options);
-    // What the answer needs is in `content`.
-    drop(body);
-    match wire::encode::answer(&mut Parent, missing, &content) {
+    let answer = Rc::new(RefCell::new(wire::encode::Answer::new(Parent, missing)));
+    let taking = Rc::clone(&answer);
+    // A parent that is gone is found out at the end.
+    let take = move |rows: &[Row]| drop(taking.borrow_mut().rows(rows));
+    let content = feed::read(&body, &options, Some(Box::new(take)));
+    let done = answer.borrow_mut().end(&content);
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

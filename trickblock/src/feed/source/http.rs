@@ -38,6 +38,15 @@ pub struct HttpSource {
     hop: Arc<Hop>,
 }
 
+/// How a request went until it failed.
+#[derive(Default)]
+struct Course {
+    /// A server has answered, if only to redirect.
+    answered: bool,
+    /// It asked for patience.
+    retry_after: Option<Duration>,
+}
+
 impl fmt::Debug for HttpSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpSource")
@@ -113,12 +122,13 @@ impl HttpSource {
         validators: &Validators,
         started: Instant,
     ) -> Result<Option<Answer>, SourceError> {
-        let mut retry_after = None;
-        self.follow(ask, validators, started, &mut retry_after)
+        let mut course = Course::default();
+        self.follow(ask, validators, started, &mut course)
             .map_err(|reason| SourceError {
                 location: display_url(&ask.url),
+                reached: course.answered || !reason.is_before_contact(),
                 reason,
-                retry_after,
+                retry_after: course.retry_after,
             })
     }
 
@@ -133,16 +143,17 @@ impl HttpSource {
         ask: &Ask<'_>,
         validators: &Validators,
         started: Instant,
-        retry_after: &mut Option<Duration>,
+        course: &mut Course,
     ) -> Result<Option<Answer>, Reason> {
         let mut url = ask.url.clone();
         self.hop
             .begin(self.spec.private || is_plainly_private(&ask.url));
         for _ in 0..=redirect::MAX_REDIRECTS {
             let response = self.call(ask, &url, validators, started)?;
+            course.answered = true;
             let code = response.status().as_u16();
             if !is_redirect(code) {
-                return self.finish(ask, url, response, validators, started, retry_after);
+                return self.finish(ask, url, response, validators, started, course);
             }
             if ask.json.is_some() && !matches!(code, 307 | 308) {
                 return Err(Reason::BadRedirect(format!("{code} drops what was asked")));
@@ -222,7 +233,7 @@ impl HttpSource {
         response: Response<ResponseBody>,
         sent: &Validators,
         started: Instant,
-        retry_after: &mut Option<Duration>,
+        course: &mut Course,
     ) -> Result<Option<Answer>, Reason> {
         let text = |name: HeaderName| {
             response
@@ -236,7 +247,7 @@ impl HttpSource {
             304 => return Ok(None),
             200 => {}
             code => {
-                *retry_after = text(header::RETRY_AFTER)
+                course.retry_after = text(header::RETRY_AFTER)
                     .and_then(|value| status::retry_after(&value, Timestamp::now()));
                 return Err(status::reason(code));
             }

@@ -13,6 +13,8 @@ pub struct SourceError {
     pub reason: Reason,
     /// The server asked not to be called again before this has passed.
     pub retry_after: Option<Duration>,
+    /// The server heard of the attempt.
+    pub reached: bool,
 }
 
 impl SourceError {
@@ -22,6 +24,7 @@ impl SourceError {
             location,
             reason,
             retry_after: None,
+            reached: true,
         }
     }
 }
@@ -67,6 +70,10 @@ pub enum Reason {
     Unresolved,
     #[error("no answer within its {0}: check the route and the server, or raise `timeout`")]
     Timeout(&'static str),
+    #[error(
+        "not connected within its `connect_timeout`: check the spelling of its host name, this machine's DNS, the route and the server, or raise `connect_timeout`"
+    )]
+    Unconnected,
     #[error("cannot connect ({0}): check that the server is up and that no firewall is between")]
     Connect(String),
     #[error(
@@ -121,6 +128,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Nothing was sent to any server yet.
+    pub(super) fn is_before_contact(&self) -> bool {
+        matches!(
+            self,
+            Self::Unresolved | Self::Unconnected | Self::Connect(_) | Self::PrivateHome(_)
+        )
+    }
+
     /// An answer that the API does not give. What was found may quote the answer, so it is cut.
     pub(super) fn answer(expected: &'static str, found: &dyn fmt::Display) -> Self {
         let found = found.to_string().chars().take(200).collect();

@@ -10,7 +10,7 @@ use super::{Reason, guard::PrivateAddress, status};
 pub(super) fn reason(error: Error) -> Reason {
     match error {
         Error::HostNotFound => Reason::Unresolved,
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => Reason::Timeout("`connect_timeout`"),
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => Reason::Unconnected,
         Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
             Reason::Timeout("idle limit of 10 s")
         }
@@ -45,7 +45,7 @@ fn io_reason(error: &io::Error) -> Reason {
         ConnectionRefused | HostUnreachable | NetworkUnreachable => {
             Reason::Connect(error.to_string())
         }
-        TimedOut => Reason::Timeout("`connect_timeout`"),
+        TimedOut => Reason::Unconnected,
         InvalidData => Reason::Tls(error.to_string()),
         _ => Reason::Broken(error.to_string()),
     }

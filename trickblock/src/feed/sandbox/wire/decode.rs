@@ -56,7 +56,8 @@ pub(in super::super) fn answer(input: impl Read, asked: &Asked) -> Read1<Answer>
     }
     let missing = Missing::from_bits(input.byte()?);
     let missing = missing.ok_or(Garbled::Wrong("an unknown state of its sandbox"))?;
-    let content = input.content()?;
+    let rows = input.rows()?;
+    let content = input.content(rows)?;
     if input.bytes()? != END {
         return Err(Garbled::Wrong("it does not end as one"));
     }
@@ -81,17 +82,24 @@ impl<'a, R: Read> Decoder<'a, R> {
         }
     }
 
-    fn content(&mut self) -> Read1<Result<Parsed, NotAFeed>> {
+    /// They are worth something only if a parsed body follows.
+    fn rows(&mut self) -> Read1<Vec<Row>> {
+        let mut rows = Vec::new();
+        while self.more(&mut rows, MAX_ROWS, Self::row)? > 0 {}
+        Ok(rows)
+    }
+
+    fn content(&mut self, rows: Vec<Row>) -> Read1<Result<Parsed, NotAFeed>> {
         let kind = self.byte()?;
         let malformed = |parsed: &Parsed| parsed.rejected > parsed.total() / 2;
         match kind {
             kind::PARSED => {
-                let parsed = self.parsed()?;
+                let parsed = self.parsed(rows)?;
                 check(!malformed(&parsed), "most rows are malformed")?;
                 Ok(Ok(parsed))
             }
             kind::MOSTLY_MALFORMED => {
-                let parsed = self.parsed()?;
+                let parsed = self.parsed(rows)?;
                 check(malformed(&parsed), "most rows are well-formed")?;
                 Ok(Err(NotAFeed::MostlyMalformed(Box::new(parsed))))
             }
@@ -132,8 +140,8 @@ impl<'a, R: Read> Decoder<'a, R> {
         })
     }
 
-    fn parsed(&mut self) -> Read1<Parsed> {
-        let parsed = Parsed {
+    fn parsed(&mut self, rows: Vec<Row>) -> Read1<Parsed> {
+        let mut parsed = Parsed {
             format: self.format()?,
             known_by: self.text(MAX_REASON)?.into(),
             complete: match self.byte()? {
@@ -144,27 +152,40 @@ impl<'a, R: Read> Decoder<'a, R> {
             },
             ignored: u64::from_le_bytes(self.bytes()?),
             rejected: u64::from_le_bytes(self.bytes()?),
-            rows: self.list(MAX_ROWS, Self::row)?,
+            rows,
             withdrawn: self.list(MAX_ROWS, Self::withdrawn)?,
             rejections: self.list(MAX_REJECTIONS, Self::rejection)?,
             warnings: self.list(MAX_WARNINGS, |input| input.text(MAX_REASON))?,
         };
         let listed = u64::try_from(parsed.rejections.len()).unwrap_or(u64::MAX);
         check(listed <= parsed.rejected, "more rejections than it counts")?;
+        parsed.in_order();
         Ok(parsed)
     }
 
     fn list<T>(&mut self, most: usize, read: impl Fn(&mut Self) -> Read1<T>) -> Read1<Vec<T>> {
-        let count = usize::try_from(u32::from_le_bytes(self.bytes()?)).unwrap_or(usize::MAX);
-        check(count <= most, "more entries than are kept")?;
-        // Pages of it are used as entries arrive, whatever the count says.
         let mut items = Vec::new();
-        let room = items.try_reserve_exact(count);
-        room.map_err(|_| Garbled::Wrong("more entries than there is memory for"))?;
+        self.more(&mut items, most, read)?;
+        Ok(items)
+    }
+
+    /// Adds to `items`, of which there may be `most`. Returns how many came.
+    fn more<T>(
+        &mut self,
+        items: &mut Vec<T>,
+        most: usize,
+        read: impl Fn(&mut Self) -> Read1<T>,
+    ) -> Read1<usize> {
+        let count = usize::try_from(u32::from_le_bytes(self.bytes()?)).unwrap_or(usize::MAX);
+        let room = most.saturating_sub(items.len());
+        check(count <= room, "more entries than are kept")?;
+        // Pages of it are used as entries arrive, whatever the count says.
+        let reserved = items.try_reserve(count);
+        reserved.map_err(|_| Garbled::Wrong("more entries than there is memory for"))?;
         for _ in 0..count {
             items.push(read(self)?);
         }
-        Ok(items)
+        Ok(count)
     }
 
     fn row(&mut self) -> Read1<Row> {

@@ -21,22 +21,43 @@ use crate::{
 /// Bytes gathered before they are written.
 const CHUNK: usize = 64 << 10;
 
-/// Writes what a body holds.
-pub(in super::super) fn answer(
-    out: &mut impl Write,
-    missing: Missing,
-    content: &Result<Parsed, NotAFeed>,
-) -> io::Result<()> {
-    let mut answer = Encoder::new(out);
-    answer.bytes(&ANSWER);
-    answer.bytes(&[missing.bits()]);
-    match content {
-        Ok(parsed) => answer.parsed(kind::PARSED, parsed)?,
-        Err(NotAFeed::MostlyMalformed(parsed)) => answer.parsed(kind::MOSTLY_MALFORMED, parsed)?,
-        Err(reason) => answer.reason(reason),
+/// An answer that is being written.
+pub(in super::super) struct Answer<W>(Encoder<W>);
+
+impl<W: Write> Answer<W> {
+    pub(in super::super) fn new(out: W, missing: Missing) -> Self {
+        let mut answer = Encoder::new(out);
+        answer.bytes(&ANSWER);
+        answer.bytes(&[missing.bits()]);
+        Self(answer)
     }
-    answer.bytes(&END);
-    answer.flush()
+
+    /// Rows that were found.
+    pub(in super::super) fn rows(&mut self, rows: &[Row]) -> io::Result<()> {
+        if rows.is_empty() {
+            // A count of none ends them.
+            return Ok(());
+        }
+        self.0.list(rows, Encoder::row)
+    }
+
+    /// What the body is; rows that were not given before go first.
+    pub(in super::super) fn end(&mut self, content: &Result<Parsed, NotAFeed>) -> io::Result<()> {
+        let (kind, parsed) = match content {
+            Ok(parsed) => (kind::PARSED, Ok(parsed)),
+            Err(NotAFeed::MostlyMalformed(parsed)) => (kind::MOSTLY_MALFORMED, Ok(parsed.as_ref())),
+            Err(reason) => (0, Err(reason)),
+        };
+        self.rows(parsed.map_or(&[], |parsed| &parsed.rows))?;
+        let answer = &mut self.0;
+        answer.bytes(&0_u32.to_le_bytes());
+        match parsed {
+            Ok(parsed) => answer.parsed(kind, parsed)?,
+            Err(reason) => answer.reason(reason),
+        }
+        answer.bytes(&END);
+        answer.flush()
+    }
 }
 
 struct Encoder<W> {
@@ -87,7 +108,6 @@ impl<W: Write> Encoder<W> {
         self.bytes(&[parsed.complete.map_or(0, |complete| 1 + u8::from(complete))]);
         self.bytes(&parsed.ignored.to_le_bytes());
         self.bytes(&parsed.rejected.to_le_bytes());
-        self.list(&parsed.rows, Self::row)?;
         self.list(&parsed.withdrawn, |answer, indicator| {
             answer.bytes(&flags(indicator).to_le_bytes());
             answer.indicator(indicator);

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! request = "TBQ1" u32 length, options as JSON, u64 length, body
-//! answer  = "TBA1" u8 missing, u8 kind, content of the kind, "TBE1"
+//! answer  = "TBA1" u8 missing, rows as they are found (u32 count, rows) … 0, u8 kind, content of the kind, "TBE1"
 //! ```
 //!
-//! A parsed body is its format, counts, rows, withdrawn indicators, rejections and warnings. A row is two
+//! A parsed body is its format, counts, withdrawn indicators, rejections and warnings, and the rows before it. A row is two
 //! bytes that say what it has, its line, and what it has. The name of a family is sent once and numbered.
 
 mod buffer;

@@ -91,16 +91,20 @@ fn parsed() -> impl Strategy<Value = Parsed> {
         any::<Option<bool>>(),
         vec(".{0,80}", 0..5),
     )
-        .prop_map(|of| Parsed {
-            format: of.0,
-            known_by: of.1.into(),
-            rows: of.2,
-            withdrawn: of.3,
-            ignored: of.4.into(),
-            rejected: of.5.len() as u64,
-            rejections: of.5,
-            complete: of.6,
-            warnings: of.7,
+        .prop_map(|of| {
+            let mut parsed = Parsed {
+                format: of.0,
+                known_by: of.1.into(),
+                rows: of.2,
+                withdrawn: of.3,
+                ignored: of.4.into(),
+                rejected: of.5.len() as u64,
+                rejections: of.5,
+                complete: of.6,
+                warnings: of.7,
+            };
+            parsed.in_order();
+            parsed
         })
 }
 
@@ -114,7 +118,8 @@ fn content() -> impl Strategy<Value = Result<Parsed, NotAFeed>> {
 
 fn encoded(content: &Result<Parsed, NotAFeed>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    encode::answer(&mut bytes, Missing::default(), content).unwrap();
+    let mut answer = encode::Answer::new(&mut bytes, Missing::default());
+    answer.end(content).unwrap();
     bytes
 }
 
@@ -161,7 +166,7 @@ proptest! {
 
     #[test]
     fn noise_is_refused_or_canonical(bytes in vec(any::<u8>(), 0..2_000)) {
-        let noise = [b"TBA1\0\0".to_vec(), bytes].concat();
+        let noise = [b"TBA1\0".to_vec(), bytes].concat();
         if let Ok(answer) = decode::answer(&*noise, &asked()) {
             assert_canonical(&answer);
         }
@@ -249,7 +254,7 @@ fn with_row(change: impl Fn(&mut Vec<u8>, usize)) -> Result<Answer, Garbled> {
         warnings: Vec::new(),
     };
     let mut bytes = encoded(&Ok(parsed));
-    let row = 4 + 1 + 1 + 1 + 2 + 1 + 8 + 8 + 4;
+    let row = 4 + 1 + 4;
     change(&mut bytes, row);
     decode::answer(&*bytes, &asked())
 }
@@ -289,15 +294,12 @@ fn what_no_reader_says_is_refused_with_what_is_wrong() {
         ..asked()
     };
     let mut bytes = Vec::new();
-    encode::answer(
-        &mut bytes,
-        Missing::default(),
-        &Err(NotAFeed::NoEntries {
-            format: Format::Plain,
-            expected: "".into(),
-        }),
-    )
-    .unwrap();
+    let mut answer = encode::Answer::new(&mut bytes, Missing::default());
+    let none = NotAFeed::NoEntries {
+        format: Format::Plain,
+        expected: "".into(),
+    };
+    answer.end(&Err(none)).unwrap();
     assert!(
         matches!(decode::answer(&*bytes, &forced), Err(Garbled::Wrong(what)) if what.contains("another format"))
     );
@@ -306,8 +308,7 @@ fn what_no_reader_says_is_refused_with_what_is_wrong() {
 /// A mapped address is IPv4 everywhere else, and would be judged as such nowhere.
 #[test]
 fn mapped_prefixes_are_refused() {
-    let mut bytes = b"TBA1\0\0\0\0\0\0".to_vec();
-    bytes.extend([0; 16]);
+    let mut bytes = b"TBA1\0".to_vec();
     bytes.extend(1_u32.to_le_bytes());
     bytes.extend(1_u16.to_le_bytes());
     bytes.extend(1_u32.to_le_bytes());
@@ -338,7 +339,7 @@ fn long_texts_are_cut_by_the_reader_and_refused_by_the_parent() {
     };
     assert_eq!(reason, "ä".repeat(500));
 
-    let mut bytes = b"TBA1\0\x03".to_vec();
+    let mut bytes = b"TBA1\0\0\0\0\0\x03".to_vec();
     bytes.extend(1_400_u16.to_le_bytes());
     bytes.extend(long.as_bytes());
     bytes.extend(b"TBE1");
@@ -346,6 +347,40 @@ fn long_texts_are_cut_by_the_reader_and_refused_by_the_parent() {
         decode::answer(&*bytes, &asked()),
         Err(Garbled::Wrong("a text that is too long"))
     ));
+}
+
+/// Rows that come before the rest of a body are its rows, in their order.
+#[test]
+fn rows_that_were_given_early_arrive_in_order() {
+    let mut parsed = with_row(|_, _| ()).unwrap().content.unwrap();
+    let row = |line: u32| Row {
+        line,
+        ..parsed.rows[0].clone()
+    };
+    let lines = [3, 9, 1, 3, 2];
+    let rows: Vec<Row> = lines.map(row).to_vec();
+    let mut bytes = Vec::new();
+    let mut answer = encode::Answer::new(&mut bytes, Missing::default());
+    for some in [&rows[..2], &[], &rows[2..4]] {
+        answer.rows(some).unwrap();
+    }
+    parsed.rows = rows[4..].to_vec();
+    answer.end(&Ok(parsed)).unwrap();
+    let read = decode::answer(&*bytes, &asked()).unwrap().content.unwrap();
+    let found: Vec<u32> = read.rows.iter().map(|row| row.line).collect();
+    assert_eq!(found, [1, 2, 3, 3, 9]);
+}
+
+/// Of a body that is no feed nothing is kept, whatever came before.
+#[test]
+fn rows_of_no_feed_are_dropped() {
+    let parsed = with_row(|_, _| ()).unwrap().content.unwrap();
+    let mut bytes = Vec::new();
+    let mut answer = encode::Answer::new(&mut bytes, Missing::default());
+    answer.rows(&parsed.rows).unwrap();
+    answer.end(&Err(NotAFeed::Html)).unwrap();
+    let read = decode::answer(&*bytes, &asked()).unwrap();
+    assert!(matches!(read.content, Err(NotAFeed::Html)));
 }
 
 #[test]

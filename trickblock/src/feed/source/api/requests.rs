@@ -19,6 +19,8 @@ pub(super) struct Requests<'a> {
     http: &'a HttpSource,
     /// Bytes that may still come.
     left: usize,
+    /// One was made already.
+    asked: bool,
     started: Instant,
     patience: Duration,
 }
@@ -28,6 +30,7 @@ impl<'a> Requests<'a> {
         Self {
             http,
             left: cap(),
+            asked: false,
             started: Instant::now(),
             patience: http.spec().timeout.saturating_mul(TIMES),
         }
@@ -57,7 +60,11 @@ impl<'a> Requests<'a> {
             return Err(self.error(Reason::Timeout("limit of ten times `timeout`")));
         }
         ask.cap = ask.cap.min(self.left);
-        let answer = self.http.ask(&ask).map_err(whole)?;
+        let before = std::mem::replace(&mut self.asked, true);
+        let answer = self.http.ask(&ask).map_err(|error| SourceError {
+            reached: error.reached || before,
+            ..whole(error)
+        })?;
         self.spend(answer.bytes.len());
         Ok(answer)
     }
