@@ -5,7 +5,7 @@ use std::{fs, os::fd::OwnedFd, path::PathBuf};
 use trickblock::kernel::{Maps, Pins};
 use trickblock_tests::{
     bpf::{self, ARRAY, HASH, LPM_TRIE, MMAPABLE, MapShape, NO_PREALLOC},
-    gateway::{C2, Gateway},
+    gateway::{BENIGN, C2, Gateway, LIST, body, list_of},
 };
 
 use crate::{END, left_filtering, refused};

@@ -143,10 +143,10 @@ pub fn guarded() {
 /// What would only count is no block, and a block that an allowance undoes is not shown as one.
 pub fn idle() {
     let gateway = Gateway::new().unwrap();
-    let own = "[network]\nown = [\"198.18.7.0/24\"]\n[policy]\nshared = [\"shared.txt\"]\n";
+    let own = "[network]\nown = [\"198.18.7.0/24\"]\n[policy]\nshared_files = [\"shared.txt\"]\n";
+    std::fs::write(gateway.site.dir().join("shared.txt"), "198.18.8.0/24\n").unwrap();
     let config = format!("{own}{}", gateway.config());
     gateway.site.configure(&config).unwrap();
-    std::fs::write(gateway.site.dir().join("shared.txt"), "198.18.8.0/24\n").unwrap();
     let _daemon = gateway.daemon().unwrap();
     for (what, why) in [
         ("198.18.7.1", "your own network 198.18.7.0/24"),

@@ -10,7 +10,7 @@ pub fn exit_codes() {
     let said = verb(&gateway, 1, &["contacts"]).stderr;
     assert!(said.contains("only it remembers contacts"), "{said}");
     let said = verb(&gateway, 2, &["contacts", "--since", "soon"]).stderr;
-    assert!(said.contains("write 30s, 10m or 2h"), "{said}");
+    assert!(said.contains("write 30s, 10m, 2h or 1d"), "{said}");
     let daemon = gateway.daemon().unwrap();
 
     assert_eq!(gateway.wire.passes(BENIGN, 3), 3);

@@ -119,7 +119,10 @@ pub fn json() {
                 "verdict",
             ],
         ),
-        (&["reload", "--json"], &["failed", "indicators", "put_off"]),
+        (
+            &["reload", "--json"],
+            &["failed", "indicators", "put_off", "rejected"],
+        ),
         (&["off", "--json"], &["failed", "interfaces"]),
         (&["on", "--json"], &["failed", "interfaces"]),
     ];

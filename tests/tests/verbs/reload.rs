@@ -37,7 +37,7 @@ pub fn feeds_and_interfaces() {
 
     assert_eq!(
         reload,
-        json!({"failed": [], "put_off": [], "indicators": 3})
+        json!({"failed": [], "put_off": [], "rejected": [], "indicators": 3})
     );
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 0);
     gateway.filters().unwrap();

@@ -378,7 +378,7 @@ fn each_mistake_is_named_with_its_fix() {
         (
             "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\ninterval = \"often\"",
             "F:9:12:",
-            "write 500ms, 30s, 5m or 1h",
+            "write 500ms, 30s, 5m, 1h or 7d",
         ),
         (
             "[[feed]]\nname = \"x\"\nurl = \"http://h/\"\ntimeout = \"2m\"",
