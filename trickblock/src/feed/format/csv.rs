@@ -2,12 +2,10 @@
 
 use std::num::NonZeroU16;
 
-use csv::StringRecord;
-
 use super::{
     entry::unquote,
     lines::{MAX_LINE, lines_keeping, trim},
-    table::{Dialect, record, simplified},
+    table::{Dialect, Record, Splitter, record, simplified},
 };
 use crate::{
     feed::{
@@ -88,12 +86,13 @@ pub(super) fn read(text: &str, options: &Options, out: &mut Collector) -> Result
         false => Vec::new(),
     };
     let table = Table::new(&layout, &names)?;
+    let mut splitter = Splitter::new(dialect(&layout));
     for (number, line) in lines {
         if !layout
             .comment
             .is_some_and(|comment| line.starts_with(comment))
         {
-            table.file(out, number, line);
+            table.file(out, number, line, &mut splitter);
         }
     }
     Ok(())
@@ -139,7 +138,8 @@ fn named(line: &str, layout: &CsvLayout) -> Vec<String> {
         .unwrap_or_default();
     let line = trim(line, Some(char::from(layout.delimiter)));
     let record = record(line, dialect(layout));
-    record.iter().flatten().map(simplified).collect()
+    let fields = record.iter().flat_map(Record::iter);
+    fields.map(simplified).collect()
 }
 
 fn dialect(layout: &CsvLayout) -> Dialect {
@@ -205,7 +205,6 @@ fn no_columns(names: &[String]) -> NotAFeed {
 }
 
 struct Table<'a> {
-    layout: &'a CsvLayout,
     places: Places,
     /// With the positions of their columns.
     conditions: Vec<(usize, &'a Condition)>,
@@ -216,17 +215,16 @@ impl<'a> Table<'a> {
         let placed = |condition: &'a Condition| Some((place(&condition.column, names)?, condition));
         let conditions: Option<Vec<_>> = layout.conditions.iter().map(placed).collect();
         Ok(Self {
-            layout,
             places: places(layout, names)?,
             conditions: conditions.ok_or_else(|| no_columns(names))?,
         })
     }
 
-    fn file(&self, out: &mut Collector, number: u32, line: &str) {
+    fn file(&self, out: &mut Collector, number: u32, line: &str, splitter: &mut Splitter) {
         if line.len() > MAX_LINE {
             return out.reject(number, line, "the line is longer than 4096 bytes");
         }
-        let Some(record) = record(line, dialect(self.layout)) else {
+        let Some(record) = splitter.record(line) else {
             return out.reject(number, line, "the record cannot be read as CSV");
         };
         if !self.takes(&record) {
@@ -244,7 +242,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn takes(&self, record: &StringRecord) -> bool {
+    fn takes(&self, record: &Record) -> bool {
         self.conditions.iter().all(|(place, condition)| {
             let field = record.get(*place).unwrap_or_default().trim();
             let named = |value: &String| value.trim().eq_ignore_ascii_case(field);
@@ -253,13 +251,13 @@ impl<'a> Table<'a> {
     }
 
     /// `None` where no column has this role.
-    fn field<'r>(&self, record: &'r StringRecord, role: Field) -> Option<&'r str> {
+    fn field<'r>(&self, record: &'r Record, role: Field) -> Option<&'r str> {
         let (_, place) = self.places.iter().find(|(known, _)| *known == role)?;
         Some(unquote(record.get(*place).unwrap_or_default().trim()))
     }
 
     /// The indicator, and whether it had bits beyond its length. A column that is empty never widens it.
-    fn indicator(&self, record: &StringRecord) -> Result<(Indicator, bool), Malformed> {
+    fn indicator(&self, record: &Record) -> Result<(Indicator, bool), Malformed> {
         if let Some(both) = self.field(record, Field::IpPort) {
             let found = written(both)?;
             return match found.indicator.port {
@@ -281,7 +279,7 @@ impl<'a> Table<'a> {
         Ok((indicator, address.host_bits))
     }
 
-    fn protocol(&self, record: &StringRecord) -> Result<Option<Protocol>, Malformed> {
+    fn protocol(&self, record: &Record) -> Result<Option<Protocol>, Malformed> {
         match self.field(record, Field::Protocol) {
             None | Some("") => Ok(None),
             Some(text) => match text.parse::<Protocol>() {
@@ -291,7 +289,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn sighting(&self, out: &mut Collector, line: u32, record: &StringRecord) -> Sighting {
+    fn sighting(&self, out: &mut Collector, line: u32, record: &Record) -> Sighting {
         let family = self.field(record, Field::Family).unwrap_or_default();
         let confidence = self.field(record, Field::Confidence).unwrap_or_default();
         Sighting {
@@ -303,13 +301,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn time(
-        &self,
-        out: &mut Collector,
-        line: u32,
-        record: &StringRecord,
-        role: Field,
-    ) -> Option<Seen> {
+    fn time(&self, out: &mut Collector, line: u32, record: &Record, role: Field) -> Option<Seen> {
         let text = self.field(record, role).filter(|text| !text.is_empty())?;
         out.time(line, text)
     }

@@ -5,7 +5,7 @@ use super::{
     feodo::{self, Server},
     lines::{MAX_LINE, lines},
     plain,
-    table::{Dialect, find, record, simplified},
+    table::{Dialect, Splitter, find, record, simplified},
 };
 use crate::feed::{Format, NotAFeed, collect::Collector};
 
@@ -23,6 +23,7 @@ pub(super) fn read(text: &str, out: &mut Collector) -> Result<(), NotAFeed> {
         format: Format::FeodoCsv,
         reason: "no line names the columns dst_ip and first_seen_utc or dst_port".to_owned(),
     })?;
+    let mut splitter = Splitter::new(Dialect::default());
     for (number, line) in lines {
         match line.strip_prefix('#') {
             Some(comment) => {
@@ -30,7 +31,7 @@ pub(super) fn read(text: &str, out: &mut Collector) -> Result<(), NotAFeed> {
                     out.confirm(stated);
                 }
             }
-            None => columns.file(out, number, line),
+            None => columns.file(out, number, line, &mut splitter),
         }
     }
     Ok(())
@@ -63,12 +64,12 @@ impl Columns {
         (columns.port.is_some() || columns.first_seen.is_some()).then_some(columns)
     }
 
-    fn file(&self, out: &mut Collector, number: u32, line: &str) {
+    fn file(&self, out: &mut Collector, number: u32, line: &str, splitter: &mut Splitter) {
         if line.len() > MAX_LINE {
             out.reject(number, line, "the line is longer than 4096 bytes");
             return;
         }
-        let Some(record) = record(line, Dialect::default()) else {
+        let Some(record) = splitter.record(line) else {
             out.reject(number, line, "the record cannot be read as CSV");
             return;
         };

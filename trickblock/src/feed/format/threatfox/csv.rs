@@ -4,7 +4,7 @@ use super::{
     super::{
         lines::{MAX_LINE, lines},
         plain::stated,
-        table::{Dialect, find, record, simplified},
+        table::{Dialect, Splitter, find, record, simplified},
     },
     Ioc,
 };
@@ -26,6 +26,7 @@ pub(in crate::feed::format) fn read(text: &str, out: &mut Collector) -> Result<(
         format: Format::ThreatfoxCsv,
         reason: "no line names the columns ioc_value and ioc_type".to_owned(),
     })?;
+    let mut splitter = Splitter::new(Dialect::default());
     for (number, line) in lines {
         match line.strip_prefix('#') {
             Some(comment) => {
@@ -33,7 +34,7 @@ pub(in crate::feed::format) fn read(text: &str, out: &mut Collector) -> Result<(
                     out.confirm(stated);
                 }
             }
-            None => columns.file(out, number, line),
+            None => columns.file(out, number, line, &mut splitter),
         }
     }
     Ok(())
@@ -81,11 +82,11 @@ impl Columns {
         })
     }
 
-    fn file(&self, out: &mut Collector, number: u32, line: &str) {
+    fn file(&self, out: &mut Collector, number: u32, line: &str, splitter: &mut Splitter) {
         if line.len() > MAX_LINE {
             return out.reject(number, line, "the line is longer than 4096 bytes");
         }
-        let Some(record) = record(&joined(line), Dialect::default()) else {
+        let Some(record) = splitter.record(&joined(line)) else {
             return out.reject(number, line, "the record cannot be read as CSV");
         };
         let field =
