@@ -35,12 +35,14 @@ pub enum Need {
     Python,
     /// Libraries of STIX for Python, got here if possible.
     Stix,
+    /// The command `openssl`, for certificates and servers that have them.
+    OpenSsl,
 }
 
 impl Need {
     /// Why this need is not met, or `None` if it is. Tried once per process.
     pub fn unmet(self) -> Option<String> {
-        static TRIED: [OnceLock<Option<String>>; 10] = [const { OnceLock::new() }; 10];
+        static TRIED: [OnceLock<Option<String>>; 11] = [const { OnceLock::new() }; 11];
         let (slot, attempt): (usize, fn() -> anyhow::Result<()>) = match self {
             Self::Root => (0, root),
             Self::Netns => (1, network_namespace),
@@ -53,6 +55,7 @@ impl Need {
             Self::Corpus => (5, || corpus_dir().map(drop)),
             Self::Python => (8, python::interpreter),
             Self::Stix => (9, || python::libraries().map(drop)),
+            Self::OpenSsl => (10, openssl),
             Self::Kernels => (6, || matrix::short_form(&["--fetch"]).map(drop)),
         };
         // One line, since that is what a report of skipped tests has room for.
@@ -101,6 +104,13 @@ pub fn bpf_file_system() -> anyhow::Result<()> {
         "no BPF file system at /sys/fs/bpf: {}",
         said.trim()
     );
+    Ok(())
+}
+
+fn openssl() -> anyhow::Result<()> {
+    let output = Command::new("openssl").arg("version").output();
+    let output = output.context("openssl (package openssl)")?;
+    ensure!(output.status.success(), "`openssl version` fails");
     Ok(())
 }
 

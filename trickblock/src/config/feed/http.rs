@@ -7,7 +7,7 @@ use ureq::http::Uri;
 use super::{duration, headers, proxy, signed};
 use crate::{
     config::{api, section::Section, value},
-    feed::source::{HttpSpec, RedirectHost},
+    feed::source::{HttpSpec, KeyPin, RedirectHost},
 };
 
 const MIN_TIMEOUT: Duration = Duration::from_millis(100);
@@ -26,6 +26,7 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
     let headers = headers::headers(section);
     let api = api::api(section);
     let (minisign, signature) = signed::of_url(section, api);
+    let pins = pins(section, url.as_ref());
     Some(HttpSpec {
         timeout,
         connect_timeout,
@@ -37,8 +38,20 @@ pub(super) fn spec(section: &mut Section<'_, '_, '_>) -> Option<HttpSpec> {
         api,
         minisign,
         signature,
+        pins,
         ..HttpSpec::new(url?)
     })
+}
+
+/// A server without TLS shows no key.
+fn pins(section: &mut Section<'_, '_, '_>, url: Option<&Uri>) -> Vec<KeyPin> {
+    let pins = section.list("pins", KeyPin::parse);
+    let plain = url.is_some_and(|url| url.scheme_str() != Some("https"));
+    if let (false, true, Some(span)) = (pins.is_empty(), plain, section.key_span("pins")) {
+        let text = "`pins` in [[feed]] is for `https` only: correct `url`, or remove it";
+        section.problems().at(&span, text);
+    }
+    pins
 }
 
 fn bound(section: &mut Section<'_, '_, '_>, key: &str, default: Duration) -> Duration {

@@ -56,6 +56,7 @@ pub(super) const KEYS: &[&str] = &[
     "minisign",
     "minisign_file",
     "signature",
+    "pins",
 ];
 /// They mean nothing for a file, and a setting that does nothing misleads.
 const HTTP_ONLY: &[&str] = &[
@@ -72,6 +73,7 @@ const HTTP_ONLY: &[&str] = &[
     "proxy_auth_file",
     "headers",
     "headers_file",
+    "pins",
 ];
 
 const MIN_INTERVAL: Duration = Duration::from_millis(100);

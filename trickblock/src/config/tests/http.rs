@@ -117,10 +117,24 @@ fn a_list_on_disk_may_be_signed_but_not_standard_input() {
     );
 }
 
+/// Without TLS there is no key to look at.
+#[test]
+fn pins_need_https() {
+    let pin = format!("pins = [\"sha256//{}=\"]", "A".repeat(43));
+    let plain = format!("{MINIMAL}{}{pin}", FEED.replace("https://", "http://"));
+    let found = problems(&plain);
+    assert!(
+        found.len() == 1 && found[0].contains("for `https` only"),
+        "{found:?}"
+    );
+    assert_eq!(spec(&pin).pins.len(), 1);
+}
+
 #[test]
 fn mistakes_name_their_fix() {
     for (keys, place, fix) in [
         ("min_rate = -1", "F:9:12:", "a whole number from 0"),
+        ("pins = [\"sha256//AAAA\"]", "F:9:9:", "44 signs of base64"),
         ("proxy = \"socks5://h\"", "F:9:9:", "write http://host:port"),
         ("private = \"yes\"", "F:9:11:", "true or false"),
         (

@@ -12,7 +12,10 @@ use ureq::{
     config::Config,
     http::{HeaderMap, HeaderName, Response, Uri, header, request::Builder},
     tls::{RootCerts, TlsConfig},
-    unversioned::{resolver::DefaultResolver, transport::DefaultConnector},
+    unversioned::{
+        resolver::DefaultResolver,
+        transport::{ConnectProxyConnector, Connector as _, DefaultConnector, TcpConnector},
+    },
 };
 
 use super::{
@@ -21,6 +24,7 @@ use super::{
     guard::{GuardedResolver, Hop, is_plainly_private},
     hosts::host_of,
     is_private,
+    pinned::PinnedTls,
     private::literal,
     redirect, signature, status, transport,
 };
@@ -63,7 +67,15 @@ impl HttpSource {
             hop: Arc::clone(&hop),
             inner: DefaultResolver::default(),
         };
-        let agent = Agent::with_parts(agent_config(&spec), DefaultConnector::new(), resolver);
+        let config = agent_config(&spec);
+        let agent = match spec.pins.as_slice() {
+            [] => Agent::with_parts(config, DefaultConnector::new(), resolver),
+            pins => {
+                let sockets = ConnectProxyConnector::default().chain(TcpConnector::default());
+                let tls = PinnedTls::new(&spec.url, pins);
+                Agent::with_parts(config, sockets.chain(tls), resolver)
+            }
+        };
         Self { spec, agent, hop }
     }
 

@@ -7,6 +7,7 @@ mod file;
 mod guard;
 mod hosts;
 mod http;
+mod pinned;
 mod private;
 mod proxy;
 mod reason;
@@ -28,6 +29,7 @@ pub use self::{
     file::{FileSource, SignedPath},
     hosts::RedirectHost,
     http::HttpSource,
+    pinned::KeyPin,
     private::is_private,
     proxy::{Credentials, Route},
     reason::{Reason, SourceError},

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, net::IpAddr, time::Duration};
 
+use super::KeyPin;
 use crate::feed::limits::LimitError;
 
 /// A fetch that did not work: which feed source, why, and what to do.
@@ -80,6 +81,10 @@ pub enum Reason {
         "TLS failed ({0}): check the certificate, this machine's clock and its root certificates"
     )]
     Tls(String),
+    #[error(
+        "its server has a certificate for its name, but another key ({0}) than the feed's `pins`: nothing was asked; ask its maker whether the key is new before you add it"
+    )]
+    OtherKey(KeyPin),
     #[error("the connection broke ({0}): it will be tried again")]
     Broken(String),
     #[error("redirects more than {0} times: set `url` to the final address")]

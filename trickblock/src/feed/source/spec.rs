@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use ureq::http::{HeaderName, HeaderValue, Uri};
 
-use super::{Api, RedirectHost, Route, SigningKey, http::display_url};
+use super::{Api, KeyPin, RedirectHost, Route, SigningKey, http::display_url};
 use crate::feed::limits::Floor;
 
 /// An HTTP feed.
@@ -32,6 +32,8 @@ pub struct HttpSpec {
     pub minisign: Option<Box<SigningKey>>,
     /// Where its signature is, if not beside it.
     pub signature: Option<Uri>,
+    /// The server of the URL has one of these keys; empty for any that its certificate proves.
+    pub pins: Vec<KeyPin>,
 }
 
 impl HttpSpec {
@@ -57,6 +59,7 @@ impl HttpSpec {
             api: None,
             minisign: None,
             signature: None,
+            pins: Vec::new(),
         }
     }
 
@@ -83,6 +86,7 @@ impl fmt::Debug for HttpSpec {
             .field("api", &self.api)
             .field("minisign", &self.minisign)
             .field("signature", &self.signature.as_ref().map(display_url))
+            .field("pins", &self.pins)
             .finish()
     }
 }

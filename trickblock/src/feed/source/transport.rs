@@ -4,7 +4,7 @@ use std::io;
 
 use ureq::{Error, Timeout};
 
-use super::{Reason, guard::PrivateAddress, status};
+use super::{Reason, guard::PrivateAddress, pinned::OtherKey, status};
 
 /// The library's error as a reason with a fix.
 pub(super) fn reason(error: Error) -> Reason {
@@ -27,7 +27,10 @@ pub(super) fn reason(error: Error) -> Reason {
         Error::Other(inner) => match inner.downcast::<PrivateAddress>() {
             Ok(private) if private.redirected => Reason::PrivateTarget(private.url),
             Ok(private) => Reason::PrivateHome(private.address),
-            Err(other) => Reason::Broken(other.to_string()),
+            Err(other) => match other.downcast::<OtherKey>() {
+                Ok(other) => Reason::OtherKey(other.0),
+                Err(other) => Reason::Broken(other.to_string()),
+            },
         },
         Error::Io(error) => io_reason(&error),
         other => Reason::Broken(other.to_string()),
