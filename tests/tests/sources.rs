@@ -13,7 +13,6 @@ use std::{
     io::{self, Write as _},
     net::{TcpListener, TcpStream},
     os::fd::AsRawFd as _,
-    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -396,66 +395,6 @@ fn tls_to_a_server_without_it_is_a_tls_error() {
 
     assert!(matches!(error.reason, Reason::Tls(_)), "{error}");
     server.join().unwrap();
-}
-
-#[test]
-fn certificate_that_nobody_signed_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let made = openssl(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=localhost",
-    ])
-    .args([
-        "-addext",
-        "subjectAltName=DNS:localhost",
-        "-keyout",
-        "key.pem",
-        "-out",
-        "cert.pem",
-    ])
-    .current_dir(&dir)
-    .status();
-    if !made.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: needs the `openssl` command");
-        return;
-    }
-    let port = free_port();
-    let mut server = openssl(&[
-        "s_server", "-quiet", "-www", "-key", "key.pem", "-cert", "cert.pem",
-    ])
-    .args(["-accept", &port.to_string()])
-    .current_dir(&dir)
-    .spawn()
-    .unwrap();
-    let up = (0..100).any(|_| {
-        thread::sleep(Duration::from_millis(50));
-        TcpStream::connect(("localhost", port)).is_ok()
-    });
-
-    let (error, _) = failure(spec(&format!("https://localhost:{port}/")));
-
-    server.kill().unwrap();
-    server.wait().unwrap();
-    assert!(up);
-    assert!(matches!(error.reason, Reason::Tls(_)), "{error}");
-    assert!(error.to_string().contains("certificate"), "{error}");
-}
-
-fn openssl(args: &[&str]) -> Command {
-    let mut command = Command::new("openssl");
-    command
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
 }
 
 #[test]

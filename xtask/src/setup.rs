@@ -27,8 +27,13 @@ const TOOLS: [Tool; 1] = [Tool {
     reason: "namespaces and veth pairs of the test lab",
 }];
 
-/// What the container tests run: without it they are skipped, and say why.
-const CONTAINERS: [Tool; 3] = [
+/// What some tests run: without it they are skipped, and say why.
+const OTHERS: [Tool; 4] = [
+    Tool {
+        program: "openssl",
+        package: "openssl",
+        reason: "the tests of feeds over TLS make certificates",
+    },
     Tool {
         program: "dockerd",
         package: "docker.io",
@@ -168,7 +173,7 @@ fn host(report: &mut Report) {
 
 fn tools(report: &mut Report) {
     let needed = TOOLS.iter().map(|tool| (tool, true));
-    let others = CONTAINERS.iter().map(|tool| (tool, false));
+    let others = OTHERS.iter().map(|tool| (tool, false));
     for (tool, needed) in needed.chain(others) {
         if let Some(file) = find(tool.program) {
             report.ok(tool.program, &file.display().to_string());
