@@ -46,13 +46,14 @@ fn play(role: &str) -> ExitCode {
         redirect_hosts: vec![RedirectHost::parse("127.0.0.1").unwrap()],
         ..HttpSpec::new(url)
     };
-    match HttpSource::new(spec).fetch(&Validators::default()) {
+    let said = match HttpSource::new(spec).fetch(&Validators::default()) {
         Ok(Fetched::Body { body, .. }) => {
-            print!("{}", String::from_utf8_lossy(&body.parts[0].bytes))
+            String::from_utf8_lossy(&body.parts[0].bytes).into_owned()
         }
-        Ok(Fetched::NotModified) => print!("not modified"),
-        Err(error) => print!("error: {error}"),
-    }
+        Ok(Fetched::NotModified) => "not modified".to_owned(),
+        Err(error) => format!("error: {error}"),
+    };
+    print!("{said}");
     ExitCode::SUCCESS
 }
 
