@@ -88,12 +88,8 @@ impl Set {
     /// Of a configuration, which is right where this is said.
     pub(super) fn configuration(&self) -> Option<String> {
         let (feeds, unfetched) = (self.configured.len(), self.unfetched);
-        let unknown = match unfetched {
-            0 => String::new(),
-            _ => format!(", {unfetched} of them not fetched yet"),
-        };
         self.is_configured()
-            .then(|| format!("ok, {feeds} feeds{unknown}"))
+            .then(|| format!("ok; feeds: {feeds}, never fetched: {unfetched}"))
     }
 
     /// Nothing is known of any feed, and nothing is wrong with that.

@@ -32,8 +32,8 @@ pub struct Said {
     /// The number of a court order.
     #[serde(default)]
     pub order: Option<String>,
-    /// So wide a prefix is meant.
-    #[serde(default)]
+    /// So wide a prefix is meant. Left out where it is not: an older daemon does not know it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wide: bool,
 }
 
