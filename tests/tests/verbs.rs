@@ -56,6 +56,7 @@ fn main() -> ExitCode {
             "reload_takes_feeds_and_interfaces",
             reload::feeds_and_interfaces,
         ),
+        wire("reload_keeps_what_a_changed_feed_said", reload::sources),
         wire("reload_asks_no_server_before_its_floor", reload::floors),
         wire("reload_takes_modes_and_guards", reload::modes_and_guards),
         wire("monitor_per_feed", reload::monitor_per_feed),

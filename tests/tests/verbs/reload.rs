@@ -1,9 +1,12 @@
 //! What a reload takes over from the configuration.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use serde_json::{Value, json};
-use trickblock_tests::gateway::{BENIGN, C2, Gateway, body};
+use trickblock_tests::{
+    gateway::{BENIGN, C2, Gateway, body, list_of},
+    http::respond,
+};
 
 use crate::verb;
 
@@ -60,6 +63,52 @@ pub fn feeds_and_interfaces() {
         .wait_for_status(|status| status["indicators"]["total"] == 3)
         .unwrap();
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 0);
+}
+
+/// Whatever is changed about a feed, what it said stays in force until it says something else.
+pub fn sources() {
+    let gateway = Gateway::new().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    let mut config = gateway.config();
+    gateway.filters().unwrap();
+    gateway.answer(Arc::new(|_, stream| {
+        respond(stream, "500 Internal Server Error", &[], b"");
+    }));
+    for (before, after, inherited) in [
+        ("timeout = \"4s\"", "timeout = \"3s\"", 0),
+        ("name = \"feodo\"", "name = \"tracker\"", 0),
+        ("/list.csv", "/other.csv", 2),
+    ] {
+        config = config.replace(before, after);
+        assert!(config.contains(after), "{config}");
+        gateway.site.configure(&config).unwrap();
+        verb(&gateway, 4, &["reload"]);
+        assert_eq!(gateway.wire.passes(C2, 3), 0, "{after}");
+        let seen = status(&gateway);
+        assert_eq!(
+            seen["indicators"]["inherited"], inherited,
+            "{after}: {seen}"
+        );
+        let list = verb(&gateway, 0, &["list"]).stdout;
+        assert_eq!(
+            list.contains("until every feed has answered"),
+            inherited > 0,
+            "{list}"
+        );
+        assert_eq!(
+            list.contains("tracker:3"),
+            after.contains("tracker"),
+            "{list}"
+        );
+    }
+    // Now its word counts, and no other.
+    gateway.answer(body(list_of(&[BENIGN])));
+    verb(&gateway, 0, &["reload"]);
+    assert_eq!(
+        (gateway.wire.passes(C2, 3), gateway.wire.passes(BENIGN, 3)),
+        (3, 0)
+    );
+    assert_eq!(status(&gateway)["indicators"]["inherited"], 0);
 }
 
 pub fn floors() {

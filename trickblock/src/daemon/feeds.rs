@@ -1,5 +1,6 @@
 //! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
 
+mod continued;
 mod drift;
 mod held;
 mod patience;

@@ -1,16 +1,19 @@
 //! A configuration that was read again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Engine, Feed, Held};
 use crate::{
     config::{Config, FeedConfig},
     daemon::terms,
+    indicator::Indicator,
     kernel::{Filter, FilterError, Load, Pins},
-    policy::{Guard, Kinds, Surroundings},
+    policy::{Action, Guard, Kinds, Source, Surroundings},
 };
 
 impl Engine {
-    /// Applies a configuration that was read again. The feeds keep what they had where name and
-    /// source are the same. Paths, the address of metrics and the table's first capacity need a restart; what was switched off
+    /// Applies a configuration that was read again. Feeds keep what they had where the source is the same, and what
+    /// a feed said stays until its other source has spoken. Paths, the address of metrics and the table's first capacity need a restart; what was switched off
     /// stays off.
     pub fn reconfigure(
         &mut self,
@@ -24,12 +27,9 @@ impl Engine {
             .moved(&self.guard.lists().surroundings)
             .unwrap_or(guard);
         let filter = self.reloaded_for(&config)?;
-        let feeds = config
-            .feeds
-            .iter()
-            .cloned()
-            .map(|config| self.carry_over(config))
-            .collect();
+        let feeds = self.carried_over(&config);
+        let inherited = self.inherited.clone();
+        self.inherited.extend(self.left_by_old_sources(&config));
         let before = (
             std::mem::replace(&mut self.config, config),
             std::mem::replace(&mut self.configured_guard, guard),
@@ -42,6 +42,7 @@ impl Engine {
             (self.config, self.configured_guard, self.kinds) = before;
             self.renew_guard();
             self.feeds = old_feeds;
+            self.inherited = inherited;
             self.restore(old_filter)?;
             self.reenforce()?;
             return Err(error);
@@ -109,17 +110,47 @@ impl Engine {
         self.enforce(None)
     }
 
-    fn carry_over(&self, config: FeedConfig) -> Feed {
-        let known = self.feeds.iter().find(|feed| {
-            feed.config.name == config.name && feed.config.location == config.location
-        });
-        match known {
-            Some(known) => Feed {
-                config,
-                store_error: None,
-                ..known.clone()
-            },
-            None => Feed::new(config),
-        }
+    /// The feeds of `config` with what they had.
+    fn carried_over(&self, config: &Config) -> Vec<Feed> {
+        let continued = |feed: &FeedConfig| match self.same_source(feed, config) {
+            Some(known) => known.continued(feed.clone()),
+            None => Feed::new(feed.clone()),
+        };
+        config.feeds.iter().map(continued).collect()
+    }
+
+    /// The feed with the source of `feed`, which may have been renamed.
+    fn same_source(&self, feed: &FeedConfig, config: &Config) -> Option<&Feed> {
+        let identity = feed.location.identity();
+        let known = |wanted: &dyn Fn(&Feed) -> bool| {
+            let mut same = self.feeds.iter();
+            same.find(|known| known.config.location.identity() == identity && wanted(known))
+        };
+        let is_free = |known: &Feed| !config.feeds.iter().any(|new| new.name == known.config.name);
+        known(&|known| known.config.name == feed.name).or_else(|| known(&is_free))
+    }
+
+    /// What is in force because of feeds that have another source in `config`. It stays as over a restart: a slip in an
+    /// address must not end the blocking.
+    fn left_by_old_sources(&self, config: &Config) -> BTreeMap<Indicator, bool> {
+        let other = |feed: &Feed, new: &FeedConfig| {
+            new.name == feed.config.name
+                && new.location.identity() != feed.config.location.identity()
+        };
+        let feeds = (0_u32..).zip(&self.feeds);
+        let changed: BTreeSet<u32> = feeds
+            .filter(|(_, feed)| config.feeds.iter().any(|new| other(feed, new)))
+            .map(|(number, _)| number)
+            .collect();
+        let is_changed = |source: &Source| {
+            let label = usize::try_from(source.feed).ok();
+            let label = label.and_then(|index| self.rules.feeds.get(index));
+            label.is_some_and(|label| changed.contains(&label.feed))
+        };
+        let rules = self.rules.rules.iter();
+        rules
+            .filter(|rule| rule.sources.as_slice().iter().any(is_changed))
+            .map(|rule| (rule.indicator, rule.action == Action::Drop))
+            .collect()
     }
 }
