@@ -49,8 +49,8 @@ pub struct Guard {
     shipped: Named,
     /// Configured and connected.
     own: Prefixes,
-    /// IPv4 /8s that a prefix of any of them touches: all others need no search.
-    touched: [bool; 256],
+    /// A bit for each IPv4 /16: whether a prefix of any of them touches it. All others need no search.
+    touched: Vec<u64>,
 }
 
 /// How many prefixes each guard has.
@@ -136,7 +136,7 @@ impl Guard {
             shipped: Named::shipped(&lists, &except, &compiled_in),
             own: Prefixes::new(own),
             compiled_in,
-            touched: [false; 256],
+            touched: Vec::new(),
             lists,
         };
         guard.touch();
@@ -178,11 +178,10 @@ impl Guard {
 
     fn touch(&mut self) {
         let all = self.hard().chain(self.own.iter()).filter_map(v4_of);
-        let mut touched = [false; 256];
+        let mut touched = vec![0_u64; (1 << 16) / 64];
         for net in all {
-            let [first, ..] = net.network().octets();
-            let [last, ..] = net.broadcast().octets();
-            touched[usize::from(first)..=usize::from(last)].fill(true);
+            let last = sixteen(net.broadcast());
+            (sixteen(net.network())..=last).for_each(|at| touched[at / 64] |= 1 << (at % 64));
         }
         self.touched = touched;
     }
@@ -239,8 +238,12 @@ impl Guard {
     }
 
     fn is_far_from(&self, net: &Ipv4Net) -> bool {
-        let [first, ..] = net.network().octets();
-        net.prefix_len() >= 8 && !self.touched[usize::from(first)]
+        let at = sixteen(net.network());
+        let touched = self
+            .touched
+            .get(at / 64)
+            .is_none_or(|bits| bits >> (at % 64) & 1 == 1);
+        net.prefix_len() >= 16 && !touched
     }
 
     /// The prefixes for the kernel's table, where the longest one decides: sorted, none redundant,
@@ -325,6 +328,12 @@ impl Guard {
             reason,
         })
     }
+}
+
+/// The number of the /16 that an address is in.
+fn sixteen(address: Ipv4Addr) -> usize {
+    let [high, low, ..] = address.octets();
+    usize::from(u16::from_be_bytes([high, low]))
 }
 
 /// Begins a reason: what the feed wrote and, where it differs, the IPv4 prefix that it stands for.

@@ -31,7 +31,9 @@ impl Feed {
     /// What went wrong, and when it is tried again.
     pub fn trouble(&self) -> Option<String> {
         if self.stands && self.content.is_none() {
-            return Some("its body was rejected by the operator: another one is waited for".to_owned());
+            return Some(
+                "its body was rejected by the operator: another one is waited for".to_owned(),
+            );
         }
         let error = self.last_error.as_deref()?;
         let again = self.next_try.filter(|_| self.put_off.is_none());
