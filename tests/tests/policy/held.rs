@@ -145,4 +145,21 @@ pub fn rollback() {
     let _daemon = gateway.daemon().unwrap();
     wait_for_feed(&gateway, |feed| feed["stands"] == true);
     gateway.filters().unwrap();
+    further_back(&gateway);
+}
+
+/// What the source says was rejected, however far back one goes from there.
+fn further_back(gateway: &Gateway) {
+    for host in ["203.0.113.50", "203.0.113.51"] {
+        gateway.answer(body(list_of(&[C2, host])));
+        verb(gateway, 0, &["reload"]);
+    }
+    let history = answer(gateway, 0, &["feeds", "history", "feodo"]);
+    for version in [0, 1] {
+        let id = history["versions"][version]["id"].as_str().unwrap();
+        verb(gateway, 0, &["feeds", "rollback", "feodo", id]);
+    }
+    verb(gateway, 0, &["reload"]);
+    assert!(stands(gateway), "after two steps");
+    assert_eq!(gateway.wire.passes("203.0.113.51", 3), 3, "it was rejected");
 }

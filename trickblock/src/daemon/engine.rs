@@ -245,7 +245,8 @@ impl Engine {
             departures::keep(&self.cache, &self.feeds[feed].config, &departed)
                 .unwrap_or_else(|error| tracing::warn!("{error}"));
         }
-        if !unchanged {
+        // The first body of a start is in force before it is offered, with those of the other feeds.
+        if !unchanged || self.feeds[feed].last_ok.is_none() {
             self.note_named(feed, &offer, &departed);
         }
         self.feeds[feed].accept(offer, departed);

@@ -80,8 +80,17 @@ impl Engine {
 
     /// Puts an earlier body in force; `current`, which was in force, is not taken again before it changes.
     pub fn roll_back(&mut self, feed: usize, offer: Offer, current: Digest) -> Result<(), Held> {
+        // Further back: what the source says is still what was rejected first, not what is in force.
+        let rejected = match &self.feeds[feed] {
+            Feed {
+                stands: true,
+                decided: Some(Decision::Rejected(said)),
+                ..
+            } if *said != offer.digest => *said,
+            _ => current,
+        };
         self.take_as_approved(feed, offer)?;
-        self.decide(feed, Decision::Rejected(current))?;
+        self.decide(feed, Decision::Rejected(rejected))?;
         self.feeds[feed].stand();
         Ok(())
     }
