@@ -203,15 +203,21 @@ impl Guard {
             .or_else(|| self.refused_as(&standing_for(asked)?, asked))
     }
 
-    /// Whether an indicator may count, but not drop, and why: one of all ports in a network of one's own.
+    /// Whether an indicator may count, but not drop, and why: one in a network of one's own that is more than a service of
+    /// one address. Around such a network the kernel leaves a hole, but not where there is a port.
     pub fn soften(&self, indicator: &Indicator) -> Option<Refusal> {
         let asked = &indicator.prefix;
         let far = || v4_of(asked).is_some_and(|net| self.is_far_from(net));
-        if indicator.port.is_some() || far() {
+        let with_port = indicator.port.is_some();
+        let is_service = with_port && asked.prefix_len() == asked.max_prefix_len();
+        if is_service || far() {
             return None;
         }
-        self.own_network(asked, asked)
-            .or_else(|| self.own_network(&standing_for(asked)?, asked))
+        let mut forms = [Some(*asked), standing_for(asked)].into_iter().flatten();
+        forms.find_map(|form| {
+            let around = || self.around_own(&form, asked).filter(|_| with_port);
+            self.own_network(&form, asked).or_else(around)
+        })
     }
 
     /// Whether an indicator that is kept would act on all but what is allowed, learned or shipped.
@@ -313,6 +319,18 @@ impl Guard {
                 Meant(asked, prefix)
             );
             Some(Refusal { guard, reason })
+        })
+    }
+
+    fn around_own(&self, prefix: &IpNet, asked: &IpNet) -> Option<Refusal> {
+        let range = self.own.inside(prefix)?;
+        let reason = format!(
+            "{} around your own network {range}, so with a port it only counts: list the parts beside it instead",
+            Meant(asked, prefix)
+        );
+        Some(Refusal {
+            guard: "own_network",
+            reason,
         })
     }
 

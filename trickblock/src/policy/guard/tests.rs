@@ -140,6 +140,10 @@ fn own_space_loses_single_services_only() {
     assert_eq!(softened("64:ff9b::198.51.100.7"), Some("own_network"));
     assert_eq!(softened("198.51.100.7:443"), None);
     assert_eq!(softened("198.51.0.0/16"), None);
+    // A port on all of it is no single service, and around it the kernel leaves no hole for one.
+    for text in ["198.51.100.0/25:443", "198.51.0.0/16:443/tcp"] {
+        assert_eq!(softened(text), Some("own_network"), "{text}");
+    }
     assert_eq!(softened("203.0.113.7"), None);
     assert_eq!(guard_of(&guard, "10.0.0.1:443"), Some("compiled_in"));
 }
