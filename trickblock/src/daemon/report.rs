@@ -40,10 +40,10 @@ impl Engine {
     /// Without what takes long on large sets, which metrics have no use for.
     pub fn metrics(&self) -> Result<Metrics, FilterError> {
         let status = self.status_with(&Hashes::default())?;
-        let by_hand = self.by_hand();
+        let lists = self.living_lists();
         let by_hand = ByHand {
-            blocks: by_hand.blocks.len(),
-            allowances: by_hand.allows.len(),
+            blocks: lists.blocks.len(),
+            allowances: lists.allows.len(),
         };
         Ok(Metrics::of(&status, &self.feed_health(), by_hand))
     }

@@ -64,6 +64,13 @@ pub enum AuthorityKind {
     Court,
 }
 
+impl Authority {
+    /// When it ended, if it has by `now`.
+    pub fn ended(&self, now: Seen) -> Option<Seen> {
+        self.until.filter(|until| *until <= now)
+    }
+}
+
 impl fmt::Display for Authority {
     /// `feed`, `local`, `court order 1:20-cv-01171 until 2026-12-31T00:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -34,8 +34,7 @@ pub(in crate::cli) struct Set {
 
 /// A feed that says nothing any more.
 fn ended(feed: &FeedConfig) -> Option<String> {
-    let until = feed.policy.terms.authority.until;
-    let until = until.filter(|until| *until <= Seen::now())?;
+    let until = feed.policy.terms.authority.ended(Seen::now())?;
     Some(format!(
         "feed {}: its `until`, {until}, has passed: nothing of it will be in force, renew it or take the feed out",
         feed.name

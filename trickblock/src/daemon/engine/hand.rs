@@ -83,7 +83,7 @@ impl Engine {
         }
     }
 
-    fn living_lists(&self) -> Lists {
+    pub(in crate::daemon) fn living_lists(&self) -> Lists {
         self.operator.lists.living(Seen::now())
     }
 

@@ -132,6 +132,7 @@ impl Engine {
     }
 
     fn signs(&self, number: u32, feed: &Feed, tally: &Tally) -> Signs {
+        let ended = feed.config.policy.terms.authority.ended(Seen::now());
         Signs {
             now: Timestamp::now().as_second(),
             changed_at: feed.changed_at.map(Timestamp::as_second),
@@ -141,7 +142,7 @@ impl Engine {
             others: tally.shared.len(),
             narrowed: self.narrowed(number),
             usual: feed.worth.usual(),
-            ended: ended(feed),
+            ended: ended.map(|until| until.to_string()),
         }
     }
 
@@ -157,12 +158,6 @@ impl Engine {
         let counted = narrowed.filter(|((index, _), _)| is_of_feed(*index));
         counted.map(|((_, kind), rows)| (*kind, *rows)).collect()
     }
-}
-
-fn ended(feed: &Feed) -> Option<String> {
-    let until = feed.config.policy.terms.authority.until;
-    let until = until.filter(|until| *until <= Seen::now());
-    until.map(|until| until.to_string())
 }
 
 fn waits(update: &HeldUpdate) -> HeldStatus {
