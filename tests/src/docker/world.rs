@@ -84,6 +84,18 @@ impl World {
         Ok(output.stdout.contains("hello"))
     }
 
+    /// How many segments that open a connection the container `name` has sent, repeats among them.
+    pub fn attempts(&self, name: &str) -> anyhow::Result<u64> {
+        let read = ["exec", name, "cat", "/proc/net/snmp"];
+        let text = self.engine.done(&read)?;
+        let mut tcp = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+        let (names, values) = tcp.next().zip(tcp.next()).context("the lines of TCP")?;
+        let counted = names.split(' ').zip(values.split(' '));
+        let sent = counted.filter(|(name, _)| ["ActiveOpens", "RetransSegs"].contains(name));
+        sent.map(|(_, value)| value.parse::<u64>().context("a count"))
+            .sum()
+    }
+
     /// Starts the container `name` in network `lan`.
     pub fn container(&self, name: &str, arguments: &[&str], words: &[&str]) -> anyhow::Result<()> {
         let run = ["run", "--detach", "--network", "lan", "--name", name];

@@ -110,8 +110,11 @@ pub fn container_to_container() {
         }
         // The list holds their own network, which is refused, not obeyed.
         filter.contacts(0, &[]);
+        let before = world.attempts("server").unwrap();
         assert!(!world.reaches("server", C2).unwrap(), "{hook}");
+        // On a slow machine the client tries twice before it gives up.
+        let sent = world.attempts("server").unwrap() - before;
         let contact = filter.contact_of("server");
-        assert_eq!(contact["packets"], 1, "judged once: {contact:#}");
+        assert_eq!(contact["packets"], sent, "judged once: {contact:#}");
     }
 }
