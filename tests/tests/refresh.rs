@@ -12,7 +12,9 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 use trickblock::{
-    daemon::refresh::{FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, Refresher},
+    daemon::refresh::{
+        Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, Refresher,
+    },
     feed::{
         cache::Cache,
         source::{Api, Body, HttpSpec, Location, Reason},
@@ -22,6 +24,13 @@ use trickblock_tests::http::{Server, respond};
 
 const OLD: &[u8] = b"192.0.2.1\n";
 const NEW: &[u8] = b"192.0.2.2\n";
+
+fn plain() -> Accepted {
+    Accepted {
+        format: Some("plain".to_owned()),
+        ..Accepted::default()
+    }
+}
 
 /// A refresher as the main loop sees it.
 struct Lab {
@@ -82,7 +91,7 @@ impl Lab {
     fn accept(&mut self) -> Vec<u8> {
         let (bytes, from, judge) = self.loaded();
         assert_eq!(from, Origin::Fetch);
-        judge.accept(Some("plain".to_owned()));
+        judge.accept(plain());
         let stored = self.outcome();
         assert!(matches!(stored, Outcome::Stored(Ok(()))), "{stored:?}");
         bytes
@@ -188,7 +197,10 @@ fn accepted_body_is_stored_and_offered_first_after_a_restart() {
     };
     assert!(fetched_at <= jiff::Timestamp::now());
     assert_eq!(format.as_deref(), Some("plain"));
-    judge.accept(format);
+    judge.accept(Accepted {
+        format,
+        ..Accepted::default()
+    });
 
     // Its validators came back with it, so the first fetch is conditional.
     let next = lab.outcome();
@@ -234,7 +246,7 @@ fn refused_body_neither_replaces_the_copy_nor_lends_its_validators() {
     let (_, _, back) = { bodies }
         .find(|(bytes, ..)| bytes == OLD)
         .expect("the page went back");
-    back.accept(None);
+    back.accept(Accepted::default());
     lab.stop();
 }
 
@@ -402,7 +414,7 @@ fn file_is_followed_within_half_a_second() {
             replaced.elapsed()
         );
         assert_eq!(bytes, body);
-        judge.accept(None);
+        judge.accept(Accepted::default());
         assert!(matches!(lab.outcome(), Outcome::Stored(Ok(()))));
     }
     lab.silent_for(Duration::from_millis(600));
@@ -443,7 +455,7 @@ fn deleted_file_is_said_once_and_its_return_is_seen() {
     let (bytes, from, judge) = lab.loaded();
     assert_eq!(bytes, NEW);
     assert!(matches!(from, Origin::Cache { .. }));
-    judge.accept(None);
+    judge.accept(Accepted::default());
     assert!(matches!(lab.outcome(), Outcome::Failed { .. }));
     lab.stop();
 }
@@ -513,7 +525,7 @@ fn copy_that_cannot_be_written_is_said_and_the_feed_lives_on() {
     for body in [OLD, NEW] {
         let (bytes, _, judge) = lab.loaded();
         assert_eq!(bytes, body);
-        judge.accept(None);
+        judge.accept(Accepted::default());
         let Outcome::Stored(Err(error)) = lab.outcome() else {
             panic!("stored")
         };

@@ -36,8 +36,8 @@ fn neither_a_reload_nor_an_order_asks_sooner() {
     let round = lab.reload();
     assert_eq!(lab.too_soon(), round);
     let digest = Default::default();
-    let format = None;
-    lab.order(Order::Take { digest, format });
+    let accepted = Accepted::default();
+    lab.order(Order::Take { digest, accepted });
     assert_eq!(lab.too_soon(), round);
 
     assert_eq!(server.requests().len(), 1);
@@ -55,8 +55,8 @@ fn a_body_that_is_taken_after_all_survives_a_restart() {
         panic!("no body")
     };
     judge.refuse();
-    let format = Some("plain".to_owned());
-    lab.order(Order::Take { digest, format });
+    let accepted = plain();
+    lab.order(Order::Take { digest, accepted });
     let stored = lab.outcome();
     assert!(matches!(stored, Outcome::Stored(Ok(()))), "{stored:?}");
     lab.too_soon();
@@ -64,7 +64,7 @@ fn a_body_that_is_taken_after_all_survives_a_restart() {
 
     let mut lab = Lab::start(state.path(), vec![job]);
     let (bytes, from, judge) = lab.loaded();
-    judge.accept(None);
+    judge.accept(Accepted::default());
     let Origin::Cache { format, .. } = from else {
         panic!("{from:?}")
     };
@@ -84,7 +84,7 @@ fn a_restart_does_not_ask_sooner_but_another_source_is_asked() {
 
     let mut lab = Lab::start(state.path(), vec![job]);
     let (bytes, from, judge) = lab.loaded();
-    judge.accept(None);
+    judge.accept(Accepted::default());
     assert!(bytes == OLD && matches!(from, Origin::Cache { .. }));
     assert_eq!(lab.too_soon(), 0);
     lab.stop();

@@ -41,9 +41,17 @@ enum What {
         most: usize,
     },
     /// Put a held update in force; needs root.
-    Approve { feed: String },
+    Approve {
+        feed: String,
+        /// The update as `diff` calls it: another one that waits by now is left alone.
+        update: Option<String>,
+    },
     /// Leave the last good set in force until the feed says something else; needs root.
-    Reject { feed: String },
+    Reject {
+        feed: String,
+        /// As for `approve`.
+        update: Option<String>,
+    },
     /// List earlier versions.
     History { feed: String },
     /// Go back to an earlier version, the newest without ID; needs root.
@@ -62,11 +70,13 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
             let asked = json!({ "feed": feed });
             shown(place, (Verb::History, asked), out, err, table::history)
         }
-        Some(What::Approve { feed }) => {
-            decide(place, Verb::Approve, json!({ "feed": feed }), out, err)
+        Some(What::Approve { feed, update }) => {
+            let asked = json!({ "feed": feed, "update": update });
+            decide(place, Verb::Approve, asked, out, err)
         }
-        Some(What::Reject { feed }) => {
-            decide(place, Verb::Reject, json!({ "feed": feed }), out, err)
+        Some(What::Reject { feed, update }) => {
+            let asked = json!({ "feed": feed, "update": update });
+            decide(place, Verb::Reject, asked, out, err)
         }
         Some(What::Rollback { feed, id }) => {
             let asked = json!({ "feed": feed, "version": id });

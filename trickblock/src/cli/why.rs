@@ -142,11 +142,20 @@ fn write_listed(out: &mut dyn Write, how: &str, listed: &Listed) -> io::Result<(
         } else {
             "names it"
         };
+        let left = if origin.departed {
+            " (departed: it stays for `hold_down`)"
+        } else {
+            ""
+        };
         let since = match (&origin.named_first, &origin.named_last) {
             (Some(first), Some(last)) => format!(", {how} since {first}, last {last}"),
             _ => String::new(),
         };
-        writeln!(out, "    feed {}, line {}{since}", origin.feed, origin.line)?;
+        writeln!(
+            out,
+            "    feed {}, line {}{since}{left}",
+            origin.feed, origin.line
+        )?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 pub use self::error::Held;
 use super::{
     contacts::Ledger,
+    decisions::{Decisions, Word},
     departures,
     feeds::{Content, Feed},
     known::Known,
@@ -49,12 +50,15 @@ pub struct Offer {
     pub at: Timestamp,
     /// The source said so now.
     pub fresh: bool,
+    /// The operator went back to it.
+    pub back: bool,
 }
 
 /// What a feed would say.
 struct Candidate<'a> {
     feed: usize,
     content: &'a Content,
+    digest: Digest,
     departed: &'a Departed,
 }
 
@@ -167,13 +171,18 @@ impl Engine {
 
     /// What feeds said before the last stop, and was still in force then.
     fn remember(&mut self) {
+        let now = Seen::now();
         for feed in &mut self.feeds {
+            let end = now.later(feed.config.policy.hold_down);
             match departures::load(&self.cache, &feed.config) {
-                Ok(departed) => feed.departed = departed,
+                Ok(departed) => feed.departed = departed.until_at_most(end),
                 Err(error) => tracing::warn!("{error}"),
             }
             feed.worth = Worth::load(&self.cache, &feed.config.name);
-            feed.decided = self.cache.decided(&feed.config.name);
+            match Decisions::load(&self.cache, &feed.config.name) {
+                Ok(decisions) => feed.decisions = decisions,
+                Err(error) => tracing::warn!("{error}"),
+            }
         }
     }
 
@@ -199,11 +208,16 @@ impl Engine {
 
     /// Puts what several feeds say in force at once, before each is offered by itself: a set that grows feed by
     /// feed is compiled as often. What does not work out is left to those offers.
-    pub fn preload<'a>(&mut self, contents: impl Iterator<Item = (usize, &'a Content)>) {
-        for (feed, content) in contents {
-            let sound = self.check_limits(feed, content).is_ok();
-            if let Some(feed) = self.feeds.get_mut(feed).filter(|_| sound) {
-                feed.content.get_or_insert_with(|| content.clone());
+    pub fn preload<'a>(
+        &mut self,
+        offers: impl Iterator<Item = (usize, &'a Content, Digest, bool)>,
+    ) {
+        for (feed, content, digest, fresh) in offers {
+            let may = self.may_preload(feed, content, (digest, fresh));
+            let new = self.feeds.get_mut(feed);
+            if let Some(feed) = new.filter(|feed| may && feed.content.is_none()) {
+                feed.content = Some(content.clone());
+                feed.digest = digest;
             }
         }
         let all = self.feeds.iter().all(|feed| feed.content.is_some());
@@ -216,6 +230,16 @@ impl Engine {
             self.inherited.extend(inherited);
             self.feeds.iter_mut().for_each(|feed| feed.content = None);
         }
+    }
+
+    /// Whether an offer would go through by itself.
+    fn may_preload(&self, feed: usize, content: &Content, (digest, fresh): (Digest, bool)) -> bool {
+        let is_sound = self.check_limits(feed, content).is_ok();
+        let known = self.feeds.get(feed).filter(|_| is_sound);
+        known.is_some_and(|known| {
+            let tried = fresh && !known.config.policy.canary.span.is_zero();
+            !tried && known.decisions.word(&digest) != Some(Word::Rejected)
+        })
     }
 
     /// Puts what a feed says now in force. On an error everything stays as it was.
@@ -235,12 +259,27 @@ impl Engine {
         self.take(feed, offer, unchanged)
     }
 
+    /// The source says that what is in force is right, and not what it said meanwhile.
+    pub fn confirm(&mut self, feed: usize, at: Timestamp) -> Result<(), Held> {
+        if feed >= self.feeds.len() {
+            return Ok(());
+        }
+        self.end_trial_of(feed)?;
+        self.feeds[feed].confirm(at, true);
+        Ok(())
+    }
+
     /// As [`Self::offer`], of a body that nothing holds back.
     fn take(&mut self, feed: usize, offer: Offer, unchanged: bool) -> Result<(), Held> {
-        let departed = self.feeds[feed].departing(&offer.content, Seen::now());
+        let departed = self.feeds[feed].departing(&offer, Seen::now());
         let taken_back = offer.content.withdrawn();
         let unchanged = unchanged && !self.feeds[feed].departed.has_any(&taken_back);
-        self.put(feed, &offer.content, &departed, unchanged)?;
+        let trial = self.feeds[feed].trial.take_if(|_| offer.fresh);
+        let unchanged = unchanged && trial.is_none();
+        if let Err(held) = self.put(feed, &offer, &departed, unchanged) {
+            self.feeds[feed].trial = trial;
+            return Err(held);
+        }
         if departed != self.feeds[feed].departed {
             departures::keep(&self.cache, &self.feeds[feed].config, &departed)
                 .unwrap_or_else(|error| tracing::warn!("{error}"));
@@ -264,14 +303,15 @@ impl Engine {
     fn put(
         &mut self,
         feed: usize,
-        content: &Content,
+        offer: &Offer,
         departed: &Departed,
         unchanged: bool,
     ) -> Result<(), Held> {
         let inherited = self.release_inherited(feed);
         let candidate = Candidate {
             feed,
-            content,
+            content: &offer.content,
+            digest: offer.digest,
             departed,
         };
         if (!unchanged || inherited.is_some())

@@ -1,34 +1,33 @@
 //! The feeds as the daemon holds them: the last good rows of each, and how it is doing.
 
+mod content;
 mod continued;
 mod drift;
 mod held;
 mod patience;
 mod trial;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub use self::{
+    content::{Content, PartRows, Unheard},
     held::{Diff, HeldUpdate},
     trial::OnTrial,
 };
-use super::{engine::Offer, worth::Worth};
+use super::{decisions::Decisions, engine::Offer, worth::Worth};
 use crate::{
     config::FeedConfig,
     feed::{
-        Format, Row,
-        cache::{Decision, Digest},
+        Format,
+        cache::Digest,
         sandbox::{Reader, Unread},
         source::{Body, Part},
     },
-    indicator::{Indicator, Seen},
-    policy::{Departed, FeedRows, Label, Terms},
+    indicator::Seen,
+    policy::Departed,
 };
-
-/// Warnings kept per feed.
-const MAX_WARNINGS: usize = 20;
 
 /// One configured feed. A clone shares its rows.
 #[derive(Clone, Debug)]
@@ -51,7 +50,7 @@ pub struct Feed {
     pub held: Option<HeldUpdate>,
     /// The body whose new indicators only monitor now.
     pub trial: Option<OnTrial>,
-    pub decided: Option<Decision>,
+    pub decisions: Decisions,
     /// Its source says something else, which the operator rejected.
     pub stands: bool,
     /// When its source is tried again after a failure.
@@ -64,30 +63,6 @@ pub struct Feed {
     pub drift: Option<String>,
     /// What it added to the others, day by day.
     pub worth: Worth,
-}
-
-/// An accepted body.
-#[derive(Clone, Debug, Default)]
-pub struct Content {
-    /// One per file of a directory, else one.
-    pub parts: Vec<PartRows>,
-    pub warnings: Vec<String>,
-}
-
-/// The rows of one file or response.
-#[derive(Clone, Debug)]
-pub struct PartRows {
-    /// The feed's name, with the file's where the feed is a directory.
-    pub label: Arc<str>,
-    source: String,
-    format: Format,
-    rows: Arc<[Row]>,
-    /// What the body says is not so any more.
-    withdrawn: Arc<[Indicator]>,
-    pub rejected: u64,
-    pub ignored: u64,
-    /// The body's own count was there and right.
-    counted: bool,
 }
 
 /// Why a body is not put in force.
@@ -120,7 +95,7 @@ impl Feed {
             departed: Departed::default(),
             held: None,
             trial: None,
-            decided: None,
+            decisions: Decisions::default(),
             stands: false,
             next_try: None,
             digest: Digest::default(),
@@ -144,8 +119,9 @@ impl Feed {
             match self.read_part(part, body.parts.len() > 1, reader) {
                 Ok((rows, warnings)) => content.add(rows, warnings),
                 Err(refused) => {
-                    content.warn(format!("{refused}"));
-                    content.parts.extend(self.last_good(&part.name).cloned());
+                    let last = self.last_good(&part.name);
+                    content.unread.push(Unheard::new(part, &refused, last));
+                    content.parts.extend(last.cloned());
                     first_refusal.get_or_insert(refused);
                 }
             }
@@ -241,36 +217,38 @@ impl Feed {
         self.changed_at.get_or_insert(offer.at);
         self.digest = offer.digest;
         self.departed = departed;
-        self.held = None;
-        self.trial = None;
-        self.stands = false;
         self.confirm(offer.at, offer.fresh);
     }
 
-    /// What stays in force although `content`, had at `at`, does not name it.
-    pub fn departing(&self, content: &Content, at: Seen) -> Departed {
+    /// What stays in force although the content of `offer`, had at `at`, does not name it. Who goes back does not want
+    /// what was named since.
+    pub fn departing(&self, offer: &Offer, at: Seen) -> Departed {
+        let content = &offer.content;
         // A start must not pay for what cannot have gone: the same rows, or none before.
         let same = |known: &Content| known.same_rows(content);
         if self.departed.is_empty() && self.content.as_ref().is_none_or(same) {
             return Departed::default();
         }
-        let old = self.content.iter().flat_map(Content::all_rows);
+        let left = self.content.iter().filter(|_| !offer.back);
+        let old = left.flat_map(Content::all_rows);
         let hold_down = self.config.policy.hold_down;
         self.departed
             .after(old, content.all_rows(), at, hold_down)
             .without(&content.withdrawn())
     }
 
-    /// The source says that what is in force is still right.
+    /// What is in force is still right: the source says so if `fresh`, else the copy on disk, which knows nothing of
+    /// what waits.
     pub fn confirm(&mut self, at: Timestamp, fresh: bool) {
         self.last_ok = Some(at);
-        if fresh {
-            self.put_off = None;
-        }
         self.fresh |= fresh;
         if fresh {
+            self.put_off = None;
             self.last_error = None;
             self.next_try = None;
+            self.held = None;
+            self.trial = None;
+            self.stands = false;
         }
     }
 
@@ -296,87 +274,6 @@ impl Feed {
 
     pub fn location(&self) -> String {
         self.config.location.to_string()
-    }
-}
-
-impl PartRows {
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-}
-
-impl Content {
-    fn add(&mut self, rows: PartRows, warnings: Vec<String>) {
-        let source = rows.source.clone();
-        warnings
-            .into_iter()
-            .for_each(|warning| self.warn(format!("{source}: {warning}")));
-        self.parts.push(rows);
-    }
-
-    fn warn(&mut self, warning: String) {
-        if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(warning);
-        }
-    }
-
-    /// For merging, as the files of feed number `feed`.
-    pub fn rows(&self, feed: u32, terms: &Arc<Terms>) -> impl Iterator<Item = FeedRows<'_>> {
-        self.parts.iter().map(move |part| FeedRows {
-            label: Label {
-                name: Arc::clone(&part.label),
-                feed,
-                terms: Arc::clone(terms),
-                departed: false,
-            },
-            rows: &part.rows,
-        })
-    }
-
-    /// What it says is not so any more.
-    pub fn withdrawn(&self) -> HashSet<Indicator> {
-        let parts = self.parts.iter();
-        parts
-            .flat_map(|part| part.withdrawn.iter().copied())
-            .collect()
-    }
-
-    /// Of each of its parts, without a copy.
-    pub fn shared_rows(&self) -> Vec<Arc<[Row]>> {
-        let parts = self.parts.iter();
-        parts.map(|part| Arc::clone(&part.rows)).collect()
-    }
-
-    fn all_rows(&self) -> impl Iterator<Item = &Row> {
-        self.parts.iter().flat_map(PartRows::rows)
-    }
-
-    /// Nothing is listed, and the body proves by its own count that nothing is meant to be.
-    pub fn says_empty(&self) -> bool {
-        let mut parts = self.parts.iter();
-        self.total() == 0 && parts.all(|part| part.counted)
-    }
-
-    /// The URL or path of the (first) body, for messages.
-    pub fn name(&self) -> String {
-        let first = self.parts.first();
-        first.map_or_else(String::new, |part| part.source.clone())
-    }
-
-    pub fn total(&self) -> usize {
-        self.parts.iter().map(|part| part.rows.len()).sum()
-    }
-
-    /// The same rows as `other`: there is nothing to swap.
-    pub fn same_rows(&self, other: &Self) -> bool {
-        let rows = |content: &Self| {
-            content
-                .parts
-                .iter()
-                .map(|part| (Arc::clone(&part.label), Arc::clone(&part.rows)))
-                .collect::<Vec<_>>()
-        };
-        rows(self) == rows(other)
     }
 }
 

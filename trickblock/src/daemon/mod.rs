@@ -4,6 +4,7 @@ mod attaching;
 pub mod client;
 mod contacts;
 pub mod control;
+mod decisions;
 mod departures;
 mod docker;
 pub mod engine;

@@ -91,12 +91,9 @@ pub enum Outcome {
 /// What the operator's decisions ask of a task.
 #[derive(Debug)]
 pub enum Order {
-    /// The body with this digest is in force after all, read as `format`. If it is the last one that was not
-    /// taken, it is the last good copy now; then fetch, as soon as the server may be asked.
-    Take {
-        digest: Digest,
-        format: Option<String>,
-    },
+    /// The body with this digest is in force after all. If it is the last one that was not taken, it is the last
+    /// good copy now; then fetch, as soon as the server may be asked.
+    Take { digest: Digest, accepted: Accepted },
     /// This is the last good copy now; then fetch.
     Replace(Box<Stored>),
 }
@@ -137,10 +134,10 @@ impl FetchError {
 pub struct Judge(oneshot::Sender<Accepted>);
 
 impl Judge {
-    /// The body is in force: it becomes the last good copy, remembered as this format.
-    pub fn accept(self, format: Option<String>) {
+    /// The body is in force: it becomes the last good copy.
+    pub fn accept(self, accepted: Accepted) {
         // A task that is gone has no use for the answer.
-        self.0.send(Accepted { format }).ok();
+        self.0.send(accepted).ok();
     }
 
     /// The body is not in force; the next fetch asks for all of it again.
@@ -149,9 +146,13 @@ impl Judge {
     }
 }
 
-#[derive(Debug)]
-struct Accepted {
-    format: Option<String>,
+/// What was taken of a body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// What it was read as.
+    pub format: Option<String>,
+    /// Files of a directory that were not taken: what they held before is their last good copy still.
+    pub unread: Vec<String>,
 }
 
 /// The running tasks. Dropping it ends them, like [`Self::stop`], without waiting.

@@ -130,6 +130,10 @@ impl Engine {
                 let why = trouble.as_deref().unwrap_or("nothing was fetched yet");
                 status.problem(format!("feed {} is {}: {why}", summary.name, summary.state));
             }
+            let unread = feed.content.iter().flat_map(|content| &content.unread);
+            for file in unread {
+                status.problem(format!("feed {}: {}", summary.name, file.why));
+            }
             if let Some(error) = &feed.store_error {
                 status.problem(format!("feed {}: {error}", summary.name));
             }
@@ -216,9 +220,7 @@ impl Engine {
     }
 
     fn origin(&self, source: Source) -> Origin {
-        let label = usize::try_from(source.feed)
-            .ok()
-            .and_then(|index| self.rules.feeds.get(index));
+        let label = self.rules.label(source.feed);
         let authority = label.map(|label| &label.terms.authority);
         Origin {
             feed: self.label(source),
@@ -252,7 +254,7 @@ impl Engine {
 
     /// `None` for what the operator does by hand.
     fn feed_of(&self, source: Source) -> Option<&Feed> {
-        let label = self.rules.feeds.get(usize::try_from(source.feed).ok()?)?;
+        let label = self.rules.label(source.feed)?;
         self.feeds.get(usize::try_from(label.feed).ok()?)
     }
 
@@ -277,9 +279,7 @@ impl Engine {
     }
 
     fn label(&self, source: Source) -> String {
-        let label = usize::try_from(source.feed)
-            .ok()
-            .and_then(|index| self.rules.feeds.get(index));
+        let label = self.rules.label(source.feed);
         label.map_or_else(String::new, |label| label.name.to_string())
     }
 }

@@ -2,15 +2,16 @@
 
 use std::{error::Error, sync::Arc};
 
+use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::{
     engine::{Held, Offer},
     feeds::{Content, Feed, Refused},
     handler::{Shared, lock},
-    refresh::{FeedEvent, Origin, Outcome},
+    refresh::{Accepted, FeedEvent, Origin, Outcome},
 };
-use crate::{feed::Format, kernel::memory};
+use crate::kernel::memory;
 
 /// Acts on what happened to a feed; true where that was an answer of its source.
 pub(super) async fn take_event(engine: &Shared, event: FeedEvent) -> bool {
@@ -58,10 +59,11 @@ pub(super) async fn settle_event(
                 digest,
                 at: confirmed,
                 fresh,
+                back: false,
             };
             let offered = content.map(|content| content.map(offer));
             match put(engine, feed, offered).await {
-                Ok(format) => judge.accept(format.map(|format| format.to_string())),
+                Ok(accepted) => judge.accept(accepted),
                 Err(reason) => {
                     judge.refuse();
                     not_taken(engine, feed, reason.as_ref());
@@ -69,7 +71,7 @@ pub(super) async fn settle_event(
             }
             return fresh;
         }
-        Outcome::NotModified => with_feed(engine, feed, |feed| feed.confirm(at, true)),
+        Outcome::NotModified => confirm(engine, feed, at).await,
         Outcome::Failed { error, retry_in } => {
             refused(engine, feed, &error);
             with_feed(engine, feed, |feed| feed.retry(at, retry_in));
@@ -85,12 +87,21 @@ pub(super) async fn settle_event(
     true
 }
 
-/// Puts a feed's content in force; returns its format.
+/// Off this thread: a trial may have to end.
+async fn confirm(engine: &Shared, feed: usize, at: Timestamp) {
+    let shared = Arc::clone(engine);
+    let confirmed = spawn_blocking(move || lock(&shared).confirm(feed, at)).await;
+    if let Ok(Err(error)) = confirmed {
+        not_taken(engine, feed, &error);
+    }
+}
+
+/// Puts a feed's content in force; returns what its task has to know.
 async fn put(
     engine: &Shared,
     feed: usize,
     offer: Option<Result<Offer, Refused>>,
-) -> Result<Option<Format>, Box<dyn Error + Send + Sync>> {
+) -> Result<Accepted, Box<dyn Error + Send + Sync>> {
     let offer = offer.ok_or("reading the body failed: report this as a bug, with the log")??;
     let shared = Arc::clone(engine);
     let offer = move || {
@@ -99,7 +110,11 @@ async fn put(
         // The old rows and what the new ones were made with.
         memory::return_free_pages();
         offered?;
-        Ok(engine.feeds.get(feed).and_then(Feed::format))
+        Ok(engine
+            .feeds
+            .get(feed)
+            .map(Feed::accepted)
+            .unwrap_or_default())
     };
     spawn_blocking(offer).await?
 }
@@ -115,10 +130,11 @@ fn not_taken(engine: &Shared, feed: usize, reason: &(dyn Error + Send + Sync + '
 
 fn refused(engine: &Shared, feed: usize, reason: &dyn Error) {
     with_feed(engine, feed, |feed| {
-        tracing::warn!(
-            feed = feed.config.name,
-            "{reason}; the last good set stays in force"
-        );
+        let left = match feed.content {
+            Some(_) => "the last good set stays in force",
+            None => "nothing of it is in force",
+        };
+        tracing::warn!(feed = feed.config.name, "{reason}; {left}");
         feed.fail(reason.to_string());
     });
 }

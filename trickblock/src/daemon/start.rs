@@ -23,7 +23,7 @@ use super::{
     learned::{self, Hosts, Places},
     main_loop::Daemon,
     metrics, ranges,
-    refresh::{FeedEvent, FetchError, Job, Outcome, Refresher},
+    refresh::{FeedEvent, FetchError, Job, Origin, Outcome, Refresher},
     settle::settle_event,
     signals::Signals,
 };
@@ -31,7 +31,7 @@ use crate::{
     config::{Config, FeedConfig},
     feed::{
         self, Format, NotAFeed,
-        cache::Cache,
+        cache::{Cache, Digest},
         limits::{Caps, read_capped},
         sandbox::{Program, Reader},
     },
@@ -118,14 +118,10 @@ fn filled(
     reader: Reader,
     first: &[First],
 ) -> Result<Engine, DaemonError> {
-    let contents = || {
-        let first = first.iter();
-        first.filter_map(|first| Some((first.event.feed, first.content()?)))
-    };
-    let all: Vec<_> = contents().map(|(_, content)| content).collect();
+    let all: Vec<_> = first.iter().filter_map(First::content).collect();
     let mut engine = Engine::start(config, known, reader, &all)?;
     if all.len() > 1 {
-        engine.preload(contents());
+        engine.preload(first.iter().filter_map(First::offered));
         memory::return_free_pages();
     }
     Ok(engine)
@@ -191,6 +187,15 @@ struct First {
 impl First {
     fn content(&self) -> Option<&Content> {
         self.content.as_ref()?.as_ref().ok()
+    }
+
+    /// The feed, what it says, the checksum of that, and whether it says so now.
+    fn offered(&self) -> Option<(usize, &Content, Digest, bool)> {
+        let Outcome::Loaded { digest, from, .. } = &self.event.outcome else {
+            return None;
+        };
+        let content = self.content()?;
+        Some((self.event.feed, content, *digest, *from == Origin::Fetch))
     }
 }
 

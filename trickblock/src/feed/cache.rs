@@ -5,7 +5,6 @@
 //! it never disagree.
 
 mod asked;
-mod decided;
 mod history;
 mod layout;
 
@@ -20,15 +19,15 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use self::layout::{decode, hex, write_synced};
-pub use self::{
-    decided::{Decision, Digest},
-    history::Version,
-};
+use self::layout::{decode, write_synced};
+pub use self::{history::Version, layout::hex};
 use super::{
     limits::Caps,
-    source::{Body, Validators},
+    source::{Body, Part, Validators},
 };
+
+/// SHA-256 of a body.
+pub type Digest = [u8; 32];
 
 /// Hexadecimal digits of a SHA-256.
 const DIGEST_LEN: u64 = 64;
@@ -104,6 +103,20 @@ impl Cache {
                 source,
             }),
         }
+    }
+
+    /// `stored`, with what the copy of the feed `name` has of the parts called `unread`; those that it does not have are
+    /// left out.
+    pub fn with_last_good(&self, name: &str, mut stored: Stored, unread: &[String]) -> Stored {
+        let known = self.load(name).ok().flatten();
+        let known = known.filter(|known| known.origin == stored.origin);
+        let good = known.map_or_else(Vec::new, |known| known.body.parts);
+        let kept = |part: Part| match unread.contains(&part.name) {
+            true => good.iter().find(|known| known.name == part.name).cloned(),
+            false => Some(part),
+        };
+        stored.body.parts = stored.body.parts.into_iter().filter_map(kept).collect();
+        stored
     }
 
     /// Replaces the copy of the feed `name`. After a crash at any moment either the old copy
@@ -226,6 +239,19 @@ fn create_directory(directory: &Path) -> Result<(), CacheError> {
         path: directory.to_owned(),
         source,
     })
+}
+
+/// Reads what [`hex`] writes of a [`Digest`].
+pub fn digest(digits: &str) -> Option<Digest> {
+    let mut digest = [0; 32];
+    if digits.len() != 2 * digest.len() || !digits.is_ascii() {
+        return None;
+    }
+    for (index, byte) in digest.iter_mut().enumerate() {
+        let pair = digits.get(2 * index..2 * index + 2)?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    Some(digest)
 }
 
 /// A rename is on disk only once its directory is.

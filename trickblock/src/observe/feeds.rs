@@ -71,6 +71,7 @@ pub enum AlarmKind {
     Frozen,
     Old,
     Drift,
+    Unread,
     OnlyMonitors,
     AddsNothing,
     AddsLess,
@@ -78,12 +79,13 @@ pub enum AlarmKind {
 }
 
 impl AlarmKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Held,
         Self::Empty,
         Self::Frozen,
         Self::Old,
         Self::Drift,
+        Self::Unread,
         Self::OnlyMonitors,
         Self::AddsNothing,
         Self::AddsLess,
@@ -98,6 +100,7 @@ impl AlarmKind {
             Self::Frozen => "frozen",
             Self::Old => "old",
             Self::Drift => "drift",
+            Self::Unread => "unread",
             Self::OnlyMonitors => "only_monitors",
             Self::AddsNothing => "adds_nothing",
             Self::AddsLess => "adds_less",
@@ -116,6 +119,9 @@ pub struct Overlap {
 /// An update that waits for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldStatus {
+    /// What `feeds approve` calls it.
+    #[serde(default)]
+    pub update: String,
     pub since: String,
     pub reason: String,
 }
@@ -131,6 +137,8 @@ pub struct Signs {
     pub has_content: bool,
     /// What differed in kind from the body before it.
     pub drift: Option<String>,
+    /// Files of a directory that were no feed, each with its reason.
+    pub unread: Vec<String>,
     /// Other feeds that name something.
     pub others: usize,
     /// Rows that only monitor because of the kind of their addresses.
@@ -151,10 +159,11 @@ impl FeedHealth {
         let named = self.indicators.saturating_sub(self.departed);
         if let Some(held) = self.held.clone() {
             let text = format!(
-                "an update is held since {}: {}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`",
+                "an update is held since {}: {}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name} {update}` or `reject`",
                 held.since,
                 held.reason,
-                name = self.name
+                name = self.name,
+                update = held.update,
             );
             self.alarm(AlarmKind::Held, text);
         }
@@ -179,6 +188,9 @@ impl FeedHealth {
         }
         if let Some(drift) = &signs.drift {
             self.alarm(AlarmKind::Drift, format!("schema drift: {drift}"));
+        }
+        for file in &signs.unread {
+            self.alarm(AlarmKind::Unread, format!("unread: {file}"));
         }
         for (kind, rows) in &signs.narrowed {
             let text = format!("{rows} of its rows only monitor: {}", because(*kind));
@@ -242,6 +254,7 @@ mod tests {
             newest: Some(98 * DAY),
             has_content: true,
             drift: None,
+            unread: Vec::new(),
             others: 1,
             narrowed: Vec::new(),
             usual: Some(20),
@@ -281,6 +294,11 @@ mod tests {
             ..signs.clone()
         };
         assert!(alarms(&health, &drifted)[0].contains("it was csv"));
+        let unread = Signs {
+            unread: vec!["/feeds/b.txt: it is empty".to_owned()],
+            ..signs.clone()
+        };
+        assert!(alarms(&health, &unread)[0].contains("unread: /feeds/b.txt: it is empty"));
         let shared = Signs {
             narrowed: vec![(Kind::Shared, 3)],
             ..signs.clone()

@@ -54,6 +54,15 @@ impl Departed {
         Self::new(leaving.chain(before).filter(lives).collect())
     }
 
+    /// None of it stays longer than until `end`: who shortens the hold-down means what has departed as well.
+    pub fn until_at_most(mut self, end: Seen) -> Self {
+        for row in &mut self.0 {
+            let own = row.sighting.expires;
+            row.sighting.expires = Some(own.map_or(end, |own| own.min(end)));
+        }
+        self
+    }
+
     /// Without what the feed took back itself: who says so does not flap.
     pub fn without(mut self, taken_back: &HashSet<Indicator>) -> Self {
         self.0.retain(|row| !taken_back.contains(&row.indicator));
@@ -130,6 +139,15 @@ mod tests {
         let old = rows("192.0.2.1\n");
         let gone = Departed::default().after(old.iter(), [].iter(), at(0), Duration::ZERO);
         assert_eq!(gone, Departed::default());
+    }
+
+    #[test]
+    fn a_shorter_hold_down_is_meant_for_what_has_departed_too() {
+        let old = rows("192.0.2.1\n");
+        let gone = Departed::default().after(old.iter(), [].iter(), at(0), DAY);
+        let shorter = gone.clone().until_at_most(at(3));
+        assert_eq!(shorter.rows()[0].sighting.expires, Some(at(3)));
+        assert_eq!(gone.clone().until_at_most(at(30)), gone);
     }
 
     #[test]

@@ -22,8 +22,10 @@ pub struct FeedRows<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     pub name: Arc<str>,
-    /// Which feed: its files speak with one voice where feeds are counted.
+    /// Which feed: its files belong together.
     pub feed: u32,
+    /// Whose word it is, where feeds are counted: a list under two names says nothing twice.
+    pub voice: u32,
     pub terms: Arc<Terms>,
     /// The feed does not name them any more.
     pub departed: bool,
@@ -35,6 +37,7 @@ impl Label {
         Self {
             name: name.into(),
             feed,
+            voice: feed,
             terms: Arc::new(terms),
             departed: false,
         }
@@ -137,6 +140,11 @@ pub fn merge(feeds: &[FeedRows<'_>], context: Context<'_>) -> RuleSet {
 }
 
 impl RuleSet {
+    /// Of the feed number `index` of `feeds`, which is that of a [`Source`].
+    pub fn label(&self, index: u32) -> Option<&Label> {
+        self.feeds.get(usize::try_from(index).ok()?)
+    }
+
     fn keep<'a>(&mut self, feeds: &[FeedRows<'a>], context: Context<'_>) -> Vec<Kept<'a>> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
         // All rows are looked at once more only where one asks for it.
@@ -150,7 +158,7 @@ impl RuleSet {
                 let terms = &feed.label.terms;
                 let refusal = context.guard.refuse(&row.indicator);
                 let prefix = &row.indicator.prefix;
-                let may = || terms.wide || second.confirms(prefix, feed.label.feed);
+                let may = || terms.wide || second.confirms(prefix, feed.label.voice);
                 let too_wide = || width::refuse(prefix).filter(|_| !may());
                 if let Some(refusal) = refusal.or_else(too_wide) {
                     let refused = Refused {
@@ -264,13 +272,14 @@ impl Kept<'_> {
     }
 }
 
-/// How many feeds name an indicator whose rows these are, sorted by feed.
+/// How many voices name an indicator whose rows these are. What has departed still has its voice: a list that flaps must
+/// not open, for an hour, what two lists agreed on.
 fn voices(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> u32 {
-    let feed = |kept: &Kept<'_>| {
+    let voice = |kept: &Kept<'_>| {
         let label = feeds.get(usize::try_from(kept.source.feed).ok()?)?;
-        Some(label.label.feed)
+        Some(label.label.voice)
     };
-    let mut named: Vec<u32> = group.iter().filter_map(feed).collect();
+    let mut named: Vec<u32> = group.iter().filter_map(voice).collect();
     named.sort_unstable();
     named.dedup();
     u32::try_from(named.len()).unwrap_or(u32::MAX)

@@ -24,6 +24,7 @@ pub use self::{
     kind::{Kind, Kinds},
     life::Departed,
     merge::{Context, FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge},
+    second::voices,
     terms::{Authority, AuthorityKind, Terms},
     width::{Covered, MAX_ADDRESSES, WIDEST_V4, WIDEST_V6, is_vast, is_wide},
 };

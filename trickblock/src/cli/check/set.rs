@@ -14,7 +14,9 @@ use crate::{
         source::{FileSource, Location, SignedPath},
     },
     indicator::Seen,
-    policy::{Action, Context, Covered, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge},
+    policy::{
+        Action, Context, Covered, FeedRows, Guard, Kinds, Label, RuleSet, Terms, merge, voices,
+    },
 };
 
 /// Everything that was read, in the order of the command line and sorted within directories.
@@ -116,12 +118,16 @@ impl Set {
     }
 
     pub(in crate::cli) fn merge(&self, guard: &Guard) -> RuleSet {
+        let voices = self.voices();
         let label = |index: usize, name: &Arc<str>, feed: u32| {
             let terms = Terms {
                 wide: self.is_wide(index),
                 ..Terms::of(Action::Drop)
             };
-            Label::new(Arc::clone(name), feed, terms)
+            Label {
+                voice: voices.get(index).copied().unwrap_or(feed),
+                ..Label::new(Arc::clone(name), feed, terms)
+            }
         };
         let feeds: Vec<_> = self
             .feeds
@@ -142,11 +148,27 @@ impl Set {
         merge(&feeds, context)
     }
 
-    /// Whether the file with this index may list prefixes of any width.
-    fn is_wide(&self, index: usize) -> bool {
+    /// Whose word each file is: the files of a feed speak with one voice.
+    fn voices(&self) -> Vec<u32> {
+        let files = self.feeds.iter().enumerate();
+        let said = files.map(|(index, (name, _))| {
+            let source = self.feed_of(index).map(|feed| feed.location.identity());
+            (source.unwrap_or_else(|| name.to_string()), None)
+        });
+        voices(&said.collect::<Vec<_>>())
+    }
+
+    /// The configured feed that the file with this index is of.
+    fn feed_of(&self, index: usize) -> Option<&FeedConfig> {
         let mut configured = self.configured.iter();
         let feed = configured.find(|(_, behind)| index < *behind);
-        feed.is_none_or(|(feed, _)| feed.policy.terms.wide)
+        feed.map(|(feed, _)| feed)
+    }
+
+    /// Whether the file with this index may list prefixes of any width.
+    fn is_wide(&self, index: usize) -> bool {
+        let feed = self.feed_of(index);
+        feed.is_none_or(|feed| feed.policy.terms.wide)
     }
 
     fn add_path(&mut self, path: &Path, options: &Options) {

@@ -71,8 +71,8 @@ fn seconds(time: Option<&str>) -> &str {
 pub(super) fn diff(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     writeln!(
         out,
-        "{}: held since {}: {}",
-        diff.feed, diff.since, diff.reason
+        "{}: update {} held since {}: {}",
+        diff.feed, diff.update, diff.since, diff.reason
     )?;
     marked(out, '-', &diff.removed_indicators, diff.removed)?;
     if diff.removed > 0 && diff.hold_down_seconds > 0 {
@@ -85,8 +85,8 @@ pub(super) fn diff(out: &mut dyn Write, diff: &Diff) -> io::Result<()> {
     marked(out, '+', &diff.added_indicators, diff.added)?;
     writeln!(
         out,
-        "\n`trickblock feeds approve {0}` puts it in force, `trickblock feeds reject {0}` does not",
-        diff.feed
+        "\n`trickblock feeds approve {0} {1}` puts it in force, `trickblock feeds reject {0} {1}` does not",
+        diff.feed, diff.update
     )
 }
 

@@ -1,35 +1,41 @@
 //! Trials: new indicators only monitor for a while.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{Engine, Held, Offer};
 use crate::{
-    daemon::feeds::{HeldUpdate, OnTrial},
-    feed::cache::Decision,
+    daemon::{
+        decisions::Word,
+        feeds::{HeldUpdate, OnTrial},
+    },
     indicator::{Indicator, Seen},
     policy::{Braked, Harm, Trial},
 };
 
 impl Engine {
-    /// Tries a body with new indicators, unless the operator approved it. While one is tried, others wait.
+    /// Tries a body with new indicators, unless the operator approved it. While one is tried, others wait: only what
+    /// they do not name any more is heard.
     pub(super) fn canary(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
-        let known = &self.feeds[feed];
+        let known = &mut self.feeds[feed];
         let canary = known.config.policy.canary;
-        let approved = known.decided == Some(Decision::Approved(offer.digest));
+        let word = known.decisions.word(&offer.digest);
         // What comes from disk was in force before the start.
-        if canary.span.is_zero() || approved || !offer.fresh {
+        if canary.span.is_zero() || word == Some(Word::Approved) || !offer.fresh {
             return Ok(());
         }
         let name = known.config.name.clone();
-        if let Some(trial) = &known.trial {
+        if let Some(trial) = &mut known.trial {
+            trial.hear(&offer.content);
             let until = trial.until;
             return Err(Held::OnTrial { name, until });
         }
-        if let Some(held) = known.held.as_ref().filter(|held| held.failed(offer.digest)) {
-            let why = held.why;
-            return Err(Held::Braked { name, why });
+        if let Some(Word::Failed(harm)) = word {
+            return Err(self.hold(feed, offer, Braked::Canary(Trial::Failed(harm))));
         }
         let until = Seen::now().later(canary.span);
         match self.try_out(feed, offer, until)? {
@@ -56,6 +62,7 @@ impl Engine {
             rows: Arc::clone(&rows),
             before: BTreeMap::new(),
             until,
+            retracted: HashSet::new(),
         });
         if let Err(held) = self.enforce(None) {
             self.feeds[feed].trial = None;
@@ -101,29 +108,45 @@ impl Engine {
 
     fn end_trial(&mut self, feed: usize) -> Result<(), Held> {
         let harm = self.harm(feed)?;
-        let Some(mut trial) = self.feeds[feed].trial.take() else {
+        let Some(trial) = self.feeds[feed].trial.take() else {
             return Ok(());
         };
-        let name = self.feeds[feed].config.name.clone();
-        if let Some(harm) = harm {
-            trial.update.why = Braked::Canary(Trial::Failed(harm));
-            let why = trial.update.why;
-            self.feeds[feed].held = Some(trial.update);
-            let held = Held::Braked { name, why };
-            tracing::warn!("{held}");
-            self.feeds[feed].fail(held.to_string());
-            return self.enforce(None);
-        }
-        tracing::info!(feed = name, "passed its trial");
-        let offer = Offer {
-            content: trial.update.content,
-            digest: trial.update.digest,
-            at: trial.update.since,
-            fresh: true,
+        let update = match harm {
+            Some(_) => trial.update,
+            None => trial.kept(),
         };
+        let offer = Offer {
+            content: update.content,
+            digest: update.digest,
+            at: update.since,
+            fresh: true,
+            back: false,
+        };
+        if let Some(harm) = harm {
+            return self.fail_trial(feed, &offer, harm);
+        }
+        tracing::info!(feed = self.feeds[feed].config.name, "passed its trial");
         self.check_limits(feed, &offer.content)?;
         self.brake(feed, &offer)?;
         self.take(feed, offer, false)
+    }
+
+    fn fail_trial(&mut self, feed: usize, offer: &Offer, harm: Harm) -> Result<(), Held> {
+        self.note_word(feed, offer.digest, Word::Failed(harm), offer.at);
+        let held = self.hold(feed, offer, Braked::Canary(Trial::Failed(harm)));
+        tracing::warn!("{held}");
+        self.feeds[feed].fail(held.to_string());
+        self.enforce(None)
+    }
+
+    /// Takes what is on trial out of the set.
+    pub(super) fn end_trial_of(&mut self, feed: usize) -> Result<(), Held> {
+        let Some(trial) = self.feeds[feed].trial.take() else {
+            return Ok(());
+        };
+        self.enforce(None).inspect_err(|_| {
+            self.feeds[feed].trial = Some(trial);
+        })
     }
 
     /// What the new indicators of a trial would have stopped, if that is too much.
@@ -132,7 +155,9 @@ impl Engine {
         let Some(trial) = &known.trial else {
             return Ok(None);
         };
-        let counted = trial.since(self.counted(trial.before.keys().copied())?);
+        let tried = trial.before.keys().copied();
+        let tried = tried.filter(|indicator| !trial.retracted.contains(indicator));
+        let counted = trial.since(self.counted(tried)?);
         let around = |indicator: &Indicator| self.guard.lies_around_allowed(indicator);
         Ok(Harm::of(known.config.policy.canary, &counted, around))
     }

@@ -29,9 +29,14 @@ pub enum Held {
         max: u32,
     },
     #[error(
-        "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name}` or `reject`"
+        "{name}: held: {why}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name} {id}` or `reject`"
     )]
-    Braked { name: String, why: Braked },
+    Braked {
+        name: String,
+        why: Braked,
+        /// Of the update.
+        id: String,
+    },
     #[error("{name}: on trial until {until}: what is new in it only monitors")]
     OnTrial { name: String, until: Seen },
     #[error("{name}: this body was rejected by the operator: another one is waited for")]

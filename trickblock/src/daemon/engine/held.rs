@@ -5,10 +5,12 @@ use jiff::Timestamp;
 use super::{Engine, Held, Offer};
 use crate::{
     daemon::{
+        decisions::{Decisions, Word},
         feeds::{Feed, HeldUpdate},
-        refresh::Order,
+        refresh::{Accepted, Order},
     },
-    feed::cache::{Decision, Digest},
+    feed::cache::Digest,
+    policy::Braked,
 };
 
 impl Engine {
@@ -17,26 +19,57 @@ impl Engine {
         let feed = self.feeds.get(feed)?;
         Some(Order::Take {
             digest: feed.digest,
-            format: feed.format().map(|format| format.to_string()),
+            accepted: feed.accepted(),
         })
     }
 
     /// Holds what changes too much, unless the operator approved just that body.
     pub(super) fn brake(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
-        let known = &mut self.feeds[feed];
+        let known = &self.feeds[feed];
         let name = known.config.name.clone();
-        if known.decided == Some(Decision::Rejected(offer.digest)) {
-            return Err(Held::Rejected { name });
+        match known.decisions.word(&offer.digest) {
+            Some(Word::Rejected) => return Err(Held::Rejected { name }),
+            Some(Word::Approved) => return Ok(()),
+            _ => {}
         }
-        let braked = known
-            .sizes(&offer.content)
-            .and_then(|sizes| sizes.brake(offer.content.says_empty()));
-        let Some(why) = braked.filter(|_| known.decided != Some(Decision::Approved(offer.digest)))
-        else {
-            return Ok(());
+        let sizes = known.sizes(&offer.content);
+        match sizes.and_then(|sizes| sizes.brake(offer.content.says_empty())) {
+            Some(why) => Err(self.hold(feed, offer, why)),
+            None => Ok(()),
+        }
+    }
+
+    /// Has a body wait for the operator; what waits already does so since then.
+    pub(super) fn hold(&mut self, feed: usize, offer: &Offer, why: Braked) -> Held {
+        let known = &self.feeds[feed];
+        let name = known.config.name.clone();
+        let since = match known.decisions.of(&offer.digest) {
+            Some(known) => known.at,
+            None => self.note_held(feed, offer.digest),
         };
-        known.hold(offer.content.clone(), offer.digest, why, Timestamp::now());
-        Err(Held::Braked { name, why })
+        let update = HeldUpdate {
+            content: offer.content.clone(),
+            digest: offer.digest,
+            since,
+            why,
+        };
+        let id = update.id();
+        self.feeds[feed].hold(update);
+        Held::Braked { name, why, id }
+    }
+
+    fn note_held(&mut self, feed: usize, digest: Digest) -> Timestamp {
+        let now = Timestamp::now();
+        self.note_word(feed, digest, Word::Held, now);
+        now
+    }
+
+    /// A word that is not the operator's: one that cannot be written is known until the next restart.
+    pub(super) fn note_word(&mut self, feed: usize, digest: Digest, word: Word, at: Timestamp) {
+        let feed = &mut self.feeds[feed];
+        feed.decisions = feed.decisions.with(digest, word, at);
+        let kept = feed.decisions.keep(&self.cache, &feed.config.name);
+        kept.unwrap_or_else(|error| tracing::warn!("{error}"));
     }
 
     /// The feed of this name, and its position.
@@ -45,70 +78,66 @@ impl Engine {
         feeds.find(|(_, feed)| feed.config.name == name)
     }
 
-    /// Puts the update in force that waits; `None` where none does. It has to be fetched again to be kept on disk.
-    pub fn approve(&mut self, feed: usize) -> Result<Option<HeldUpdate>, Held> {
-        let Some(held) = self.waiting(feed) else {
-            return Ok(None);
-        };
+    /// Puts an update that waits in force. It has to be fetched again to be kept on disk.
+    pub fn approve(&mut self, feed: usize, update: HeldUpdate) -> Result<(), Held> {
         let offer = Offer {
-            content: held.content.clone(),
-            digest: held.digest,
+            content: update.content,
+            digest: update.digest,
             at: Timestamp::now(),
             fresh: true,
+            back: false,
         };
-        self.take_as_approved(feed, offer)?;
-        self.decide(feed, Decision::Approved(held.digest))?;
-        Ok(Some(held))
+        let decided = self.decided(feed, offer.digest, Word::Approved);
+        self.decide(feed, decided, |engine| engine.offer(feed, offer))
     }
 
-    /// Lets the last good set stand; `None` where nothing waits.
-    pub fn reject(&mut self, feed: usize) -> Result<Option<HeldUpdate>, Held> {
-        let Some(held) = self.waiting(feed) else {
-            return Ok(None);
-        };
-        self.decide(feed, Decision::Rejected(held.digest))?;
+    /// Lets the last good set stand, and not the update that waits.
+    pub fn reject(&mut self, feed: usize, update: &HeldUpdate) -> Result<(), Held> {
+        let decided = self.decided(feed, update.digest, Word::Rejected);
+        self.decide(feed, decided, |engine| engine.end_trial_of(feed))?;
         self.feeds[feed].stand();
-        if self.feeds[feed].trial.take().is_some() {
-            self.enforce(None)?;
-        }
-        Ok(Some(held))
+        Ok(())
     }
 
-    fn waiting(&self, feed: usize) -> Option<HeldUpdate> {
-        self.feeds.get(feed)?.waiting().cloned()
-    }
-
-    /// Puts an earlier body in force; `current`, which was in force, is not taken again before it changes.
+    /// Puts an earlier body in force; `current`, which was in force, is not taken again.
     pub fn roll_back(&mut self, feed: usize, offer: Offer, current: Digest) -> Result<(), Held> {
-        // Further back: what the source says is still what was rejected first, not what is in force.
-        let rejected = match &self.feeds[feed] {
-            Feed {
-                stands: true,
-                decided: Some(Decision::Rejected(said)),
-                ..
-            } if *said != offer.digest => *said,
-            _ => current,
-        };
-        self.take_as_approved(feed, offer)?;
-        self.decide(feed, Decision::Rejected(rejected))?;
+        let rejected = self.decided(feed, current, Word::Rejected);
+        let decided = rejected.with(offer.digest, Word::Approved, Timestamp::now());
+        self.decide(feed, decided, |engine| engine.offer(feed, offer))?;
         self.feeds[feed].stand();
         Ok(())
     }
 
-    fn take_as_approved(&mut self, feed: usize, offer: Offer) -> Result<(), Held> {
-        let approved = Some(Decision::Approved(offer.digest));
-        let before = std::mem::replace(&mut self.feeds[feed].decided, approved);
-        let done = self.offer(feed, offer);
-        if done.is_err() {
-            self.feeds[feed].decided = before;
-        }
-        done
+    fn decided(&self, feed: usize, digest: Digest, word: Word) -> Decisions {
+        let known = &self.feeds[feed].decisions;
+        known.with(digest, word, Timestamp::now())
     }
 
-    fn decide(&mut self, feed: usize, decision: Decision) -> Result<(), Held> {
-        let feed = &mut self.feeds[feed];
-        self.cache.decide(&feed.config.name, decision)?;
-        feed.decided = Some(decision);
-        Ok(())
+    /// On disk first: what cannot be remembered is not done, and what cannot be done is not remembered.
+    fn decide(
+        &mut self,
+        feed: usize,
+        decisions: Decisions,
+        act: impl FnOnce(&mut Self) -> Result<(), Held>,
+    ) -> Result<(), Held> {
+        let name = self.feeds[feed].config.name.clone();
+        decisions.keep(&self.cache, &name)?;
+        let before = std::mem::replace(&mut self.feeds[feed].decisions, decisions);
+        act(self).inspect_err(|_| {
+            let kept = before.keep(&self.cache, &name);
+            kept.unwrap_or_else(|error| tracing::warn!("{error}"));
+            self.feeds[feed].decisions = before;
+        })
+    }
+}
+
+impl Feed {
+    /// What its task has to know of what is in force.
+    pub fn accepted(&self) -> Accepted {
+        let unread = self.content.iter().flat_map(|content| &content.unread);
+        Accepted {
+            format: self.format().map(|format| format.to_string()),
+            unread: unread.map(|file| file.source.clone()).collect(),
+        }
     }
 }

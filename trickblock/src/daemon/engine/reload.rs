@@ -143,8 +143,7 @@ impl Engine {
             .map(|(number, _)| number)
             .collect();
         let is_changed = |source: &Source| {
-            let label = usize::try_from(source.feed).ok();
-            let label = label.and_then(|index| self.rules.feeds.get(index));
+            let label = self.rules.label(source.feed);
             label.is_some_and(|label| changed.contains(&label.feed))
         };
         let rules = self.rules.rules.iter();

@@ -5,38 +5,51 @@ use std::sync::Arc;
 use super::{Candidate, Engine};
 use crate::{
     indicator::Indicator,
-    policy::{Action, FeedRows, Label, RuleSet},
+    policy::{Action, FeedRows, Label, RuleSet, voices},
 };
 
 impl Engine {
     /// The operator's lists, and of every feed what it says and what it said before.
     pub(super) fn rows<'a>(&'a self, candidate: Option<&'a Candidate<'a>>) -> Vec<FeedRows<'a>> {
         let mut all: Vec<FeedRows<'a>> = self.operator.rows().collect();
+        let voices = self.voices_with(candidate);
         for (index, feed) in self.feeds.iter().enumerate() {
             let changed = candidate.filter(|candidate| candidate.feed == index);
             let content = changed.map_or(feed.content.as_ref(), |changed| Some(changed.content));
             let departed = changed.map_or(&feed.departed, |changed| changed.departed);
-            let number = u32::try_from(index).unwrap_or(u32::MAX);
-            let terms = &feed.config.policy.terms;
-            all.extend(
-                content
-                    .into_iter()
-                    .flat_map(|content| content.rows(number, terms)),
-            );
+            let label = Label {
+                name: feed.config.name.as_str().into(),
+                feed: u32::try_from(index).unwrap_or(u32::MAX),
+                voice: voices.get(index).copied().unwrap_or(u32::MAX),
+                terms: Arc::clone(&feed.config.policy.terms),
+                departed: false,
+            };
+            let named = content.into_iter();
+            all.extend(named.flat_map(|content| content.rows(&label)));
             let trial = feed.trial.as_ref();
-            all.extend(trial.map(|trial| trial.rows(number, &feed.config.name, terms)));
+            all.extend(trial.map(|trial| trial.rows(&label)));
             if !departed.rows().is_empty() {
                 let label = Label {
-                    name: feed.config.name.as_str().into(),
-                    feed: number,
-                    terms: Arc::clone(terms),
                     departed: true,
+                    ..label
                 };
                 let rows = departed.rows();
                 all.push(FeedRows { label, rows });
             }
         }
         all
+    }
+
+    /// Whose word each feed is.
+    fn voices_with(&self, candidate: Option<&Candidate<'_>>) -> Vec<u32> {
+        let feeds = self.feeds.iter().enumerate();
+        let said = feeds.map(|(index, feed)| {
+            let changed = candidate.filter(|candidate| candidate.feed == index);
+            let digest = changed.map(|changed| changed.digest);
+            let known = || feed.content.as_ref().map(|_| feed.digest);
+            (feed.config.location.identity(), digest.or_else(known))
+        });
+        voices(&said.collect::<Vec<_>>())
     }
 
     /// What shall be in force, sorted.

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Content, Feed};
 use crate::{
-    feed::cache::Digest,
+    feed::cache::{Digest, hex},
     indicator::Indicator,
-    policy::{Braked, Sizes, Trial},
+    policy::{Braked, Sizes},
 };
+
+/// Digits of a checksum that name an update.
+const DIGITS: usize = 12;
 
 /// A body that changes too much to be believed.
 #[derive(Clone, Debug)]
@@ -21,9 +24,16 @@ pub struct HeldUpdate {
 }
 
 impl HeldUpdate {
-    /// This body was tried, and did harm.
-    pub fn failed(&self, digest: Digest) -> bool {
-        matches!(self.why, Braked::Canary(Trial::Failed(_))) && self.digest == digest
+    /// What `feeds approve` calls it: the first digits of its checksum.
+    pub fn id(&self) -> String {
+        let mut id = hex(&self.digest);
+        id.truncate(DIGITS);
+        id
+    }
+
+    /// Whether it is the one that is meant; nothing means whatever waits.
+    pub fn is_meant(&self, id: &str) -> bool {
+        id.is_empty() || (id.len() >= 4 && hex(&self.digest).starts_with(id))
     }
 }
 
@@ -31,6 +41,9 @@ impl HeldUpdate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diff {
     pub feed: String,
+    /// What `feeds approve` calls it.
+    #[serde(default)]
+    pub update: String,
     pub since: String,
     pub reason: String,
     pub before: usize,
@@ -57,17 +70,10 @@ impl Feed {
         })
     }
 
-    /// Remembers a body that waits; the time of the same body stays.
-    pub fn hold(&mut self, content: Content, digest: Digest, why: Braked, at: Timestamp) {
-        let known = self.held.as_ref().filter(|held| held.digest == digest);
-        let since = known.map_or(at, |held| held.since);
+    /// Remembers a body that waits for the operator.
+    pub fn hold(&mut self, update: HeldUpdate) {
         self.stands = false;
-        self.held = Some(HeldUpdate {
-            content,
-            digest,
-            since,
-            why,
-        });
+        self.held = Some(update);
     }
 
     /// The operator does not want what the source says now: what is in force is meant to be, and that is no failure.
@@ -91,6 +97,7 @@ impl Feed {
         };
         Some(Diff {
             feed: self.config.name.clone(),
+            update: held.id(),
             since: held.since.to_string(),
             reason: held.why.to_string(),
             before: before.len(),

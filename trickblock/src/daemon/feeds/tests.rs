@@ -29,13 +29,14 @@ fn read(feed: &Feed, objects: &[String]) -> Content {
 }
 
 fn accept(feed: &mut Feed, content: Content) {
-    let departed = feed.departing(&content, Seen::now());
     let offer = Offer {
         content,
         digest: Digest::default(),
         fresh: true,
         at: Timestamp::now(),
+        back: false,
     };
+    let departed = feed.departing(&offer, Seen::now());
     feed.accept(offer, departed);
 }
 

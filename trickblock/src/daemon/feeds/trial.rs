@@ -1,6 +1,9 @@
 //! A body whose new indicators only monitor until it is known what they would have stopped.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Content, Feed, HeldUpdate};
 use crate::{
@@ -19,9 +22,31 @@ pub struct OnTrial {
     /// The packets of each new indicator before the trial.
     pub before: BTreeMap<Indicator, u64>,
     pub until: Seen,
+    /// What its source does not name any more: it does not come into force.
+    pub retracted: HashSet<Indicator>,
 }
 
 impl OnTrial {
+    /// The source says `content` meanwhile.
+    pub fn hear(&mut self, content: &Content) {
+        let named = content.indicators();
+        let tried = self.rows.iter().map(|row| row.indicator);
+        let is_gone = |indicator: &Indicator| named.binary_search(indicator).is_err();
+        self.retracted = tried.filter(is_gone).collect();
+    }
+
+    /// The update as far as its source still stands by it.
+    pub fn kept(self) -> HeldUpdate {
+        let content = match self.retracted.is_empty() {
+            true => self.update.content,
+            false => self.update.content.without(&self.retracted),
+        };
+        HeldUpdate {
+            content,
+            ..self.update
+        }
+    }
+
     /// Of packets counted now, those since the beginning.
     pub fn since(&self, now: BTreeMap<Indicator, u64>) -> Vec<(Indicator, u64)> {
         let since = now.into_iter().map(|(indicator, packets)| {
@@ -32,13 +57,17 @@ impl OnTrial {
     }
 
     /// For merging: as the feed would say it, but that nothing drops.
-    pub fn rows<'a>(&'a self, feed: u32, name: &str, terms: &Terms) -> FeedRows<'a> {
+    pub fn rows(&self, of: &Label) -> FeedRows<'_> {
         let terms = Terms {
             action: Action::Monitor,
-            ..terms.clone()
+            ..(*of.terms).clone()
         };
         FeedRows {
-            label: Label::new(format!("{name} (on trial)"), feed, terms),
+            label: Label {
+                name: format!("{} (on trial)", of.name).into(),
+                terms: Arc::new(terms),
+                ..of.clone()
+            },
             rows: &self.rows,
         }
     }

@@ -8,7 +8,7 @@ use super::{Answer, failed};
 use crate::{
     daemon::{
         engine::{Engine, Offer},
-        feeds::Feed,
+        feeds::{Feed, HeldUpdate},
         protocol::{Code, Refusal, Response},
         refresh::Order,
     },
@@ -58,19 +58,17 @@ pub(super) fn history(args: &Value, engine: &Engine) -> Result<Response, Refusal
 }
 
 pub(super) fn approve(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
-    let (feed, known) = named(args, engine)?;
-    let nothing = nothing_held(known);
-    let held = engine.approve(feed).map_err(|error| failed(&error))?;
-    held.ok_or(nothing)?;
+    let (feed, update) = meant(args, engine)?;
+    let done = engine.approve(feed, update);
+    done.map_err(|error| failed(&error))?;
     let order = engine.take_order(feed);
     Ok(decided(feed, engine, order))
 }
 
 pub(super) fn reject(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
-    let (feed, known) = named(args, engine)?;
-    let nothing = nothing_held(known);
-    let held = engine.reject(feed).map_err(|error| failed(&error))?;
-    held.ok_or(nothing)?;
+    let (feed, update) = meant(args, engine)?;
+    let done = engine.reject(feed, &update);
+    done.map_err(|error| failed(&error))?;
     Ok(decided(feed, engine, None))
 }
 
@@ -96,6 +94,7 @@ pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Ref
         digest: stored.body.digest(),
         at: stored.fetched_at,
         fresh: true,
+        back: true,
     };
     let done = engine.roll_back(feed, offer, current);
     done.map_err(|error| failed(&error))?;
@@ -139,6 +138,26 @@ fn named<'e>(args: &Value, engine: &'e Engine) -> Result<(usize, &'e Feed), Refu
             format!("use one of {}", known.join(", ")),
         )
     })
+}
+
+/// The update that waits, if it is the one that `args` names.
+fn meant(args: &Value, engine: &Engine) -> Result<(usize, HeldUpdate), Refusal> {
+    let (feed, known) = named(args, engine)?;
+    let update = known.waiting().ok_or_else(|| nothing_held(known))?;
+    let id = args.get("update").and_then(Value::as_str);
+    let id = id.unwrap_or_default();
+    if update.is_meant(id) {
+        return Ok((feed, update.clone()));
+    }
+    let name = &known.config.name;
+    Err(Refusal::new(
+        Code::Guarded,
+        format!(
+            "the update of the feed {name} that waits is {}, not {id}",
+            update.id()
+        ),
+        format!("look at it with `trickblock feeds diff {name}`"),
+    ))
 }
 
 fn nothing_held(feed: &Feed) -> Refusal {

@@ -115,12 +115,12 @@ impl Task {
         self.validators = Validators::default();
         self.accepted = None;
         match order {
-            Order::Take { digest, format } => self.take(digest, format).await,
+            Order::Take { digest, accepted } => self.take(digest, accepted).await,
             Order::Replace(stored) => self.store(Arc::from(stored)).await,
         }
     }
 
-    async fn take(&mut self, digest: Digest, format: Option<String>) -> Result<(), Gone> {
+    async fn take(&mut self, digest: Digest, accepted: Accepted) -> Result<(), Gone> {
         let refused = self.refused.take();
         let Some(stored) = refused.filter(|stored| stored.body.digest() == digest) else {
             return Ok(());
@@ -129,28 +129,56 @@ impl Task {
         let _settling = settling.read().await;
         self.validators = stored.validators.clone();
         self.accepted = Some(digest);
-        self.store(Arc::new(Stored { format, ..stored })).await
+        self.keep(stored, accepted).await
     }
 
-    /// Offers the last good copy. One of another source under the same name is none.
+    /// Offers the last good copy, or the newest earlier one that is good: without one in force a list that is no
+    /// more what it was would be the first.
     async fn restore(&mut self) -> Result<(), Gone> {
         let (cache, name) = (self.cache.clone(), self.job.name.clone());
-        let stored = match spawn_blocking(move || cache.load(&name)).await {
+        if self.offer_copy(move || cache.load(&name)).await? {
+            return Ok(());
+        }
+        let (cache, name) = (self.cache.clone(), self.job.name.clone());
+        let versions = spawn_blocking(move || cache.history(&name)).await;
+        for version in versions.unwrap_or_default() {
+            let (cache, name) = (self.cache.clone(), self.job.name.clone());
+            let earlier = move || cache.earlier(&name, &version.id);
+            if self.offer_copy(earlier).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// True where a copy was taken. One of another source under the same name is none.
+    async fn offer_copy(
+        &mut self,
+        load: impl FnOnce() -> Result<Option<Stored>, CacheError> + Send + 'static,
+    ) -> Result<bool, Gone> {
+        let stored = match spawn_blocking(load).await {
             Ok(Ok(Some(stored))) if stored.origin == self.job.location.identity() => stored,
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => return self.failed(error.into(), Some(Duration::ZERO)).await,
-            Err(_) => return self.failed(FetchError::Lost, Some(Duration::ZERO)).await,
+            Ok(Ok(_)) => return Ok(false),
+            Ok(Err(error)) => {
+                self.failed(error.into(), Some(Duration::ZERO)).await?;
+                return Ok(false);
+            }
+            Err(_) => {
+                self.failed(FetchError::Lost, Some(Duration::ZERO)).await?;
+                return Ok(false);
+            }
         };
         let digest = stored.body.digest();
         let from = Origin::Cache {
             fetched_at: stored.fetched_at,
             format: stored.format,
         };
-        if self.judge(stored.body, digest, from).await?.is_some() {
+        let taken = self.judge(stored.body, digest, from).await?.is_some();
+        if taken {
             self.validators = stored.validators;
             self.accepted = Some(digest);
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// One fetch and what follows from it; returns the pause until the next, `None` where a
@@ -226,14 +254,25 @@ impl Task {
             origin: self.job.location.identity(),
         };
         self.refused = None;
-        let Some(Accepted { format }) = self.judge(body, digest, Origin::Fetch).await? else {
+        let Some(accepted) = self.judge(body, digest, Origin::Fetch).await? else {
             self.accepted = None;
             self.refused = Some(stored);
             return Ok(());
         };
         self.validators = stored.validators.clone();
         self.accepted = Some(digest);
-        self.store(Arc::new(Stored { format, ..stored })).await
+        self.keep(stored, accepted).await
+    }
+
+    /// Makes what was taken of a body the last good copy.
+    async fn keep(&mut self, mut stored: Stored, accepted: Accepted) -> Result<(), Gone> {
+        stored.format = accepted.format;
+        if !accepted.unread.is_empty() {
+            let (cache, name) = (self.cache.clone(), self.job.name.clone());
+            let kept = move || cache.with_last_good(&name, stored, &accepted.unread);
+            stored = spawn_blocking(kept).await.map_err(|_| Gone)?;
+        }
+        self.store(Arc::new(stored)).await
     }
 
     async fn judge(

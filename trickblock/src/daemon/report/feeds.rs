@@ -77,10 +77,7 @@ impl Engine {
     fn voices(&self, rule: &Rule) -> BTreeMap<u32, bool> {
         let mut voices = BTreeMap::new();
         for source in rule.sources.as_slice() {
-            let label = usize::try_from(source.feed)
-                .ok()
-                .and_then(|index| self.rules.feeds.get(index));
-            if let Some(label) = label {
+            if let Some(label) = self.rules.label(source.feed) {
                 let departed = voices.entry(label.feed).or_insert(true);
                 *departed &= label.departed;
             }
@@ -132,6 +129,7 @@ impl Engine {
     }
 
     fn signs(&self, number: u32, feed: &Feed, tally: &Tally) -> Signs {
+        let unread = feed.content.iter().flat_map(|content| &content.unread);
         let ended = feed.config.policy.terms.authority.ended(Seen::now());
         Signs {
             now: Timestamp::now().as_second(),
@@ -139,6 +137,7 @@ impl Engine {
             newest: tally.newest.map(Seen::unix),
             has_content: feed.content.is_some(),
             drift: feed.drift.clone(),
+            unread: unread.map(|file| file.why.clone()).collect(),
             others: tally.shared.len(),
             narrowed: self.narrowed(number),
             usual: feed.worth.usual(),
@@ -149,9 +148,7 @@ impl Engine {
     /// Rows of a feed that only monitor because of their kind.
     fn narrowed(&self, number: u32) -> Vec<(Kind, u64)> {
         let is_of_feed = |index: u32| {
-            let label = usize::try_from(index)
-                .ok()
-                .and_then(|index| self.rules.feeds.get(index));
+            let label = self.rules.label(index);
             label.is_some_and(|label| label.feed == number)
         };
         let narrowed = self.rules.narrowed.iter();
@@ -162,6 +159,7 @@ impl Engine {
 
 fn waits(update: &HeldUpdate) -> HeldStatus {
     HeldStatus {
+        update: update.id(),
         since: update.since.to_string(),
         reason: update.why.to_string(),
     }

@@ -150,6 +150,6 @@ fn split(bodies: &Bytes, parts: &[MetaPart]) -> Option<Body> {
 }
 
 /// Lower-case hexadecimal digits.
-pub(super) fn hex(digest: &[u8]) -> String {
+pub fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
