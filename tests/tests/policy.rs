@@ -9,6 +9,8 @@ mod hand;
 mod held;
 #[path = "policy/life.rs"]
 mod life;
+#[path = "policy/remembered.rs"]
+mod remembered;
 #[path = "policy/stdin.rs"]
 mod stdin;
 
@@ -42,6 +44,24 @@ fn main() -> ExitCode {
         wire("a_busy_trial_is_held", canary::busy),
         wire("authority_ends_with_its_feed", life::authority),
         wire("a_quorum_decides", life::quorum),
+        wire("a_failed_trial_is_remembered", remembered::failed_trial),
+        wire(
+            "what_is_retracted_on_trial_does_not_come",
+            remembered::retracted,
+        ),
+        wire("every_rejection_is_remembered", remembered::every_rejection),
+        wire("an_approval_is_of_one_update", remembered::just_that_update),
+        wire("rollback_ends_what_came_since", remembered::rollback_ends),
+        wire(
+            "an_earlier_version_stands_in_for_damage",
+            remembered::damaged_copy,
+        ),
+        wire(
+            "a_file_that_is_no_feed_stays_what_it_was",
+            remembered::unread_file,
+        ),
+        wire("a_list_under_two_names_is_one_voice", remembered::one_voice),
+        wire("a_first_body_is_tried_too", remembered::first_bodies),
         wire("standard_input_is_a_feed", stdin::feed),
     ])
 }

@@ -10,7 +10,7 @@ use super::{answer, verb, wait_for_feed};
 const OTHER: &str = "198.51.100.77:8080";
 
 /// A daemon whose feed named one server before a trial of `span` was asked for, and names another one now.
-fn on_trial(gateway: &Gateway, span: &str) -> Daemon {
+pub fn on_trial(gateway: &Gateway, span: &str) -> Daemon {
     gateway.answer(body(list_of(&[&format!("{C2}:443"), OTHER])));
     let daemon = gateway.daemon().unwrap();
     let feed = gateway.feed();

@@ -5,7 +5,7 @@ use trickblock_tests::gateway::{BENIGN, C2, Gateway, body, list_of};
 use super::{answer, verb, wait_for_feed};
 
 /// The list, and as many others.
-fn with_others(count: usize) -> String {
+pub fn with_others(count: usize) -> String {
     let mut rows = vec![
         format!("{C2}:443"),
         "198.51.100.77:8080".to_owned(),

@@ -58,7 +58,6 @@ pub struct Offer {
 struct Candidate<'a> {
     feed: usize,
     content: &'a Content,
-    digest: Digest,
     departed: &'a Departed,
 }
 
@@ -217,7 +216,6 @@ impl Engine {
             let new = self.feeds.get_mut(feed);
             if let Some(feed) = new.filter(|feed| may && feed.content.is_none()) {
                 feed.content = Some(content.clone());
-                feed.digest = digest;
             }
         }
         let all = self.feeds.iter().all(|feed| feed.content.is_some());
@@ -311,7 +309,6 @@ impl Engine {
         let candidate = Candidate {
             feed,
             content: &offer.content,
-            digest: offer.digest,
             departed,
         };
         if (!unchanged || inherited.is_some())

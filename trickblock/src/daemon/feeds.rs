@@ -113,7 +113,10 @@ impl Feed {
         if body.parts.is_empty() {
             return Err(Refused::Nothing);
         }
-        let mut content = Content::default();
+        let mut content = Content {
+            said: body.digest_of_bytes(),
+            ..Content::default()
+        };
         let mut first_refusal = None;
         for part in &body.parts {
             match self.read_part(part, body.parts.len() > 1, reader) {

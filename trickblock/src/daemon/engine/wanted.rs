@@ -45,9 +45,9 @@ impl Engine {
         let feeds = self.feeds.iter().enumerate();
         let said = feeds.map(|(index, feed)| {
             let changed = candidate.filter(|candidate| candidate.feed == index);
-            let digest = changed.map(|changed| changed.digest);
-            let known = || feed.content.as_ref().map(|_| feed.digest);
-            (feed.config.location.identity(), digest.or_else(known))
+            let content = changed.map_or(feed.content.as_ref(), |changed| Some(changed.content));
+            let said = content.map(|content| content.said);
+            (feed.config.location.identity(), said)
         });
         voices(&said.collect::<Vec<_>>())
     }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::Refused;
 use crate::{
-    feed::{Format, Row, source::Part},
+    feed::{Format, Row, cache::Digest, source::Part},
     indicator::Indicator,
     policy::{FeedRows, Label},
 };
@@ -17,6 +17,8 @@ const MAX_WARNINGS: usize = 20;
 pub struct Content {
     /// One per file of a directory, else one.
     pub parts: Vec<PartRows>,
+    /// SHA-256 of the bytes, wherever they come from.
+    pub said: Digest,
     /// Files of a directory that were no feed this time: what they said before stays.
     pub unread: Vec<Unheard>,
     pub warnings: Vec<String>,

@@ -126,6 +126,13 @@ impl Body {
         hasher.finalize().into()
     }
 
+    /// SHA-256 over the bytes alone: the same for a list that is served at two places.
+    pub fn digest_of_bytes(&self) -> [u8; 32] {
+        let parts = self.parts.iter();
+        let all = parts.fold(Sha256::new(), |all, part| all.chain_update(&part.bytes));
+        all.finalize().into()
+    }
+
     /// Bytes of all parts together.
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.bytes.len()).sum()
