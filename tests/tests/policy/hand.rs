@@ -30,7 +30,7 @@ pub fn block() {
     let listed = answer(&gateway, 0, &["block", "list"]);
     let entry = &listed["blocks"][0];
     assert_eq!(
-        (&entry["indicator"], &entry["by"], &entry["reason"]),
+        (&entry["what"], &entry["by"], &entry["reason"]),
         (
             &format!("{BENIGN}/32").into(),
             &"uid 0".into(),
@@ -168,6 +168,8 @@ pub fn idle() {
         (&0.into(), &false.into())
     );
 
+    let sloppy = verb(&gateway, 2, &["block", "add", "198.18.5.9/24"]).stderr;
+    assert!(sloppy.contains("198.18.5.0/24"), "{sloppy}");
     let done = answer(&gateway, 0, &["allow", "add", "198.18.64.0/18"]);
     assert_eq!(done["gone"], 1, "{done}");
     let listed = answer(&gateway, 0, &["block", "list"]);

@@ -136,8 +136,19 @@ pub fn rollback() {
     assert_eq!(versions[0]["format"], "feodo-csv");
 
     let id = versions[0]["id"].as_str().unwrap();
-    verb(&gateway, 0, &["feeds", "rollback", "feodo", id]);
+    let done = answer(&gateway, 0, &["feeds", "rollback", "feodo", id]);
+    assert_eq!(done["body"], id, "{done}");
     gateway.filters().unwrap();
+    assert!(gateway.site.log().contains("rollback {\"feed\":\"feodo\""));
+    // What it went back from is an earlier version now, but not one to go back to unasked.
+    let history = answer(&gateway, 0, &["feeds", "history", "feodo"]);
+    assert_eq!(history["in_force"]["id"], id, "{history}");
+    let versions = history["versions"].as_array().unwrap();
+    assert_eq!(
+        (versions.len(), &versions[0]["rejected"]),
+        (1, &true.into())
+    );
+    verb(&gateway, 2, &["feeds", "rollback", "feodo"]);
     // What was gone back from is not taken again, now and after a restart.
     assert!(stands(&gateway), "after the decision");
     gateway.filters().unwrap();
@@ -155,10 +166,17 @@ fn further_back(gateway: &Gateway) {
         verb(gateway, 0, &["reload"]);
     }
     let history = answer(gateway, 0, &["feeds", "history", "feodo"]);
-    for version in [0, 1] {
-        let id = history["versions"][version]["id"].as_str().unwrap();
-        verb(gateway, 0, &["feeds", "rollback", "feodo", id]);
-    }
+    let versions = history["versions"].as_array().unwrap();
+    let good = versions
+        .iter()
+        .filter(|version| version["rejected"] == false);
+    let good: Vec<_> = good
+        .map(|version| version["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(good.len(), 2, "{history}");
+    verb(gateway, 2, &["feeds", "rollback", "feodo", "zz"]);
+    verb(gateway, 0, &["feeds", "rollback", "feodo", &good[0][..8]]);
+    verb(gateway, 0, &["feeds", "rollback", "feodo"]);
     verb(gateway, 0, &["reload"]);
     assert!(stands(gateway), "after two steps");
     assert_eq!(gateway.wire.passes("203.0.113.51", 3), 3, "it was rejected");

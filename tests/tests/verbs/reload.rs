@@ -40,12 +40,23 @@ pub fn feeds_and_interfaces() {
 
     assert_eq!(
         reload,
-        json!({"failed": [], "put_off": [], "rejected": [], "indicators": 3})
+        json!({"schema": 1, "failed": [], "put_off": [], "rejected": [], "problems": [], "indicators": 3})
     );
     assert_eq!(gateway.wire.passes(NEW_C2, 3), 0);
     gateway.filters().unwrap();
     let names = status(&gateway)["interfaces"].to_string();
     assert!(names.contains("eth0") && !names.contains("eth1"), "{names}");
+
+    // What does not work out is said, and what needs a restart.
+    let metrics = "[metrics]\nlisten = \"127.0.0.1:9\"\n[[interface]]\nname = \"eht1\"\n";
+    let slip = format!("{}{own}{metrics}", gateway.config());
+    gateway.site.configure(&slip).unwrap();
+    let reload = verb(&gateway, 4, &["reload", "--json"]).json().unwrap();
+    let problems = reload["problems"].to_string();
+    assert!(
+        problems.contains("eht1") && problems.contains("[metrics]"),
+        "{reload}"
+    );
 
     // A feed less: its addresses are free again, those of the other stay.
     gateway.site.configure(&gateway.config()).unwrap();

@@ -138,8 +138,9 @@ fn decide(
         true => write_json(out, &decided)?,
         false => writeln!(
             out,
-            "{}: {} indicators{}; {} of all feeds in force",
+            "{}: body {} in force, indicators: {}{}; of all feeds: {}",
             decided.feed,
+            decided.body,
             decided.indicators,
             match decided.departed {
                 0 => String::new(),

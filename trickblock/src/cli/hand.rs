@@ -16,11 +16,14 @@ use super::{
 use crate::{
     daemon::{
         Done, Said,
-        operator::{Note, Overview, Told},
+        operator::{Overview, Told},
         protocol::Verb,
     },
     indicator::{self, Seen},
 };
+
+/// The authority of a block that says no other.
+const LOCAL: &str = "local";
 
 /// Block an indicator by hand, at once and until its end; kept over restarts.
 ///
@@ -226,43 +229,32 @@ fn list(
 }
 
 fn blocks(out: &mut dyn Write, lists: &Overview) -> io::Result<()> {
-    let rows = lists.blocks.iter().map(|Told { block, idle }| {
-        let idle = idle.as_deref();
-        let idle = idle.map_or_else(String::new, |why| format!("DROPS NOTHING ({why}) "));
-        let order = block.authority.order.as_deref();
-        let order = order.map_or_else(String::new, |order| format!("court order {order}: "));
-        (block.indicator.to_string(), idle + &order, &block.note)
-    });
-    table(out, rows)
+    table(out, &lists.blocks)
 }
 
 fn allows(out: &mut dyn Write, lists: &Overview) -> io::Result<()> {
-    let rows = lists.allows.iter();
-    table(
-        out,
-        rows.map(|allow| (allow.prefix.to_string(), String::new(), &allow.note)),
-    )
+    table(out, &lists.allows)
 }
 
-fn table<'a>(
-    out: &mut dyn Write,
-    rows: impl Iterator<Item = (String, String, &'a Note)>,
-) -> io::Result<()> {
+fn table(out: &mut dyn Write, rows: &[Told]) -> io::Result<()> {
     writeln!(
         out,
         "{:<44} {:<20} {:<20} {:<10} reason",
         "what", "until", "since", "by"
     )?;
-    for (what, order, note) in rows {
-        let time =
-            |seen: Option<Seen>| seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string());
+    for told in rows {
+        let idle = told.idle.as_deref();
+        let idle = idle.map_or_else(String::new, |why| format!("DROPS NOTHING ({why}) "));
+        let order = told.authority.as_deref().filter(|name| *name != LOCAL);
+        let order = order.map_or_else(String::new, |order| format!("{order}: "));
         writeln!(
             out,
-            "{what:<44} {:<20} {:<20} {:<10} {order}{}",
-            time(note.until),
-            time(note.at),
-            note.by,
-            note.reason
+            "{:<44} {:<20} {:<20} {:<10} {idle}{order}{}",
+            told.what,
+            told.until.as_deref().unwrap_or("-"),
+            told.since.as_deref().unwrap_or("-"),
+            told.by,
+            told.reason
         )?;
     }
     Ok(())

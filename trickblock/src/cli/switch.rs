@@ -10,7 +10,10 @@ use super::{
     failed,
 };
 use crate::{
-    daemon::{Reloaded, Switched, names, protocol::Verb},
+    daemon::{
+        Reloaded, Switched, names,
+        protocol::{SCHEMA, Verb},
+    },
     kernel::{FilterError, Hooks, ModeChoice, Pins, check_privilege},
 };
 
@@ -28,6 +31,7 @@ pub fn off(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
         Ok(Some(value)) => typed(&value)?,
         Ok(None) => match check_privilege().and_then(|()| hooks(args).off()) {
             Ok(interfaces) => Switched {
+                schema: SCHEMA,
                 interfaces,
                 failed: Vec::new(),
             },
@@ -44,6 +48,7 @@ pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<E
         Ok(Some(value)) => typed(&value)?,
         Ok(None) => match check_privilege().and_then(|()| hooks(args).on(ModeChoice::Auto)) {
             Ok(attached) => Switched {
+                schema: SCHEMA,
                 interfaces: names(&attached),
                 failed: Vec::new(),
             },
@@ -113,10 +118,11 @@ pub fn reload(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Resu
             )?;
         }
     }
-    for reason in &reloaded.failed {
+    let wrong = || reloaded.failed.iter().chain(&reloaded.problems);
+    for reason in wrong() {
         failed(err, reason);
     }
-    Ok(if reloaded.failed.is_empty() {
+    Ok(if wrong().next().is_none() {
         Exit::Ok
     } else {
         Exit::Degraded

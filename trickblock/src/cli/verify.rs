@@ -47,13 +47,9 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
             let _ = write!(err, "\r\x1b[Kverify: {step} …").and_then(|()| err.flush());
         }
     };
-    let status = || told(&args.place);
-    let done = verify(
-        &Pins::new(&args.place.pins),
-        options,
-        &status,
-        &mut progress,
-    );
+    let place = found(&args.place);
+    let status = || told(&place);
+    let done = verify(&Pins::new(&place.pins), options, &status, &mut progress);
     if terminal {
         let _ = write!(err, "\r\x1b[K");
     }
@@ -71,6 +67,18 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
         Verdict::Degraded => Exit::Degraded,
         Verdict::Different => Exit::Failed,
     })
+}
+
+/// Where no filter is pinned there the daemon knows where its own is.
+fn found(place: &Place) -> Place {
+    let mut place = place.clone();
+    if !Pins::new(&place.pins).has_filter()
+        && let Ok(Some(answer)) = ask(&place, Verb::Status, Value::Null)
+        && let Some(pins) = answer["daemon"]["pins"].as_str()
+    {
+        place.pins = pins.into();
+    }
+    place
 }
 
 /// What the daemon of these pins says; `None` where none runs, or one of other pins.

@@ -310,6 +310,13 @@ pub const DEFAULT_HOLD_DOWN: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_BYTES: u64 = 1 << 20;
 
 impl Config {
+    /// The sections that only a start reads and that are others than in `running`.
+    pub fn needing_a_restart(&self, running: &Self) -> Vec<&'static str> {
+        let paths = (self.paths != running.paths).then_some("[paths]");
+        let metrics = (self.metrics != running.metrics).then_some("[metrics]");
+        paths.into_iter().chain(metrics).collect()
+    }
+
     /// Reads and checks the file `path`; all mistakes are reported together.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = read_text(path).map_err(|source| ConfigError::Read {

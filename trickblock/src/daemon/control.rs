@@ -34,8 +34,8 @@ impl Default for Limits {
         Self {
             line: 64 << 10,
             idle: Duration::from_secs(30),
-            connections: 32,
-            reserved: 4,
+            connections: 256,
+            reserved: 16,
         }
     }
 }

@@ -92,6 +92,13 @@ impl Decisions {
         self.of(digest).map(|known| known.word)
     }
 
+    /// Whether a body whose checksum begins with these digits was rejected.
+    pub fn has_rejected(&self, digits: &str) -> bool {
+        let is_meant = |known: &&Decision| hex(&known.digest).starts_with(digits);
+        let mut meant = self.0.iter().filter(is_meant);
+        meant.any(|known| known.word == Word::Rejected)
+    }
+
     /// With a newer word on a body. Of those that wait only the last is remembered: a list that changes with every
     /// fetch must not push the operator's words out.
     pub fn with(&self, digest: Digest, word: Word, at: Timestamp) -> Self {

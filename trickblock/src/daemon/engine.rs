@@ -94,6 +94,8 @@ pub struct Engine {
     inherited: BTreeMap<Indicator, bool>,
     /// Interfaces that could not be attached to, and why.
     pub unattached: BTreeMap<String, String>,
+    /// Sections of the configuration that were changed and are only read by a start.
+    for_a_restart: Vec<&'static str>,
     /// What is worth knowing of interfaces that are attached to.
     pub notes: BTreeMap<String, String>,
     pub roles: Roles,
@@ -153,6 +155,7 @@ impl Engine {
             reader,
             ids,
             unattached: BTreeMap::new(),
+            for_a_restart: Vec::new(),
             notes: BTreeMap::new(),
             roles: Roles::default(),
             had_default_route: false,

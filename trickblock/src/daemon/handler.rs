@@ -16,7 +16,7 @@ pub use self::{
 use super::{
     control::Peer,
     engine::Engine,
-    protocol::{Code, Refusal, Request, Response, Verb},
+    protocol::{Code, Refusal, Request, Response, SCHEMA, Verb},
     refresh::Order,
 };
 use crate::kernel::{Attached, FilterError};
@@ -30,6 +30,8 @@ pub type Reload = oneshot::Sender<Result<Reloaded, Refusal>>;
 /// The answer to `reload`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Reloaded {
+    #[serde(default)]
+    pub schema: u32,
     /// Feeds whose fetch failed or was refused, with the reason.
     pub failed: Vec<String>,
     /// Feeds whose servers were asked too short a time ago, with when they may be asked again.
@@ -38,12 +40,17 @@ pub struct Reloaded {
     /// Feeds that say what the operator rejected.
     #[serde(default)]
     pub rejected: Vec<String>,
+    /// What of the configuration is not in force: interfaces that could not be attached to, and what needs a restart.
+    #[serde(default)]
+    pub problems: Vec<String>,
     pub indicators: usize,
 }
 
 /// The answer to `on` and `off`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Switched {
+    #[serde(default)]
+    pub schema: u32,
     pub interfaces: Vec<String>,
     /// Interfaces that could not be attached to, and why.
     pub failed: Vec<String>,
@@ -98,17 +105,37 @@ pub async fn handle(
     engine: Shared,
     asks: mpsc::Sender<Ask>,
 ) -> Response {
-    if request.verb == Verb::Reload {
-        return reload(&asks).await;
+    let decision = request.verb.changes().then(|| request.clone());
+    let (response, order) = match request.verb {
+        Verb::Reload => (reload(&asks).await, None),
+        _ => {
+            let act = move || answer(&request, peer, &mut lock(&engine));
+            let done = tokio::task::spawn_blocking(act).await;
+            let answer = done.unwrap_or_else(|error| failed(&error).into());
+            (answer.response, answer.order)
+        }
+    };
+    if let Some(request) = decision {
+        log(&request, peer, &response);
     }
-    let act = move || answer(&request, peer, &mut lock(&engine));
-    let done = tokio::task::spawn_blocking(act).await;
-    let Answer { response, order } = done.unwrap_or_else(|error| failed(&error).into());
     if let Some((feed, order)) = order {
         // A main loop that is gone fetches nothing any more.
         asks.send(Ask::Order(feed, order)).await.ok();
     }
     response
+}
+
+/// Who changed what: the answer goes to the one who asked, and the log is for everybody else.
+fn log(request: &Request, peer: Peer, response: &Response) {
+    let (verb, uid) = (request.verb, peer.uid);
+    let asked = match request.args.is_null() {
+        true => String::new(),
+        false => request.args.to_string(),
+    };
+    match response.refused() {
+        None => tracing::info!(uid, pid = peer.pid, "{verb} {asked}: done"),
+        Some(why) => tracing::warn!(uid, pid = peer.pid, "{verb} {asked}: not done: {why}"),
+    }
 }
 
 async fn reload(asks: &mpsc::Sender<Ask>) -> Response {
@@ -156,6 +183,7 @@ fn switch(verb: Verb, engine: &mut Engine) -> Result<Response, Refusal> {
         Verb::List => engine.list().map(|list| Response::data(&list)),
         Verb::Off => engine.off().map(|interfaces| {
             Response::data(&Switched {
+                schema: SCHEMA,
                 interfaces,
                 failed: Vec::new(),
             })
@@ -191,6 +219,7 @@ fn contacts(args: &Value, engine: &Engine) -> Response {
 
 fn switched(attached: &[Attached], engine: &Engine) -> Switched {
     Switched {
+        schema: SCHEMA,
         interfaces: names(attached),
         failed: engine.unattached.values().cloned().collect(),
     }

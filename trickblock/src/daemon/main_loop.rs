@@ -29,7 +29,7 @@ use super::{
     feeds::Feed,
     handler::{self, Ask, Reload, Reloaded, Shared, lock},
     learned::{self, Hosts, Places},
-    protocol::{Code, Refusal, Request},
+    protocol::{Code, Refusal, Request, SCHEMA},
     ranges,
     refresh::{FeedEvent, Refresher},
     settle::take_event,
@@ -358,6 +358,8 @@ impl Work {
             ))
         };
         Reloaded {
+            schema: SCHEMA,
+            problems: engine.unapplied(),
             failed: engine.feeds.iter().filter_map(failed).collect(),
             put_off: engine.feeds.iter().filter_map(Feed::waits).collect(),
             rejected: {

@@ -14,6 +14,9 @@ use serde_json::Value;
 /// Raised when a line of this version would be misunderstood by the last one.
 pub const VERSION: u32 = 1;
 
+/// Version of the JSON of answers that have no other.
+pub const SCHEMA: u32 = 1;
+
 /// What the daemon can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -226,6 +229,11 @@ impl Response {
                 "report this as a bug",
             )
         }))
+    }
+
+    /// Why not, if it says no.
+    pub fn refused(&self) -> Option<&Refusal> {
+        self.0.as_ref().err()
     }
 
     pub fn refusal(refusal: Refusal) -> Self {

@@ -35,7 +35,7 @@ use crate::{
         limits::{Caps, read_capped},
         sandbox::{Program, Reader},
     },
-    kernel::{Events, Pins, find_interface, memory},
+    kernel::{Events, Pins, are_private, find_interface, memory},
     policy::{Guard, Kinds, Lists, Surroundings},
 };
 
@@ -67,6 +67,7 @@ pub async fn start(
     let first = read(&config.feeds, &reader, first).await;
     let guard = settled(guard, looking.await.ok());
     let pins = Pins::new(&config.paths.pins);
+    warn_of_private(&config.paths.pins);
     let hold = pins.hold()?;
     some_interface(&config)?;
     let found = pins.has_filter();
@@ -87,6 +88,15 @@ pub async fn start(
         hold,
     )
     .map(Some)
+}
+
+fn warn_of_private(pins: &Path) {
+    if are_private(pins) {
+        tracing::warn!(
+            "{}: only this process's mount namespace has it (`ip netns exec` makes one): the filter ends with the daemon, and `trickblock status` without one finds nothing; enter a network namespace with `nsenter --net=/run/netns/NAME` instead",
+            pins.display()
+        );
+    }
 }
 
 /// Where nothing can be filtered nothing is changed: an earlier filter goes on with its own set.

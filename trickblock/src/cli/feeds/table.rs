@@ -101,6 +101,16 @@ fn marked(out: &mut dyn Write, mark: char, shown: &[String], all: usize) -> io::
 }
 
 pub(super) fn history(out: &mut dyn Write, history: &History) -> io::Result<()> {
+    if let Some(now) = &history.in_force {
+        writeln!(
+            out,
+            "in force: {} ({}), indicators: {}, confirmed {}",
+            now.id,
+            now.format.as_deref().unwrap_or("-"),
+            now.indicators,
+            seconds(now.confirmed_at.as_deref())
+        )?;
+    }
     if history.versions.is_empty() {
         return writeln!(out, "{} has no earlier version yet", history.feed);
     }
@@ -112,11 +122,12 @@ pub(super) fn history(out: &mut dyn Write, history: &History) -> io::Result<()> 
     for version in &history.versions {
         writeln!(
             out,
-            "{:<12} {:<20} {:<16} {:>12}",
+            "{:<12} {:<20} {:<16} {:>12}{}",
             version.id,
             seconds(Some(&version.fetched_at)),
             version.format.as_deref().unwrap_or("-"),
-            version.bytes
+            version.bytes,
+            if version.rejected { "  rejected" } else { "" }
         )?;
     }
     Ok(())

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use super::{Engine, Held};
 use crate::{
-    daemon::operator::{Allow, Block, Lists, Overview, Told},
+    daemon::{
+        operator::{Allow, Block, Lists, Overview},
+        protocol::SCHEMA,
+    },
     feed::Row,
     indicator::{Indicator, Seen},
     policy::{Action, FeedRows, Label, Refusal, RuleSet, merge},
@@ -73,13 +76,14 @@ impl Engine {
     /// What the operator blocks and allows now, and what comes of it.
     pub fn by_hand(&self) -> Overview {
         let Lists { blocks, allows, .. } = self.living_lists();
-        let told = |block: Block| Told {
-            idle: self.idle(&block.indicator).map(|refusal| refusal.reason),
-            block,
+        let told = |block: &Block| {
+            let idle = self.idle(&block.indicator);
+            block.told(idle.map(|refusal| refusal.reason))
         };
         Overview {
-            blocks: blocks.into_iter().map(told).collect(),
-            allows,
+            schema: SCHEMA,
+            blocks: blocks.iter().map(told).collect(),
+            allows: allows.iter().map(Allow::told).collect(),
         }
     }
 
@@ -94,7 +98,11 @@ impl Engine {
         self.renew_guard();
         let done = self.settle_kernel().map_err(Held::from);
         if let Err(error) = done.and_then(|()| self.enforce_some(concerns)) {
-            self.operator = before.replaced(before.lists.clone())?;
+            let lists = before.lists.clone();
+            self.operator = before.replaced(lists).unwrap_or_else(|error| {
+                tracing::error!("{error}");
+                before
+            });
             self.renew_guard();
             self.settle_kernel()?;
             return Err(error);

@@ -20,6 +20,7 @@ impl Engine {
         mut config: Config,
         (guard, kinds): (Guard, Kinds),
     ) -> Result<(), Held> {
+        let for_a_restart = config.needing_a_restart(&self.config);
         config.paths.clone_from(&self.config.paths);
         config.metrics.clone_from(&self.config.metrics);
         // The file does not say what was learned.
@@ -47,6 +48,7 @@ impl Engine {
             self.reenforce()?;
             return Err(error);
         }
+        self.for_a_restart = for_a_restart;
         self.had_default_route = false;
         if !self.hooks.switched_off().is_empty() {
             return Ok(());
@@ -56,6 +58,16 @@ impl Engine {
             tracing::error!("attaching after a reload: {error}");
         }
         Ok(())
+    }
+
+    /// What of the configuration is not in force.
+    pub fn unapplied(&self) -> Vec<String> {
+        let paths = self.for_a_restart.iter();
+        let waiting = paths.map(|what| {
+            format!("{what} was changed: that takes effect with the next start of the daemon")
+        });
+        let unattached = self.unattached.values().cloned();
+        waiting.chain(unattached).collect()
     }
 
     /// Protects what is around this host now. The never-block list comes first, so that nothing new is

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Content, Feed};
 use crate::{
+    daemon::protocol::SCHEMA,
     feed::cache::{Digest, hex},
     indicator::Indicator,
     policy::{Braked, Sizes},
@@ -23,12 +24,17 @@ pub struct HeldUpdate {
     pub why: Braked,
 }
 
+/// What a body is called.
+fn id(digest: &Digest) -> String {
+    let mut id = hex(digest);
+    id.truncate(DIGITS);
+    id
+}
+
 impl HeldUpdate {
     /// What `feeds approve` calls it: the first digits of its checksum.
     pub fn id(&self) -> String {
-        let mut id = hex(&self.digest);
-        id.truncate(DIGITS);
-        id
+        id(&self.digest)
     }
 
     /// Whether it is the one that is meant; nothing means whatever waits.
@@ -40,6 +46,8 @@ impl HeldUpdate {
 /// The answer to `feeds diff`: what a held update would change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diff {
+    #[serde(default)]
+    pub schema: u32,
     pub feed: String,
     /// What `feeds approve` calls it.
     #[serde(default)]
@@ -59,6 +67,11 @@ pub struct Diff {
 }
 
 impl Feed {
+    /// What the body in force is called.
+    pub fn id(&self) -> String {
+        id(&self.digest)
+    }
+
     /// What a change to `content` amounts to; `None` before a first set is in force.
     pub fn sizes(&self, content: &Content) -> Option<Sizes> {
         let (before, after) = (self.content.as_ref()?.indicators(), content.indicators());
@@ -96,6 +109,7 @@ impl Feed {
             first.map(ToString::to_string).collect()
         };
         Some(Diff {
+            schema: SCHEMA,
             feed: self.config.name.clone(),
             update: held.id(),
             since: held.since.to_string(),

@@ -9,7 +9,7 @@ use crate::{
     daemon::{
         engine::{Engine, Offer},
         feeds::{Feed, HeldUpdate},
-        protocol::{Code, Refusal, Response},
+        protocol::{Code, Refusal, Response, SCHEMA},
         refresh::Order,
     },
     feed::cache::Version,
@@ -21,7 +21,12 @@ const SHOWN: usize = 100;
 /// The answer to `approve`, `reject` and `rollback`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
+    #[serde(default)]
+    pub schema: u32,
     pub feed: String,
+    /// The body in force, as `feeds history` and `feeds diff` call it.
+    #[serde(default)]
+    pub body: String,
     /// Distinct indicators that it names now.
     pub indicators: usize,
     /// What it does not name any more, and stays in force for `hold_down`.
@@ -34,9 +39,25 @@ pub struct Decided {
 /// The answer to `history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
+    #[serde(default)]
+    pub schema: u32,
     pub feed: String,
-    /// Newest first; the copy in force is not one of them.
+    /// What is in force now.
+    #[serde(default)]
+    pub in_force: Option<InForce>,
+    /// Newest first, each body once; the one in force is not one of them.
     pub versions: Vec<Version>,
+}
+
+/// The body in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    pub id: String,
+    /// When its source last confirmed it.
+    pub confirmed_at: Option<String>,
+    pub format: Option<String>,
+    /// Distinct ones that it names.
+    pub indicators: usize,
 }
 
 pub(super) fn diff(args: &Value, engine: &Engine) -> Result<Response, Refusal> {
@@ -49,11 +70,16 @@ pub(super) fn diff(args: &Value, engine: &Engine) -> Result<Response, Refusal> {
 
 pub(super) fn history(args: &Value, engine: &Engine) -> Result<Response, Refusal> {
     let (_, feed) = named(args, engine)?;
-    let name = feed.config.name.clone();
-    let versions = engine.cache.history(&name);
     Ok(Response::data(&History {
-        feed: name,
-        versions,
+        schema: SCHEMA,
+        feed: feed.config.name.clone(),
+        in_force: feed.content.as_ref().map(|content| InForce {
+            id: feed.id(),
+            confirmed_at: feed.last_ok.map(|at| at.to_string()),
+            format: feed.format().map(|format| format.to_string()),
+            indicators: content.indicators().len(),
+        }),
+        versions: versions(feed, engine),
     }))
 }
 
@@ -72,6 +98,38 @@ pub(super) fn reject(args: &Value, engine: &mut Engine) -> Result<Answer, Refusa
     Ok(decided(feed, engine, None))
 }
 
+/// Earlier bodies, newest first.
+fn versions(feed: &Feed, engine: &Engine) -> Vec<Version> {
+    let mut versions = engine.cache.history(&feed.config.name);
+    versions.retain(|version| feed.content.is_none() || version.id != feed.id());
+    for version in &mut versions {
+        version.rejected = feed.decisions.has_rejected(&version.id);
+    }
+    versions
+}
+
+/// The version whose id begins so; without an id the newest one that was not rejected.
+fn version(feed: &Feed, engine: &Engine, id: &str) -> Result<Version, Refusal> {
+    let mut versions = versions(feed, engine);
+    match id {
+        "" => versions.retain(|version| !version.rejected),
+        id => versions.retain(|version| version.id.starts_with(id)),
+    }
+    let count = versions.len();
+    match versions.into_iter().next() {
+        Some(version) if id.is_empty() || count == 1 => Ok(version),
+        Some(_) => Err(Refusal::new(
+            Code::BadRequest,
+            format!(
+                "{count} versions of the feed {} begin with {id}",
+                feed.config.name
+            ),
+            "write more digits",
+        )),
+        None => Err(no_version(&feed.config.name, id)),
+    }
+}
+
 /// Goes back to the version that `args` names, or the newest one.
 pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
     let (feed, known) = named(args, engine)?;
@@ -80,11 +138,12 @@ pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Ref
         .get("version")
         .and_then(Value::as_str)
         .unwrap_or_default();
+    let id = version(known, engine, id)?.id;
     let stored = engine
         .cache
-        .earlier(&name, id)
+        .earlier(&name, &id)
         .map_err(|error| failed(&error))?;
-    let stored = stored.ok_or_else(|| no_version(&name, id))?;
+    let stored = stored.ok_or_else(|| no_version(&name, &id))?;
     let content = known
         .read(&stored.body, &engine.reader)
         .map_err(|error| failed(&error))?;
@@ -113,6 +172,8 @@ fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
     let known = engine.feeds.get(feed);
     let content = known.and_then(|feed| feed.content.as_ref());
     let decided = Decided {
+        schema: SCHEMA,
+        body: known.map_or_else(String::new, Feed::id),
         feed: known.map_or_else(String::new, |feed| feed.config.name.clone()),
         indicators: content.map_or(0, |content| content.indicators().len()),
         departed: known.map_or(0, |feed| feed.departed.rows().len()),
@@ -170,7 +231,7 @@ fn nothing_held(feed: &Feed) -> Refusal {
 
 fn no_version(name: &str, id: &str) -> Refusal {
     let what = match id {
-        "" => format!("the feed {name} has no earlier version yet"),
+        "" => format!("the feed {name} has no earlier version that was not rejected"),
         id => format!("the feed {name} has no earlier version {id}"),
     };
     Refusal::new(

@@ -10,9 +10,9 @@ use crate::{
         control::Peer,
         engine::Engine,
         operator::{Allow, Block, Note, local},
-        protocol::{Code, Refusal, Response},
+        protocol::{Code, Refusal, Response, SCHEMA},
     },
-    indicator::{Indicator, Seen},
+    indicator::{self, Indicator, Seen},
     policy::{Action, Authority, AuthorityKind, WIDEST_V4, WIDEST_V6, is_vast, is_wide},
 };
 
@@ -40,6 +40,8 @@ pub struct Said {
 /// The answer to all of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
+    #[serde(default)]
+    pub schema: u32,
     /// As it is listed.
     pub what: String,
     pub until: Option<String>,
@@ -141,6 +143,7 @@ fn answer(
 ) -> Response {
     let in_force = engine.live.len();
     Response::data(&Done {
+        schema: SCHEMA,
         what,
         until: until.map(|until| until.to_string()),
         in_force,
@@ -159,9 +162,18 @@ fn said(args: &Value) -> Result<Said, Refusal> {
         .map_err(|error| bad(format!("the arguments are not understood ({error})"), FORM))
 }
 
+/// A list may be sloppy; who writes by hand is asked what is meant.
 fn parsed(text: &str) -> Result<Indicator, Refusal> {
-    text.parse()
-        .map_err(|error| bad(format!("`{text}` is not an indicator ({error})"), FORM))
+    let wrong = |error| bad(format!("`{text}` is not an indicator ({error})"), FORM);
+    let written = indicator::written(text).map_err(wrong)?;
+    let indicator = written.indicator;
+    match written.host_bits {
+        false => Ok(indicator),
+        true => Err(bad(
+            format!("`{text}` has bits behind its prefix"),
+            format!("write {indicator} for all of it, or the one address alone"),
+        )),
+    }
 }
 
 /// A prefix without a port, in canonical form.
@@ -200,7 +212,7 @@ fn end(until: i64, now: Seen) -> Result<Seen, Refusal> {
 
 const FORM: &str = "write IP[:PORT][/PROTO] or PREFIX, with IPv6 in brackets before a port";
 
-fn bad(message: String, fix: &str) -> Refusal {
+fn bad(message: String, fix: impl Into<String>) -> Refusal {
     Refusal::new(Code::BadRequest, message, fix)
 }
 

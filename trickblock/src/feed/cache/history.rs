@@ -1,14 +1,12 @@
 //! Earlier good copies of a feed, newest first, so that there is something to go back to.
 
 use std::{
-    fs,
-    io::{self, Read as _},
+    fs, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Cache, CacheError, Stored, create_directory, directory_name, layout};
@@ -22,13 +20,16 @@ const DIGITS: usize = 12;
 /// One earlier copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
-    /// Names it in `feeds rollback`: the first digits of its checksum.
+    /// Names it in `feeds rollback`: the first digits of its body's checksum.
     pub id: String,
     /// When its source last confirmed it.
     pub fetched_at: String,
     pub format: Option<String>,
-    /// Of the file.
-    pub bytes: u64,
+    /// Of the body.
+    pub bytes: usize,
+    /// The operator rejected it, or went back from it.
+    #[serde(default)]
+    pub rejected: bool,
 }
 
 impl Cache {
@@ -38,13 +39,12 @@ impl Cache {
         files.iter().filter_map(|(path, _)| version(path)).collect()
     }
 
-    /// The copy whose id begins with `id`.
+    /// The copy with this id.
     ///
     /// # Errors
     /// If it cannot be read, or is damaged.
     pub fn earlier(&self, name: &str, id: &str) -> Result<Option<Stored>, CacheError> {
-        let named =
-            |(path, _): &&(PathBuf, u64)| file_id(path).is_some_and(|found| found.starts_with(id));
+        let named = |(path, _): &&(PathBuf, u64)| file_id(path).is_some_and(|found| found == id);
         let Some((path, _)) = self.versions(name).iter().find(named).cloned() else {
             return Ok(None);
         };
@@ -60,12 +60,12 @@ impl Cache {
     pub(super) fn keep_present(&self, name: &str) {
         let present = self.file(name);
         let kept = || -> io::Result<()> {
-            let mut digest = [0; DIGITS];
-            fs::File::open(&present)?.read_exact(&mut digest)?;
+            let mut id = layout::described(&present)?.body;
+            id.truncate(DIGITS);
             let directory = self.history_of(name);
             create_directory(&directory).map_err(io::Error::other)?;
-            let copy = directory.join(String::from_utf8_lossy(&digest).as_ref());
-            // The same body may come again: its newest place counts.
+            let copy = directory.join(id);
+            // The same body may come again: it is one version, and its newest place counts.
             fs::remove_file(&copy).ok();
             fs::hard_link(&present, &copy)?;
             fs::File::open(&copy)?.set_modified(SystemTime::now())
@@ -119,11 +119,12 @@ fn file_id(path: &Path) -> Option<String> {
 }
 
 fn version(path: &Path) -> Option<Version> {
-    let (fetched_at, format): (Timestamp, _) = layout::described(path).ok()?;
+    let described = layout::described(path).ok()?;
     Some(Version {
         id: file_id(path)?,
-        fetched_at: fetched_at.to_string(),
-        format,
-        bytes: fs::metadata(path).ok()?.len(),
+        fetched_at: described.fetched_at.to_string(),
+        format: described.format,
+        bytes: described.bytes,
+        rejected: false,
     })
 }

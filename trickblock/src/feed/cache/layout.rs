@@ -16,7 +16,7 @@ use super::{CacheError, Stored};
 use crate::feed::source::{Body, Part, Validators};
 
 /// Raised when the layout changes; a copy of another version counts as absent.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes in which the metadata of a copy are looked for.
 const MAX_HEAD: u64 = 8 << 20;
 
@@ -28,7 +28,19 @@ struct Meta {
     fetched_at: Timestamp,
     format: Option<String>,
     validators: Validators,
+    /// SHA-256 of the body.
+    body: String,
     parts: Vec<MetaPart>,
+}
+
+/// What a copy says of itself in its first lines.
+pub(super) struct Described {
+    pub fetched_at: Timestamp,
+    pub format: Option<String>,
+    /// Hexadecimal SHA-256 of the body.
+    pub body: String,
+    /// Of the body.
+    pub bytes: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +84,7 @@ fn meta(stored: &Stored) -> Meta {
         fetched_at: stored.fetched_at,
         format: stored.format.clone(),
         validators: stored.validators.clone(),
+        body: hex(&stored.body.digest()),
         parts: stored.body.parts.iter().map(part).collect(),
     }
 }
@@ -101,14 +114,19 @@ pub(super) fn decode(bytes: &Bytes, path: &Path) -> Result<(Stored, String), Cac
     Ok((stored, actual))
 }
 
-/// When the copy in `path` was fetched, and its format, by its first lines alone.
-pub(super) fn described(path: &Path) -> io::Result<(Timestamp, Option<String>)> {
+/// Reads no more than the first lines of the copy in `path`.
+pub(super) fn described(path: &Path) -> io::Result<Described> {
     let mut lines = io::BufReader::new(fs::File::open(path)?)
         .take(MAX_HEAD)
         .lines();
     let head = lines.nth(1).ok_or(io::ErrorKind::UnexpectedEof)??;
     let meta: Meta = serde_json::from_str(&head)?;
-    Ok((meta.fetched_at, meta.format))
+    Ok(Described {
+        fetched_at: meta.fetched_at,
+        format: meta.format,
+        body: meta.body,
+        bytes: meta.parts.iter().map(|part| part.len).sum(),
+    })
 }
 
 fn cut_line(bytes: &Bytes) -> Option<(Bytes, Bytes)> {

@@ -55,6 +55,9 @@ struct Object<'a> {
     valid_until: Option<Cow<'a, str>>,
     #[serde(default)]
     revoked: bool,
+    /// Version 2.1; 2.0 has `labels` for it.
+    #[serde(default, alias = "labels")]
+    indicator_types: Vec<String>,
     confidence: Option<u8>,
     #[serde(borrow, default)]
     relationship_type: Cow<'a, str>,
@@ -199,6 +202,10 @@ impl Reader<'_> {
             indicators
                 .iter()
                 .for_each(|indicator| self.out.withdraw(*indicator));
+            return self.out.ignore();
+        }
+        if object.indicator_types.iter().any(|kind| kind == "benign") {
+            self.out.note(found.line, Note::NotForDetection);
             return self.out.ignore();
         }
         let from = self.seen(found.line, object.valid_from.as_deref());

@@ -217,6 +217,8 @@ fn validity_confidence_and_family() {
         indicator(3, "[ipv4-addr:value = '192.0.2.3']", ",\"valid_from\":\"2024-02-15T00:00:00Z\""),
         indicator(4, "[ipv4-addr:value = '192.0.2.4']", ",\"revoked\":true"),
         indicator(5, "x", ",\"pattern_type\":\"snort\""),
+        indicator(6, "[ipv4-addr:value = '192.0.2.6']", ",\"indicator_types\":[\"benign\"]"),
+        indicator(7, "[ipv4-addr:value = '192.0.2.7']", ",\"labels\":[\"benign\"]"),
         "{\"type\":\"malware\",\"id\":\"malware--1\",\"name\":\"Danabot\"}".to_owned(),
         "{\"type\":\"relationship\",\"id\":\"r\",\"relationship_type\":\"indicates\",\"source_ref\":\"indicator--1\",\"target_ref\":\"malware--1\"}".to_owned(),
     ];
@@ -239,7 +241,7 @@ fn validity_confidence_and_family() {
         row.sighting.expires.expect("an end").to_string(),
         "2024-03-01T00:00:00Z"
     );
-    assert_eq!((parsed.ignored, parsed.rejected), (4, 0));
+    assert_eq!((parsed.ignored, parsed.rejected), (6, 0));
     assert_eq!(
         parsed.withdrawn,
         ["192.0.2.4".parse().expect("an indicator")]

@@ -1,0 +1,38 @@
+//! Whether pins outlive the process that makes them.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+/// True where `pins` lies on a file system that the host's first process does not see: it goes with this process's mount
+/// namespace, and what is pinned there with it. `ip netns exec` makes such a namespace.
+pub fn are_private(pins: &Path) -> bool {
+    let seen_by_init = Path::new("/proc/1/root").join(pins.strip_prefix("/").unwrap_or(pins));
+    // Where the host may not be looked at, nothing is known.
+    device(pins)
+        .zip(device(&seen_by_init))
+        .is_some_and(|(ours, theirs)| ours != theirs)
+}
+
+/// Of the path, or of the nearest directory above that exists.
+fn device(path: &Path) -> Option<u64> {
+    let mut ancestors = path.ancestors().map(PathBuf::from);
+    ancestors.find_map(|path| fs::metadata(path).ok().map(|found| found.dev()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_everybody_sees_is_not_private() {
+        assert!(!are_private(Path::new("/not/there")));
+        assert_eq!(
+            device(Path::new("/proc/1/not/there")),
+            device(Path::new("/proc"))
+        );
+        assert_ne!(device(Path::new("/proc")), device(Path::new("/sys")));
+    }
+}
