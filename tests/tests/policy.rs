@@ -80,6 +80,17 @@ fn answer(gateway: &Gateway, code: i32, words: &[&str]) -> Value {
         .unwrap()
 }
 
+/// Waits until there is an earlier version: copies are written a moment after they are in force.
+fn wait_for_version(gateway: &Gateway) {
+    let look = || {
+        let history = gateway.verb("feeds", &["history", "feodo", "--json"])?;
+        let history = history.json()?;
+        let versions = history["versions"].as_array().map_or(0, Vec::len);
+        Ok((versions > 0).then_some(()))
+    };
+    wait_for("an earlier version", look).unwrap();
+}
+
 /// The feed `feodo` as `feeds` shows it, once it is as wanted.
 fn wait_for_feed(gateway: &Gateway, wanted: impl Fn(&Value) -> bool) -> Value {
     let mut last = Value::Null;

@@ -2,10 +2,10 @@
 
 use trickblock_tests::{
     cli::Daemon,
-    gateway::{BENIGN, C2, Gateway, INTERFACE, body, list_of, wait_for},
+    gateway::{BENIGN, C2, Gateway, INTERFACE, body, list_of},
 };
 
-use super::{answer, verb, wait_for_feed};
+use super::{answer, verb, wait_for_feed, wait_for_version};
 
 const OTHER: &str = "198.51.100.77:8080";
 
@@ -42,14 +42,7 @@ pub fn passes() {
     assert!(feed["held"].is_null(), "{feed}");
     assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "in force");
     // It is fetched again, and is the last good copy then.
-    wait_for("its copy", || {
-        let history = gateway
-            .verb("feeds", &["history", "feodo", "--json"])?
-            .json()?;
-        let versions = history["versions"].as_array().map_or(0, Vec::len);
-        Ok((versions > 0).then_some(()))
-    })
-    .unwrap();
+    wait_for_version(&gateway);
     daemon.signal(9).unwrap();
     drop(daemon);
     gateway.hang_up().unwrap();

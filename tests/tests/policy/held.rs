@@ -2,7 +2,7 @@
 
 use trickblock_tests::gateway::{BENIGN, C2, Gateway, body, list_of};
 
-use super::{answer, verb, wait_for_feed};
+use super::{answer, verb, wait_for_feed, wait_for_version};
 
 /// The list, and as many others.
 pub fn with_others(count: usize) -> String {
@@ -130,6 +130,7 @@ pub fn rollback() {
     gateway.answer(body(list_of(&[C2, BENIGN])));
     verb(&gateway, 0, &["reload"]);
     assert_eq!(gateway.wire.passes(BENIGN, 3), 0);
+    wait_for_version(&gateway);
     let history = answer(&gateway, 0, &["feeds", "history", "feodo"]);
     let versions = history["versions"].as_array().unwrap();
     assert_eq!(versions.len(), 1, "{history}");

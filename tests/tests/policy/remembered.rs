@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use trickblock_tests::gateway::{BENIGN, C2, Gateway, INTERFACE, body, list_of};
 
-use super::{answer, canary::on_trial, held::with_others, verb, wait_for_feed};
+use super::{answer, canary::on_trial, held::with_others, verb, wait_for_feed, wait_for_version};
 
 /// Beside the last good copy of `feodo`.
 fn kept(gateway: &Gateway, file: &str) -> std::path::PathBuf {
@@ -148,6 +148,7 @@ pub fn damaged_copy() {
     let mut daemon = gateway.daemon().unwrap();
     gateway.answer(body(list_of(&[C2])));
     verb(&gateway, 0, &["reload"]);
+    wait_for_version(&gateway);
     daemon.signal(9).unwrap();
     drop(daemon);
     let copy = kept(&gateway, "last-good");

@@ -72,7 +72,7 @@ fn another_version_is_said_to_be_one() {
     let dir = tempfile::tempdir().unwrap();
     let cache = Cache::new(dir.path());
     cache.store("feodo", &stored(&["192.0.2.1\n"])).unwrap();
-    let next = "{\"version\":2,\"all\":\"different\"}\n";
+    let next = "{\"version\":3,\"all\":\"different\"}\n";
     fs::write(
         cache.file("feodo"),
         format!("{}\n{next}", hex(&Sha256::digest(next))),
