@@ -17,7 +17,6 @@ use super::{
     control::Peer,
     engine::Engine,
     protocol::{Code, Refusal, Request, Response, SCHEMA, Verb},
-    refresh::Order,
 };
 use crate::kernel::{Attached, FilterError};
 
@@ -73,21 +72,22 @@ pub fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
 #[derive(Debug)]
 pub enum Ask {
     Reload(Reload),
-    /// For the task of a feed.
-    Order(usize, Order),
+    /// Of a feed.
+    Refetch(usize),
 }
 
 /// A response, and what has to follow.
 pub(super) struct Answer {
     response: Response,
-    order: Option<(usize, Order)>,
+    /// The feed that is to be fetched.
+    refetch: Option<usize>,
 }
 
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         Self {
             response,
-            order: None,
+            refetch: None,
         }
     }
 }
@@ -106,21 +106,21 @@ pub async fn handle(
     asks: mpsc::Sender<Ask>,
 ) -> Response {
     let decision = request.verb.changes().then(|| request.clone());
-    let (response, order) = match request.verb {
+    let (response, refetch) = match request.verb {
         Verb::Reload => (reload(&asks).await, None),
         _ => {
             let act = move || answer(&request, peer, &mut lock(&engine));
             let done = tokio::task::spawn_blocking(act).await;
             let answer = done.unwrap_or_else(|error| failed(&error).into());
-            (answer.response, answer.order)
+            (answer.response, answer.refetch)
         }
     };
     if let Some(request) = decision {
         log(&request, peer, &response);
     }
-    if let Some((feed, order)) = order {
+    if let Some(feed) = refetch {
         // A main loop that is gone fetches nothing any more.
-        asks.send(Ask::Order(feed, order)).await.ok();
+        asks.send(Ask::Refetch(feed)).await.ok();
     }
     response
 }

@@ -214,7 +214,7 @@ impl Work {
     async fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Reload(reply) => self.reload(Some(reply)).await,
-            Ask::Order(feed, order) => self.refresher.order(feed, order),
+            Ask::Refetch(feed) => self.refresher.refetch(feed),
         }
     }
 
@@ -227,10 +227,6 @@ impl Work {
                 tracing::error!("what has come to its end is still in force: {error}");
                 Vec::new()
             });
-            let tried = tried.into_iter();
-            let tried: Vec<_> = tried
-                .filter_map(|feed| Some((feed, engine.take_order(feed)?)))
-                .collect();
             engine.note_worth();
             let looked = engine.keep_attached();
             (tried, looked.and_then(|_| engine.settle_contacts()))
@@ -241,8 +237,8 @@ impl Work {
         if let Err(error) = looked {
             tracing::error!("looking at the interfaces failed: {error}");
         }
-        for (feed, order) in tried {
-            self.refresher.order(feed, order);
+        for feed in tried {
+            self.refresher.refetch(feed);
         }
     }
 

@@ -22,7 +22,7 @@ use self::task::Task;
 use crate::{
     config::FeedConfig,
     feed::{
-        cache::{Cache, CacheError, Digest, Stored},
+        cache::{Cache, CacheError, Digest},
         source::{Body, Location, Source, SourceError},
     },
 };
@@ -88,16 +88,6 @@ pub enum Outcome {
     Stored(Result<(), CacheError>),
 }
 
-/// What the operator's decisions ask of a task.
-#[derive(Debug)]
-pub enum Order {
-    /// The body with this digest is in force after all. If it is the last one that was not taken, it is the last
-    /// good copy now; then fetch, as soon as the server may be asked.
-    Take { digest: Digest, accepted: Accepted },
-    /// This is the last good copy now; then fetch.
-    Replace(Box<Stored>),
-}
-
 /// Where a body comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -131,13 +121,24 @@ impl FetchError {
 
 /// Answers for a body. Dropping it refuses.
 #[derive(Debug)]
-pub struct Judge(oneshot::Sender<Accepted>);
+pub struct Judge(oneshot::Sender<Verdict>);
+
+#[derive(Debug)]
+enum Verdict {
+    Accepted(Accepted),
+    Waits,
+}
 
 impl Judge {
     /// The body is in force: it becomes the last good copy.
     pub fn accept(self, accepted: Accepted) {
         // A task that is gone has no use for the answer.
-        self.0.send(accepted).ok();
+        self.0.send(Verdict::Accepted(accepted)).ok();
+    }
+
+    /// The body may come into force yet: it is kept until that is decided.
+    pub fn hold(self) {
+        self.0.send(Verdict::Waits).ok();
     }
 
     /// The body is not in force; the next fetch asks for all of it again.
@@ -160,7 +161,7 @@ pub struct Accepted {
 pub struct Refresher {
     rounds: channel::Sender<u64>,
     /// One for each task.
-    orders: Vec<mpsc::UnboundedSender<Order>>,
+    orders: Vec<mpsc::UnboundedSender<()>>,
     sources: Vec<Arc<Source>>,
     /// Held by tasks from offering a body to having written its copy.
     settling: Arc<RwLock<()>>,
@@ -207,11 +208,12 @@ impl Refresher {
         *self.rounds.borrow()
     }
 
-    /// Has one task do something besides.
-    pub fn order(&self, feed: usize, order: Order) {
+    /// Another body is in force than the one that a task had accepted: it fetches, as soon as the server may be asked,
+    /// and hears all of what its source says.
+    pub fn refetch(&self, feed: usize) {
         if let Some(orders) = self.orders.get(feed) {
             // A task that is gone has nothing left to do.
-            orders.send(order).ok();
+            orders.send(()).ok();
         }
     }
 

@@ -65,7 +65,10 @@ pub(super) async fn settle_event(
             match put(engine, feed, offered).await {
                 Ok(accepted) => judge.accept(accepted),
                 Err(reason) => {
-                    judge.refuse();
+                    match reason.downcast_ref() {
+                        Some(Held::OnTrial { .. } | Held::Braked { .. }) => judge.hold(),
+                        _ => judge.refuse(),
+                    }
                     not_taken(engine, feed, reason.as_ref());
                 }
             }

@@ -7,12 +7,14 @@
 mod asked;
 mod history;
 mod layout;
+mod waiting;
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -28,6 +30,9 @@ use super::{
 
 /// SHA-256 of a body.
 pub type Digest = [u8; 32];
+
+/// Held while a copy is replaced.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// Hexadecimal digits of a SHA-256.
 const DIGEST_LEN: u64 = 64;
@@ -85,24 +90,11 @@ impl Cache {
     /// The last good copy of the feed `name`, `None` if there is none. Every byte is checked
     /// against the SHA-256 that was taken when it was stored.
     pub fn load(&self, name: &str) -> Result<Option<Stored>, CacheError> {
-        let path = self.file(name);
-        match read_bounded(&path) {
-            Ok(None) => Err(CacheError::Corrupt {
-                path,
-                reason: "larger than any feed may be",
-            }),
-            Ok(Some(bytes)) => {
-                let (mut stored, digest) = decode(&Bytes::from(bytes), &path)?;
-                stored.fetched_at = self.confirmed(name, &digest).unwrap_or(stored.fetched_at);
-                Ok(Some(stored))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(CacheError::Io {
-                op: "read",
-                path,
-                source,
-            }),
-        }
+        let read = read_copy(&self.file(name))?;
+        Ok(read.map(|(stored, digest)| Stored {
+            fetched_at: self.confirmed(name, &digest).unwrap_or(stored.fetched_at),
+            ..stored
+        }))
     }
 
     /// `stored`, with what the copy of the feed `name` has of the parts called `unread`; those that it does not have are
@@ -132,9 +124,11 @@ impl Cache {
             }
         };
         create_directory(&directory)?;
+        // A task and the operator may come at the same time.
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         let temporary = directory.join("last-good.new");
         write_synced(&temporary, stored).map_err(|error| io("write")(&temporary, error))?;
-        self.keep_present(name);
+        self.keep_present(name, &stored.body.digest());
         fs::rename(&temporary, &path).map_err(|error| io("replace")(&path, error))?;
         sync(&directory)
     }
@@ -282,6 +276,23 @@ fn directory_name(name: &str) -> String {
         format!("%{}", hex(&Sha256::digest(name)))
     } else {
         safe
+    }
+}
+
+/// A copy and the checksum of its file; `None` where there is none.
+fn read_copy(path: &Path) -> Result<Option<(Stored, String)>, CacheError> {
+    match read_bounded(path) {
+        Ok(None) => Err(CacheError::Corrupt {
+            path: path.to_owned(),
+            reason: "larger than any feed may be",
+        }),
+        Ok(Some(bytes)) => decode(&Bytes::from(bytes), path).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CacheError::Io {
+            op: "read",
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

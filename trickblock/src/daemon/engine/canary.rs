@@ -111,6 +111,7 @@ impl Engine {
         let Some(trial) = self.feeds[feed].trial.take() else {
             return Ok(());
         };
+        let whole = trial.retracted.is_empty();
         let update = match harm {
             Some(_) => trial.update,
             None => trial.kept(),
@@ -128,7 +129,12 @@ impl Engine {
         tracing::info!(feed = self.feeds[feed].config.name, "passed its trial");
         self.check_limits(feed, &offer.content)?;
         self.brake(feed, &offer)?;
-        self.take(feed, offer, false)
+        self.take(feed, offer, false)?;
+        // A part of a body is no copy of it.
+        if whole {
+            self.promote(feed);
+        }
+        Ok(())
     }
 
     fn fail_trial(&mut self, feed: usize, offer: &Offer, harm: Harm) -> Result<(), Held> {

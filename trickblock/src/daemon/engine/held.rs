@@ -7,22 +7,13 @@ use crate::{
     daemon::{
         decisions::{Decisions, Word},
         feeds::{Feed, HeldUpdate},
-        refresh::{Accepted, Order},
+        refresh::Accepted,
     },
-    feed::cache::Digest,
+    feed::cache::{Digest, Stored},
     policy::Braked,
 };
 
 impl Engine {
-    /// Has the task of `feed` keep what is in force of it now as the last good copy.
-    pub fn take_order(&self, feed: usize) -> Option<Order> {
-        let feed = self.feeds.get(feed)?;
-        Some(Order::Take {
-            digest: feed.digest,
-            accepted: feed.accepted(),
-        })
-    }
-
     /// Holds what changes too much, unless the operator approved just that body.
     pub(super) fn brake(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
         let known = &self.feeds[feed];
@@ -78,7 +69,7 @@ impl Engine {
         feeds.find(|(_, feed)| feed.config.name == name)
     }
 
-    /// Puts an update that waits in force. It has to be fetched again to be kept on disk.
+    /// Puts an update that waits in force.
     pub fn approve(&mut self, feed: usize, update: HeldUpdate) -> Result<(), Held> {
         let offer = Offer {
             content: update.content,
@@ -88,7 +79,22 @@ impl Engine {
             back: false,
         };
         let decided = self.decided(feed, offer.digest, Word::Approved);
-        self.decide(feed, decided, |engine| engine.offer(feed, offer))
+        self.decide(feed, decided, |engine| engine.offer(feed, offer))?;
+        self.promote(feed);
+        Ok(())
+    }
+
+    /// Makes the body that waited and is in force now the last good copy.
+    pub(super) fn promote(&mut self, feed: usize) {
+        let feed = &mut self.feeds[feed];
+        let Accepted { format, unread } = feed.accepted();
+        let name = &feed.config.name;
+        let promoted = self.cache.promote(name, &feed.digest, (format, &unread));
+        feed.store_error = match promoted {
+            Ok(true) => None,
+            Ok(false) => Some("what is in force is not on disk before it is fetched again: a restart would lose it".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
     }
 
     /// Lets the last good set stand, and not the update that waits.
@@ -99,12 +105,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts an earlier body in force; `current`, which was in force, is not taken again.
-    pub fn roll_back(&mut self, feed: usize, offer: Offer, current: Digest) -> Result<(), Held> {
+    /// Puts an earlier body in force, and makes it the last good copy; what was in force is not taken again.
+    pub fn roll_back(&mut self, feed: usize, offer: Offer, stored: &Stored) -> Result<(), Held> {
+        let current = self.feeds[feed].digest;
         let rejected = self.decided(feed, current, Word::Rejected);
         let decided = rejected.with(offer.digest, Word::Approved, Timestamp::now());
         self.decide(feed, decided, |engine| engine.offer(feed, offer))?;
-        self.feeds[feed].stand();
+        let feed = &mut self.feeds[feed];
+        feed.stand();
+        let kept = self.cache.store(&feed.config.name, stored);
+        feed.store_error = kept.err().map(|error| error.to_string());
         Ok(())
     }
 

@@ -10,9 +10,8 @@ use crate::{
         engine::{Engine, Offer},
         feeds::{Feed, HeldUpdate},
         protocol::{Code, Refusal, Response, SCHEMA},
-        refresh::Order,
     },
-    feed::cache::Version,
+    feed::cache::{Stored, Version},
 };
 
 /// Indicators that a diff names of either kind where the caller does not say how many.
@@ -87,21 +86,22 @@ pub(super) fn approve(args: &Value, engine: &mut Engine) -> Result<Answer, Refus
     let (feed, update) = meant(args, engine)?;
     let done = engine.approve(feed, update);
     done.map_err(|error| failed(&error))?;
-    let order = engine.take_order(feed);
-    Ok(decided(feed, engine, order))
+    Ok(decided(feed, engine, true))
 }
 
 pub(super) fn reject(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
     let (feed, update) = meant(args, engine)?;
     let done = engine.reject(feed, &update);
     done.map_err(|error| failed(&error))?;
-    Ok(decided(feed, engine, None))
+    Ok(decided(feed, engine, false))
 }
 
 /// Earlier bodies, newest first.
 fn versions(feed: &Feed, engine: &Engine) -> Vec<Version> {
     let mut versions = engine.cache.history(&feed.config.name);
-    versions.retain(|version| feed.content.is_none() || version.id != feed.id());
+    let origin = feed.config.location.identity();
+    let is_other = |version: &Version| feed.content.is_none() || version.id != feed.id();
+    versions.retain(|version| version.origin == origin && is_other(version));
     for version in &mut versions {
         version.rejected = feed.decisions.has_rejected(&version.id);
     }
@@ -147,7 +147,10 @@ pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Ref
     let content = known
         .read(&stored.body, &engine.reader)
         .map_err(|error| failed(&error))?;
-    let current = known.digest;
+    let stored = Stored {
+        fetched_at: Timestamp::now(),
+        ..stored
+    };
     let offer = Offer {
         content,
         digest: stored.body.digest(),
@@ -155,20 +158,13 @@ pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Ref
         fresh: true,
         back: true,
     };
-    let done = engine.roll_back(feed, offer, current);
+    let done = engine.roll_back(feed, offer, &stored);
     done.map_err(|error| failed(&error))?;
-    let stored = crate::feed::cache::Stored {
-        fetched_at: Timestamp::now(),
-        ..stored
-    };
-    Ok(decided(
-        feed,
-        engine,
-        Some(Order::Replace(Box::new(stored))),
-    ))
+    Ok(decided(feed, engine, true))
 }
 
-fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
+/// `refetch`: another body is in force now.
+fn decided(feed: usize, engine: &Engine, refetch: bool) -> Answer {
     let known = engine.feeds.get(feed);
     let content = known.and_then(|feed| feed.content.as_ref());
     let decided = Decided {
@@ -181,7 +177,7 @@ fn decided(feed: usize, engine: &Engine, order: Option<Order>) -> Answer {
     };
     Answer {
         response: Response::data(&decided),
-        order: order.map(|order| (feed, order)),
+        refetch: refetch.then_some(feed),
     }
 }
 

@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use super::{
-    Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, floor::Floor, pace, watch,
+    Accepted, FeedEvent, FetchError, Job, Judge, Origin, Outcome, Verdict, floor::Floor, pace,
+    watch,
 };
 use crate::feed::{
     cache::{Cache, CacheError, Digest, Stored},
@@ -21,7 +22,7 @@ use crate::feed::{
 const CONFIRM_EVERY: Duration = Duration::from_secs(60);
 
 /// Rounds of reloads, and what is asked of this task alone.
-type Orders = (channel::Receiver<u64>, mpsc::UnboundedReceiver<Order>);
+type Orders = (channel::Receiver<u64>, mpsc::UnboundedReceiver<()>);
 
 /// The main loop is gone, so the task ends as well.
 struct Gone;
@@ -34,13 +35,11 @@ pub(super) struct Task {
     cache: Cache,
     events: mpsc::Sender<FeedEvent>,
     rounds: channel::Receiver<u64>,
-    orders: mpsc::UnboundedReceiver<Order>,
+    orders: mpsc::UnboundedReceiver<()>,
     round: u64,
     /// Of the accepted body.
     validators: Validators,
     accepted: Option<Digest>,
-    /// The last body that was not taken: the operator may think otherwise.
-    refused: Option<Stored>,
     /// Accepted, but not on disk yet.
     unsaved: Option<Arc<Stored>>,
     /// When the copy on disk was last written or confirmed.
@@ -77,7 +76,6 @@ impl Task {
             round: 0,
             validators,
             accepted,
-            refused: None,
             unsaved,
             confirmed,
             stamp,
@@ -100,8 +98,10 @@ impl Task {
                 Some(wait) => self.too_soon(wait).await?,
                 None => self.attempt().await?,
             };
-            if let Some(order) = self.wait(pause).await? {
-                self.obey(order).await?;
+            if self.wait(pause).await?.is_some() {
+                self.validators = Validators::default();
+                self.accepted = None;
+                self.unsaved = None;
             }
         }
     }
@@ -109,27 +109,6 @@ impl Task {
     async fn too_soon(&self, wait: Duration) -> Result<Option<Duration>, Gone> {
         self.send(Outcome::TooSoon { wait }).await?;
         Ok(Some(wait))
-    }
-
-    async fn obey(&mut self, order: Order) -> Result<(), Gone> {
-        self.validators = Validators::default();
-        self.accepted = None;
-        match order {
-            Order::Take { digest, accepted } => self.take(digest, accepted).await,
-            Order::Replace(stored) => self.store(Arc::from(stored)).await,
-        }
-    }
-
-    async fn take(&mut self, digest: Digest, accepted: Accepted) -> Result<(), Gone> {
-        let refused = self.refused.take();
-        let Some(stored) = refused.filter(|stored| stored.body.digest() == digest) else {
-            return Ok(());
-        };
-        let settling = Arc::clone(&self.settling);
-        let _settling = settling.read().await;
-        self.validators = stored.validators.clone();
-        self.accepted = Some(digest);
-        self.keep(stored, accepted).await
     }
 
     /// Offers the last good copy, or the newest earlier one that is good: without one in force a list that is no
@@ -173,7 +152,8 @@ impl Task {
             fetched_at: stored.fetched_at,
             format: stored.format,
         };
-        let taken = self.judge(stored.body, digest, from).await?.is_some();
+        let verdict = self.judge(stored.body, digest, from).await?;
+        let taken = matches!(verdict, Some(Verdict::Accepted(_)));
         if taken {
             self.validators = stored.validators;
             self.accepted = Some(digest);
@@ -253,15 +233,29 @@ impl Task {
             format: None,
             origin: self.job.location.identity(),
         };
-        self.refused = None;
-        let Some(accepted) = self.judge(body, digest, Origin::Fetch).await? else {
-            self.accepted = None;
-            self.refused = Some(stored);
-            return Ok(());
-        };
-        self.validators = stored.validators.clone();
-        self.accepted = Some(digest);
-        self.keep(stored, accepted).await
+        match self.judge(body, digest, Origin::Fetch).await? {
+            Some(Verdict::Accepted(accepted)) => {
+                self.validators = stored.validators.clone();
+                self.accepted = Some(digest);
+                self.keep(stored, accepted).await
+            }
+            verdict => {
+                self.accepted = None;
+                match verdict {
+                    Some(_) => self.keep_waiting(stored).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    async fn keep_waiting(&self, stored: Stored) -> Result<(), Gone> {
+        let (cache, name) = (self.cache.clone(), self.job.name.clone());
+        let kept = spawn_blocking(move || cache.keep_waiting(&name, &stored));
+        if let Err(error) = kept.await.map_err(|_| Gone)? {
+            tracing::warn!("{error}");
+        }
+        Ok(())
     }
 
     /// Makes what was taken of a body the last good copy.
@@ -280,7 +274,7 @@ impl Task {
         body: Body,
         digest: Digest,
         from: Origin,
-    ) -> Result<Option<Accepted>, Gone> {
+    ) -> Result<Option<Verdict>, Gone> {
         let (judge, verdict) = oneshot::channel();
         self.send(Outcome::Loaded {
             body,
@@ -330,7 +324,7 @@ impl Task {
     }
 
     /// Until the pause is over, the files change, or a reload or something else is asked for.
-    async fn wait(&mut self, pause: Option<Duration>) -> Result<Option<Order>, Gone> {
+    async fn wait(&mut self, pause: Option<Duration>) -> Result<Option<()>, Gone> {
         let timer = async {
             match pause {
                 Some(pause) => sleep(pause).await,

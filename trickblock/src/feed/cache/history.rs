@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Cache, CacheError, Stored, create_directory, directory_name, layout};
+use super::{
+    Cache, CacheError, Digest, Stored, create_directory, directory_name,
+    layout::{self, hex},
+};
 
 /// Copies kept of each feed, and bytes of all of them together.
 const MOST: usize = 10;
@@ -27,6 +30,9 @@ pub struct Version {
     pub format: Option<String>,
     /// Of the body.
     pub bytes: usize,
+    /// Where it came from: one of another source is no version of this feed.
+    #[serde(skip)]
+    pub origin: String,
     /// The operator rejected it, or went back from it.
     #[serde(default)]
     pub rejected: bool,
@@ -56,11 +62,14 @@ impl Cache {
         layout::decode(&Bytes::from(bytes), &path).map(|(stored, _)| Some(stored))
     }
 
-    /// Keeps the present copy beside the one that takes its place. Losing it harms no filter, so a failure is only told.
-    pub(super) fn keep_present(&self, name: &str) {
+    /// Keeps the present copy beside the one that takes its place, unless that has the same body. Losing it harms no filter, so a failure is only told.
+    pub(super) fn keep_present(&self, name: &str, next: &Digest) {
         let present = self.file(name);
         let kept = || -> io::Result<()> {
             let mut id = layout::described(&present)?.body;
+            if id == hex(next) {
+                return Ok(());
+            }
             id.truncate(DIGITS);
             let directory = self.history_of(name);
             create_directory(&directory).map_err(io::Error::other)?;
@@ -125,6 +134,7 @@ fn version(path: &Path) -> Option<Version> {
         fetched_at: described.fetched_at.to_string(),
         format: described.format,
         bytes: described.bytes,
+        origin: described.origin,
         rejected: false,
     })
 }

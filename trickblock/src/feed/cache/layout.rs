@@ -37,6 +37,7 @@ struct Meta {
 pub(super) struct Described {
     pub fetched_at: Timestamp,
     pub format: Option<String>,
+    pub origin: String,
     /// Hexadecimal SHA-256 of the body.
     pub body: String,
     /// Of the body.
@@ -124,6 +125,7 @@ pub(super) fn described(path: &Path) -> io::Result<Described> {
     Ok(Described {
         fetched_at: meta.fetched_at,
         format: meta.format,
+        origin: meta.origin,
         body: meta.body,
         bytes: meta.parts.iter().map(|part| part.len).sum(),
     })
