@@ -12,9 +12,7 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::mpsc, time::timeout};
 use trickblock::{
-    daemon::refresh::{
-        Accepted, FeedEvent, FetchError, Job, Judge, Order, Origin, Outcome, Refresher,
-    },
+    daemon::refresh::{Accepted, FeedEvent, FetchError, Job, Judge, Origin, Outcome, Refresher},
     feed::{
         cache::Cache,
         source::{Api, Body, HttpSpec, Location, Reason},
@@ -97,8 +95,8 @@ impl Lab {
         bytes
     }
 
-    fn order(&self, order: Order) {
-        self.refresher.as_ref().unwrap().order(0, order);
+    fn refetch(&self) {
+        self.refresher.as_ref().unwrap().refetch(0);
     }
 
     fn reload(&self) -> u64 {

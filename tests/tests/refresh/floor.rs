@@ -35,16 +35,14 @@ fn neither_a_reload_nor_an_order_asks_sooner() {
 
     let round = lab.reload();
     assert_eq!(lab.too_soon(), round);
-    let digest = Default::default();
-    let accepted = Accepted::default();
-    lab.order(Order::Take { digest, accepted });
+    lab.refetch();
     assert_eq!(lab.too_soon(), round);
 
     assert_eq!(server.requests().len(), 1);
     lab.stop();
 }
 
-/// What the operator approves is the last good copy at once, whenever the server may be asked again.
+/// What waits for the operator is on disk, and can be the last good copy at once, whenever the server may be asked again.
 #[test]
 fn a_body_that_is_taken_after_all_survives_a_restart() {
     let state = tempfile::tempdir().unwrap();
@@ -54,11 +52,18 @@ fn a_body_that_is_taken_after_all_survives_a_restart() {
     let Outcome::Loaded { digest, judge, .. } = lab.outcome() else {
         panic!("no body")
     };
-    judge.refuse();
-    let accepted = plain();
-    lab.order(Order::Take { digest, accepted });
-    let stored = lab.outcome();
-    assert!(matches!(stored, Outcome::Stored(Ok(()))), "{stored:?}");
+    judge.hold();
+    let cache = Cache::new(state.path());
+    let promote = || {
+        cache
+            .promote(&job.name, &digest, (plain().format, &[]))
+            .unwrap()
+    };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !promote() {
+        assert!(Instant::now() < deadline, "it is not on disk");
+    }
+    lab.refetch();
     lab.too_soon();
     lab.stop();
 

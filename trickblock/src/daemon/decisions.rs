@@ -5,7 +5,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    feed::cache::{Cache, CacheError, Digest, digest, hex},
+    feed::{
+        Row,
+        cache::{Cache, CacheError, Digest, digest, hex},
+    },
     policy::Harm,
 };
 
@@ -55,19 +58,19 @@ struct LineHarm {
 }
 
 impl Decisions {
-    /// About the feed `name`; none where there is no file.
-    ///
-    /// # Errors
-    /// If it cannot be read, or a line of it not understood.
-    pub fn load(cache: &Cache, name: &str) -> Result<Self, CacheError> {
-        let Some(text) = cache.read_beside(name, FILE)? else {
-            return Ok(Self::default());
+    /// About the feed `name`; none where there is no file. What can be read of a damaged one counts, and the damage is
+    /// told.
+    pub fn load(cache: &Cache, name: &str) -> (Self, Option<CacheError>) {
+        let text = match cache.read_beside(name, FILE) {
+            Ok(text) => text.unwrap_or_default(),
+            Err(error) => return (Self::default(), Some(error)),
         };
-        let all: Option<Vec<Decision>> = text.lines().map(decision).collect();
-        all.map(Self).ok_or_else(|| CacheError::Corrupt {
+        let all: Vec<Decision> = text.lines().filter_map(decision).collect();
+        let lost = all.len() < text.lines().count();
+        let error = lost.then(|| CacheError::Lines {
             path: cache.beside(name, FILE),
-            reason: "a line is not understood",
-        })
+        });
+        (Self(all), error)
     }
 
     /// Replaces what is on disk.
@@ -97,6 +100,16 @@ impl Decisions {
         let is_meant = |known: &&Decision| hex(&known.digest).starts_with(digits);
         let mut meant = self.0.iter().filter(is_meant);
         meant.any(|known| known.word == Word::Rejected)
+    }
+
+    /// The harm that an indicator among these did in a trial: another line of the same list is no reason to try it again.
+    pub fn failed_with(&self, rows: &[Row]) -> Option<Harm> {
+        let mut failed = self.0.iter().filter_map(|known| match known.word {
+            Word::Failed(harm) => Some(harm),
+            _ => None,
+        });
+        let is_there = |harm: &Harm| rows.iter().any(|row| row.indicator == harm.indicator);
+        failed.find(is_there)
     }
 
     /// With a newer word on a body. Of those that wait only the last is remembered: a list that changes with every
@@ -172,8 +185,8 @@ mod tests {
     fn every_word_survives_a_restart() {
         let state = tempfile::tempdir().expect("a directory");
         let cache = Cache::new(state.path());
-        let none = Decisions::load(&cache, "a").expect("no file");
-        assert_eq!(none, Decisions::default());
+        let (none, error) = Decisions::load(&cache, "a");
+        assert!(none == Decisions::default() && error.is_none(), "no file");
         let words = [
             Word::Approved,
             Word::Rejected,
@@ -184,14 +197,18 @@ mod tests {
             all.with([n; 32], word, Timestamp::UNIX_EPOCH)
         });
         all.keep(&cache, "a").expect("written");
-        let read = Decisions::load(&cache, "a").expect("read");
-        assert_eq!(read, all);
+        let (read, error) = Decisions::load(&cache, "a");
+        assert!(read == all && error.is_none());
         for (n, word) in (0_u8..).zip(words) {
             assert_eq!(read.word(&[n; 32]), Some(word));
         }
         assert_eq!(read.word(&[9; 32]), None);
-        std::fs::write(state.path().join("feeds/a").join(FILE), "approved 12").expect("written");
-        assert!(Decisions::load(&cache, "a").is_err());
+        let path = state.path().join("feeds/a").join(FILE);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        std::fs::write(&path, text.get(..text.len() - 10).expect("a part")).expect("written");
+        let (read, error) = Decisions::load(&cache, "a");
+        assert_eq!(read.0, all.0[..3], "what can be read counts");
+        assert!(error.is_some());
     }
 
     #[test]

@@ -44,24 +44,24 @@ struct Line {
     confidence: Option<u8>,
 }
 
-/// What was kept of `feed`; nothing where there is no file, or it is of another source.
-///
-/// # Errors
-/// If the file cannot be read, or a line of it not understood.
-pub(super) fn load(cache: &Cache, feed: &FeedConfig) -> Result<Departed, CacheError> {
-    let Some(text) = cache.read_beside(&feed.name, FILE)? else {
-        return Ok(Departed::default());
+/// What was kept of `feed`; nothing where there is no file, or it is of another source. What can be read of a damaged one
+/// counts, and the damage is told.
+pub(super) fn load(cache: &Cache, feed: &FeedConfig) -> (Departed, Option<CacheError>) {
+    let text = match cache.read_beside(&feed.name, FILE) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(error) => return (Departed::default(), Some(error)),
     };
     let mut lines = text.lines();
     let first = lines.next().unwrap_or_default();
     if serde_json::from_str::<Head>(first).ok() != Some(head(feed)) {
-        return Ok(Departed::default());
+        return (Departed::default(), None);
     }
-    let rows: Option<Vec<Row>> = lines.map(row).collect();
-    rows.map(Departed::new).ok_or_else(|| CacheError::Corrupt {
+    let rows: Vec<Row> = lines.clone().filter_map(row).collect();
+    let lost = rows.len() < lines.count();
+    let error = lost.then(|| CacheError::Lines {
         path: cache.beside(&feed.name, FILE),
-        reason: "a line is not understood",
-    })
+    });
+    (Departed::new(rows), error)
 }
 
 /// Replaces what was kept of `feed`.
@@ -148,13 +148,14 @@ mod tests {
         let state = tempfile::tempdir().expect("a directory");
         let cache = Cache::new(state.path());
         let (one, other) = (feed("http://192.0.2.1/a"), feed("http://192.0.2.1/b"));
-        assert_eq!(load(&cache, &one).expect("none yet"), Departed::default());
+        assert_eq!(load(&cache, &one).0, Departed::default());
         let body = "first_seen_utc,dst_ip,dst_port,c2_status,last_online,malware\n2021-02-01 00:00:00,192.0.2.1,443,offline,2021-02-02,Dridex\n,2001:db8::1,80,,,\n";
         let rows = feed::parse(body.as_bytes(), None).expect("a list").rows;
         let at = Seen::now();
         let gone = Departed::default().after(rows.iter(), [].iter(), at, Duration::from_secs(60));
         keep(&cache, &one, &gone).expect("written");
-        let read = load(&cache, &one).expect("read back");
+        let (read, error) = load(&cache, &one);
+        assert!(error.is_none());
         assert_eq!(read.rows().len(), 2);
         assert_eq!(read.rows()[0].sighting.family.as_deref(), Some("Dridex"));
         assert_eq!(
@@ -169,7 +170,7 @@ mod tests {
                     ..other
                 }
             )
-            .expect("another source"),
+            .0,
             Departed::default()
         );
     }

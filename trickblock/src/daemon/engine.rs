@@ -19,14 +19,12 @@ use jiff::Timestamp;
 pub use self::error::Held;
 use super::{
     contacts::Ledger,
-    decisions::{Decisions, Word},
-    departures,
+    decisions::Word,
     feeds::{Content, Feed},
     known::Known,
     operator::Operator,
     roles::Roles,
     terms,
-    worth::Worth,
 };
 use crate::{
     config::Config,
@@ -173,18 +171,11 @@ impl Engine {
 
     /// What feeds said before the last stop, and was still in force then.
     fn remember(&mut self) {
-        let now = Seen::now();
-        for feed in &mut self.feeds {
-            let end = now.later(feed.config.policy.hold_down);
-            match departures::load(&self.cache, &feed.config) {
-                Ok(departed) => feed.departed = departed.until_at_most(end),
-                Err(error) => tracing::warn!("{error}"),
+        for index in 0..self.feeds.len() {
+            if let Some(feed) = self.feeds.get_mut(index) {
+                feed.remember(&self.cache);
             }
-            feed.worth = Worth::load(&self.cache, &feed.config.name);
-            match Decisions::load(&self.cache, &feed.config.name) {
-                Ok(decisions) => feed.decisions = decisions,
-                Err(error) => tracing::warn!("{error}"),
-            }
+            self.keep_departed(index);
         }
     }
 
@@ -219,6 +210,7 @@ impl Engine {
             let new = self.feeds.get_mut(feed);
             if let Some(feed) = new.filter(|feed| may && feed.content.is_none()) {
                 feed.content = Some(content.clone());
+                feed.digest = digest;
             }
         }
         let all = self.feeds.iter().all(|feed| feed.content.is_some());
@@ -245,9 +237,17 @@ impl Engine {
 
     /// Puts what a feed says now in force. On an error everything stays as it was.
     pub fn offer(&mut self, feed: usize, offer: Offer) -> Result<(), Held> {
-        let Some(known) = self.feeds.get(feed) else {
+        let Some(known) = self.feeds.get_mut(feed) else {
             return Ok(());
         };
+        if let Some(trial) = known.trial.as_mut().filter(|_| offer.fresh) {
+            // Also from a body that is not taken: what nobody says any more does not come into force.
+            trial.hear(&offer.content);
+        }
+        // What is in force here is newer than any copy.
+        if !offer.fresh && known.content.is_some() && known.digest != offer.digest {
+            return Err(Held::Outdated);
+        }
         let unchanged = known
             .content
             .as_ref()
@@ -281,16 +281,20 @@ impl Engine {
             self.feeds[feed].trial = trial;
             return Err(held);
         }
-        if departed != self.feeds[feed].departed {
-            departures::keep(&self.cache, &self.feeds[feed].config, &departed)
-                .unwrap_or_else(|error| tracing::warn!("{error}"));
-        }
         // The first body of a start is in force before it is offered, with those of the other feeds.
         if !unchanged || self.feeds[feed].last_ok.is_none() {
             self.note_named(feed, &offer, &departed);
         }
         self.feeds[feed].accept(offer, departed);
+        self.keep_departed(feed);
         Ok(())
+    }
+
+    /// Writes what has departed of a feed, if that is not on disk.
+    pub(super) fn keep_departed(&mut self, feed: usize) {
+        if let Some(feed) = self.feeds.get_mut(feed) {
+            feed.keep_departed(&self.cache);
+        }
     }
 
     fn note_named(&self, feed: usize, offer: &Offer, departed: &Departed) {
@@ -337,7 +341,10 @@ impl Engine {
     /// Puts what all feeds say in force, with `candidate` in place of one feed's content.
     fn enforce(&mut self, candidate: Option<&Candidate<'_>>) -> Result<(), Held> {
         let now = Seen::now();
-        let rules = merge(&self.rows(candidate), self.context(now));
+        let rows = self.rows(candidate);
+        let rules = merge(&rows, self.context(now));
+        let inherited = self.unnamed(&rows);
+        self.inherited = inherited;
         let wanted = self.wanted_set(&rules);
         self.put_in_force(wanted)?;
         let trials = self.feeds.iter().filter_map(|feed| feed.trial.as_ref());

@@ -5,6 +5,7 @@ mod continued;
 mod drift;
 mod held;
 mod patience;
+mod remembered;
 mod trial;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 pub use self::{
     content::{Content, PartRows, Unheard},
     held::{Diff, HeldUpdate},
+    remembered::Unsaved,
     trial::OnTrial,
 };
 use super::{decisions::Decisions, engine::Offer, worth::Worth};
@@ -46,6 +48,10 @@ pub struct Feed {
     pub store_error: Option<String>,
     /// What it does not name any more and is still in force.
     pub departed: Departed,
+    /// The disk does not have it yet: since when it was last tried, and why not.
+    pub unsaved: Option<Unsaved>,
+    /// What was lost of what is remembered of it.
+    pub damage: Vec<String>,
     /// The newest body, if it waits for the operator.
     pub held: Option<HeldUpdate>,
     /// The body whose new indicators only monitor now.
@@ -93,6 +99,8 @@ impl Feed {
             put_off: None,
             store_error: None,
             departed: Departed::default(),
+            unsaved: None,
+            damage: Vec::new(),
             held: None,
             trial: None,
             decisions: Decisions::default(),
@@ -219,7 +227,7 @@ impl Feed {
         }
         self.changed_at.get_or_insert(offer.at);
         self.digest = offer.digest;
-        self.departed = departed;
+        self.depart(departed);
         self.confirm(offer.at, offer.fresh);
     }
 

@@ -228,6 +228,7 @@ impl Work {
                 Vec::new()
             });
             engine.note_worth();
+            (0..engine.feeds.len()).for_each(|feed| engine.keep_departed(feed));
             let looked = engine.keep_attached();
             (tried, looked.and_then(|_| engine.settle_contacts()))
         };

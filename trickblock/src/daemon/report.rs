@@ -134,6 +134,22 @@ impl Engine {
             for file in unread {
                 status.problem(format!("feed {}: {}", summary.name, file.why));
             }
+            let unsaved = feed
+                .unsaved
+                .iter()
+                .filter_map(|unsaved| unsaved.why.as_ref());
+            let lost = feed.damage.iter().chain(unsaved);
+            for error in lost {
+                status.problem(format!("feed {}: {error}", summary.name));
+            }
+            let shown = feed.last_error.as_deref().unwrap_or_default();
+            if let Some(held) = feed
+                .held
+                .as_ref()
+                .filter(|held| !shown.contains(&held.id()))
+            {
+                status.problem(held.notice(&summary.name));
+            }
             if let Some(error) = &feed.store_error {
                 status.problem(format!("feed {}: {error}", summary.name));
             }

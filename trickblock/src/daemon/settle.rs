@@ -125,7 +125,8 @@ async fn put(
 /// Neither a trial nor what the operator decided is a failure of the feed.
 fn not_taken(engine: &Shared, feed: usize, reason: &(dyn Error + Send + Sync + 'static)) {
     match reason.downcast_ref() {
-        Some(Held::OnTrial { .. }) => with_feed(engine, feed, |feed| feed.last_error = None),
+        Some(Held::Outdated) => {}
+        Some(Held::OnTrial { .. }) => with_feed(engine, feed, Feed::try_out),
         Some(Held::Rejected { .. }) => with_feed(engine, feed, Feed::stand),
         _ => refused(engine, feed, reason),
     }

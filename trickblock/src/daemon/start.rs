@@ -93,7 +93,7 @@ pub async fn start(
 fn warn_of_private(pins: &Path) {
     if are_private(pins) {
         tracing::warn!(
-            "{}: only this process's mount namespace has it (`ip netns exec` makes one): the filter ends with the daemon, and `trickblock status` without one finds nothing; enter a network namespace with `nsenter --net=/run/netns/NAME` instead",
+            "{}: the host's first process does not see this file system: pins on it go with this mount namespace. `ip netns exec` makes one that ends with its command: enter a network namespace with `nsenter --net=/run/netns/NAME` instead",
             pins.display()
         );
     }

@@ -74,6 +74,10 @@ pub enum CacheError {
     )]
     Corrupt { path: PathBuf, reason: &'static str },
     #[error(
+        "{path}: damaged: lines of it are lost, and what they said with them: look at the disk, and decide or block again what is missing"
+    )]
+    Lines { path: PathBuf },
+    #[error(
         "last good copy {path}: written by another version of trickblock: it is ignored and will be replaced by the next good fetch"
     )]
     Version { path: PathBuf },
@@ -171,6 +175,36 @@ impl Cache {
 
     fn file(&self, name: &str) -> PathBuf {
         self.root.join(directory_name(name)).join("last-good")
+    }
+}
+
+impl Cache {
+    /// Moves all that is kept of feeds to their new names, given as `(old, new)`; names may be swapped. What was kept
+    /// under a new name before is of another feed, and goes.
+    ///
+    /// # Errors
+    /// If a directory cannot be moved.
+    pub fn rename(&self, feeds: &[(String, String)]) -> Result<(), CacheError> {
+        let moving = |index: usize| self.root.join(format!("%moving-{index}"));
+        let moved = |from: PathBuf, to: PathBuf| match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheError::Io {
+                op: "move",
+                path: from,
+                source: error,
+            }),
+            _ => Ok(()),
+        };
+        for (index, (old, _)) in feeds.iter().enumerate() {
+            moved(self.root.join(directory_name(old)), moving(index))?;
+        }
+        for (index, (_, new)) in feeds.iter().enumerate() {
+            let to = self.root.join(directory_name(new));
+            if moving(index).exists() {
+                fs::remove_dir_all(&to).ok();
+            }
+            moved(moving(index), to)?;
+        }
+        sync(&self.root)
     }
 }
 

@@ -27,8 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_everybody_sees_is_not_private() {
-        assert!(!are_private(Path::new("/not/there")));
+    fn the_nearest_directory_tells_the_file_system() {
         assert_eq!(
             device(Path::new("/proc/1/not/there")),
             device(Path::new("/proc"))

@@ -379,7 +379,7 @@ fn canonical(prefix: IpNet) -> IpNet {
 }
 
 /// The IPv4 prefix that an IPv6 one stands for; all of IPv4 when it contains a whole embedding.
-pub(super) fn standing_for(prefix: &IpNet) -> Option<IpNet> {
+pub fn standing_for(prefix: &IpNet) -> Option<IpNet> {
     let IpNet::V6(prefix) = prefix else {
         return None;
     };

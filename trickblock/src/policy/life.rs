@@ -63,6 +63,17 @@ impl Departed {
         self
     }
 
+    /// What is among `named` (sorted) stays until `end` at least.
+    pub fn renewed(&self, named: &[Indicator], end: Seen) -> Self {
+        let mut renewed = self.clone();
+        for row in &mut renewed.0 {
+            if named.binary_search(&row.indicator).is_ok() {
+                row.sighting.expires = row.sighting.expires.map(|own| own.max(end));
+            }
+        }
+        renewed
+    }
+
     /// Without what the feed took back itself: who says so does not flap.
     pub fn without(mut self, taken_back: &HashSet<Indicator>) -> Self {
         self.0.retain(|row| !taken_back.contains(&row.indicator));

@@ -2,6 +2,8 @@
 
 use std::{cell::LazyCell, cmp::Ordering, collections::BTreeMap, sync::Arc};
 
+use ipnet::IpNet;
+
 use super::{Action, Guard, Kind, Kinds, Refusal, Terms, second::Second, width};
 use crate::{
     feed::Row,
@@ -24,8 +26,9 @@ pub struct Label {
     pub name: Arc<str>,
     /// Which feed: its files belong together.
     pub feed: u32,
-    /// Whose word it is, where feeds are counted: a list under two names says nothing twice.
-    pub voice: u32,
+    /// Whose word it is, where feeds are counted: a list under two names says nothing twice, and what is on trial nothing
+    /// yet.
+    pub voice: Option<u32>,
     pub terms: Arc<Terms>,
     /// The feed does not name them any more.
     pub departed: bool,
@@ -37,7 +40,7 @@ impl Label {
         Self {
             name: name.into(),
             feed,
-            voice: feed,
+            voice: Some(feed),
             terms: Arc::new(terms),
             departed: false,
         }
@@ -123,11 +126,20 @@ pub struct Context<'a> {
 /// Guards and merges. The order of `feeds` decides nothing but their indices and, where feeds
 /// disagree, whose family name is kept. What has ended by now is left out.
 pub fn merge(feeds: &[FeedRows<'_>], context: Context<'_>) -> RuleSet {
+    merge_some(feeds, feeds, context)
+}
+
+/// As [`merge`], of some rows out of `all`: what another feed says around them counts as well.
+pub fn merge_some(feeds: &[FeedRows<'_>], all: &[FeedRows<'_>], context: Context<'_>) -> RuleSet {
+    // All rows are looked at once more only where one asks for it.
+    let second = LazyCell::new(|| Second::new(all, context.guard));
     let mut set = RuleSet {
         feeds: feeds.iter().map(|feed| feed.label.clone()).collect(),
         ..RuleSet::default()
     };
-    let mut kept = set.keep(feeds, context);
+    let mut kept = set.keep(feeds, context, &|prefix, voice| {
+        second.confirms(prefix, voice)
+    });
     // Stable order of sources within a rule, whatever the order of the rows.
     kept.sort_unstable_by(Kept::order);
     for group in kept.chunk_by(Kept::is_same) {
@@ -145,10 +157,14 @@ impl RuleSet {
         self.feeds.get(usize::try_from(index).ok()?)
     }
 
-    fn keep<'a>(&mut self, feeds: &[FeedRows<'a>], context: Context<'_>) -> Vec<Kept<'a>> {
+    /// `confirms`: whether somebody else names all of a wide prefix.
+    fn keep<'a>(
+        &mut self,
+        feeds: &[FeedRows<'a>],
+        context: Context<'_>,
+        confirms: &dyn Fn(&IpNet, Option<u32>) -> bool,
+    ) -> Vec<Kept<'a>> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
-        // All rows are looked at once more only where one asks for it.
-        let second = LazyCell::new(|| Second::new(feeds, context.guard));
         for (index, feed) in (0_u32..).zip(feeds) {
             for row in feed.rows {
                 let source = Source {
@@ -158,7 +174,7 @@ impl RuleSet {
                 let terms = &feed.label.terms;
                 let refusal = context.guard.refuse(&row.indicator);
                 let prefix = &row.indicator.prefix;
-                let may = || terms.wide || second.confirms(prefix, feed.label.voice);
+                let may = || terms.wide || confirms(prefix, feed.label.voice);
                 let too_wide = || width::refuse(prefix).filter(|_| !may());
                 if let Some(refusal) = refusal.or_else(too_wide) {
                     let refused = Refused {
@@ -277,7 +293,7 @@ impl Kept<'_> {
 fn voices(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> u32 {
     let voice = |kept: &Kept<'_>| {
         let label = feeds.get(usize::try_from(kept.source.feed).ok()?)?;
-        Some(label.label.voice)
+        label.label.voice
     };
     let mut named: Vec<u32> = group.iter().filter_map(voice).collect();
     named.sort_unstable();

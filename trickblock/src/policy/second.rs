@@ -25,7 +25,7 @@ pub fn voices(feeds: &[(String, Option<[u8; 32]>)]) -> Vec<u32> {
 
 /// The wide prefixes of all feeds.
 #[derive(Default)]
-pub(super) struct Second(BTreeMap<IpNet, Voices>);
+pub struct Second(BTreeMap<IpNet, Voices>);
 
 /// Who names a prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ enum Voices {
 
 impl Second {
     /// What the guard refuses confirms nothing.
-    pub(super) fn new(feeds: &[FeedRows<'_>], guard: &Guard) -> Self {
+    pub fn new(feeds: &[FeedRows<'_>], guard: &Guard) -> Self {
         let mut numbers = feeds.iter().map(|feed| feed.label.voice);
         let first = numbers.next();
         let mut second = Self::default();
@@ -45,10 +45,13 @@ impl Second {
             return second;
         }
         for feed in feeds {
+            let Some(voice) = feed.label.voice else {
+                continue;
+            };
             let indicators = feed.rows.iter().map(|row| row.indicator);
             let wide = indicators.filter(|indicator| is_wide(&indicator.prefix));
             for indicator in wide.filter(|indicator| guard.refuse(indicator).is_none()) {
-                second.hear(indicator.prefix, feed.label.voice);
+                second.hear(indicator.prefix, voice);
             }
         }
         second
@@ -62,7 +65,7 @@ impl Second {
     }
 
     /// Whether another voice than `voice` names all of `prefix` as well, and it is not too much even for two.
-    pub(super) fn confirms(&self, prefix: &IpNet, voice: u32) -> bool {
+    pub(super) fn confirms(&self, prefix: &IpNet, voice: Option<u32>) -> bool {
         let widest = match prefix {
             IpNet::V4(_) => WIDEST_V4,
             IpNet::V6(_) => WIDEST_V6,
@@ -74,7 +77,7 @@ impl Second {
             let around = IpNet::new(prefix.addr(), length).ok()?.trunc();
             self.0.get(&around)
         });
-        around.any(|voices| *voices != Voices::One(voice))
+        around.any(|voices| voice.is_none_or(|voice| *voices != Voices::One(voice)))
     }
 }
 

@@ -125,7 +125,7 @@ impl Set {
                 ..Terms::of(Action::Drop)
             };
             Label {
-                voice: voices.get(index).copied().unwrap_or(feed),
+                voice: voices.get(index).copied(),
                 ..Label::new(Arc::clone(name), feed, terms)
             }
         };

@@ -21,7 +21,7 @@ impl Engine {
     /// Tries a body with new indicators, unless the operator approved it. While one is tried, others wait: only what
     /// they do not name any more is heard.
     pub(super) fn canary(&mut self, feed: usize, offer: &Offer) -> Result<(), Held> {
-        let known = &mut self.feeds[feed];
+        let known = &self.feeds[feed];
         let canary = known.config.policy.canary;
         let word = known.decisions.word(&offer.digest);
         // What comes from disk was in force before the start.
@@ -29,8 +29,7 @@ impl Engine {
             return Ok(());
         }
         let name = known.config.name.clone();
-        if let Some(trial) = &mut known.trial {
-            trial.hear(&offer.content);
+        if let Some(trial) = &known.trial {
             let until = trial.until;
             return Err(Held::OnTrial { name, until });
         }
@@ -46,15 +45,21 @@ impl Engine {
 
     /// False where nothing is new.
     fn try_out(&mut self, feed: usize, offer: &Offer, until: Seen) -> Result<bool, Held> {
-        let rows = self.feeds[feed].new_rows(&offer.content);
+        let known = &self.feeds[feed];
+        let rows = known.new_rows(&offer.content);
         if rows.is_empty() {
             return Ok(false);
         }
+        if let Some(harm) = known.decisions.failed_with(&rows) {
+            return Err(self.hold(feed, offer, Braked::Canary(Trial::Failed(harm))));
+        }
+        self.renew_departed(feed, offer, until);
         let update = HeldUpdate {
             content: offer.content.clone(),
             digest: offer.digest,
             since: Timestamp::now(),
             why: Braked::Canary(Trial::Until(until)),
+            part: false,
         };
         self.feeds[feed].held = None;
         self.feeds[feed].trial = Some(OnTrial {
@@ -75,6 +80,15 @@ impl Engine {
             trial.before = before;
         }
         Ok(true)
+    }
+
+    /// What came back within its hold-down, in a body that is tried, must not lapse meanwhile.
+    fn renew_departed(&mut self, feed: usize, offer: &Offer, until: Seen) {
+        let known = &mut self.feeds[feed];
+        let end = until.later(known.config.policy.hold_down);
+        let renewed = known.departed.renewed(&offer.content.indicators(), end);
+        known.depart(renewed);
+        self.keep_departed(feed);
     }
 
     /// The packets that matched each of these; what a guard refused is left out.
@@ -111,22 +125,17 @@ impl Engine {
         let Some(trial) = self.feeds[feed].trial.take() else {
             return Ok(());
         };
-        let whole = trial.retracted.is_empty();
-        let update = match harm {
-            Some(_) => trial.update,
-            None => trial.kept(),
-        };
-        let offer = Offer {
-            content: update.content,
-            digest: update.digest,
-            at: update.since,
-            fresh: true,
-            back: false,
-        };
         if let Some(harm) = harm {
-            return self.fail_trial(feed, &offer, harm);
+            return self.fail_trial(feed, &offered(trial.update), harm);
         }
         tracing::info!(feed = self.feeds[feed].config.name, "passed its trial");
+        self.let_in(feed, trial.kept())
+    }
+
+    /// Puts in force what was tried.
+    pub(super) fn let_in(&mut self, feed: usize, update: HeldUpdate) -> Result<(), Held> {
+        let whole = !update.part;
+        let offer = offered(update);
         self.check_limits(feed, &offer.content)?;
         self.brake(feed, &offer)?;
         self.take(feed, offer, false)?;
@@ -166,5 +175,15 @@ impl Engine {
         let counted = trial.since(self.counted(tried)?);
         let around = |indicator: &Indicator| self.guard.lies_around_allowed(indicator);
         Ok(Harm::of(known.config.policy.canary, &counted, around))
+    }
+}
+
+fn offered(update: HeldUpdate) -> Offer {
+    Offer {
+        content: update.content,
+        digest: update.digest,
+        at: update.since,
+        fresh: true,
+        back: false,
     }
 }

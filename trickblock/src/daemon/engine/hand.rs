@@ -11,11 +11,17 @@ use crate::{
     },
     feed::Row,
     indicator::{Indicator, Seen},
-    policy::{Action, FeedRows, Label, Refusal, RuleSet, merge},
+    policy::{Action, FeedRows, Label, Refusal, RuleSet, merge_some, standing_for},
 };
 
 /// Whether an indicator may be changed by what was done.
 type Concerns<'a> = &'a dyn Fn(&Indicator) -> bool;
+
+/// Whether an indicator is inside of a prefix, also as the IPv6 form of an IPv4 one.
+fn lies_in(indicator: &Indicator, prefix: &ipnet::IpNet) -> bool {
+    let embedded = standing_for(&indicator.prefix);
+    prefix.contains(&indicator.prefix) || embedded.is_some_and(|net| prefix.contains(&net))
+}
 
 impl Engine {
     /// Blocks, or changes a block. `Err` of the inner result: it would not drop, and nothing was done.
@@ -49,7 +55,7 @@ impl Engine {
         let mut lists = self.living_lists();
         lists.allows.retain(|known| known.prefix != prefix);
         lists.allows.push(allow);
-        self.change_by_hand(lists, &|other| prefix.contains(&other.prefix))
+        self.change_by_hand(lists, &|other| lies_in(other, &prefix))
     }
 
     /// Takes a protection back; false where there is none.
@@ -60,7 +66,7 @@ impl Engine {
         if lists.allows.len() == before {
             return Ok(false);
         }
-        self.change_by_hand(lists, &|other| prefix.contains(&other.prefix))?;
+        self.change_by_hand(lists, &|other| lies_in(other, prefix))?;
         Ok(true)
     }
 
@@ -127,7 +133,8 @@ impl Engine {
             let rows = feed.rows.iter().filter(|row| concerns(&row.indicator));
             (feed.label.clone(), rows.cloned().collect())
         };
-        let some: Vec<_> = self.rows(None).iter().map(concerned).collect();
+        let all = self.rows(None);
+        let some: Vec<_> = all.iter().map(concerned).collect();
         let some: Vec<_> = some
             .iter()
             .map(|(label, rows)| FeedRows {
@@ -135,7 +142,7 @@ impl Engine {
                 rows,
             })
             .collect();
-        merge(&some, self.context(now))
+        merge_some(&some, &all, self.context(now))
     }
 
     /// What is in force, with the rules of `part` in the place of all that is concerned.

@@ -43,6 +43,7 @@ impl Engine {
             digest: offer.digest,
             since,
             why,
+            part: false,
         };
         let id = update.id();
         self.feeds[feed].hold(update);
@@ -71,6 +72,10 @@ impl Engine {
 
     /// Puts an update that waits in force.
     pub fn approve(&mut self, feed: usize, update: HeldUpdate) -> Result<(), Held> {
+        if update.part {
+            // Its checksum is that of more than is approved.
+            return self.let_in(feed, update);
+        }
         let offer = Offer {
             content: update.content,
             digest: update.digest,

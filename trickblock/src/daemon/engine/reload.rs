@@ -48,6 +48,7 @@ impl Engine {
             self.reenforce()?;
             return Err(error);
         }
+        self.follow_names(&old_feeds);
         self.for_a_restart = for_a_restart;
         self.had_default_route = false;
         if !self.hooks.switched_off().is_empty() {
@@ -126,9 +127,32 @@ impl Engine {
     fn carried_over(&self, config: &Config) -> Vec<Feed> {
         let continued = |feed: &FeedConfig| match self.same_source(feed, config) {
             Some(known) => known.continued(feed.clone()),
-            None => Feed::new(feed.clone()),
+            None => {
+                let mut new = Feed::new(feed.clone());
+                // It may have been there before.
+                new.remember(&self.cache);
+                new
+            }
         };
         config.feeds.iter().map(continued).collect()
+    }
+
+    /// What is on disk of feeds that were renamed follows their names.
+    fn follow_names(&self, old: &[Feed]) {
+        let renamed = self.feeds.iter().filter_map(|feed| {
+            let identity = feed.config.location.identity();
+            let same = |known: &&Feed| known.config.location.identity() == identity;
+            let is_named = |known: &Feed| known.config.name == feed.config.name;
+            if old.iter().filter(same).any(is_named) {
+                return None;
+            }
+            let known = old.iter().find(same)?;
+            Some((known.config.name.clone(), feed.config.name.clone()))
+        });
+        let renamed: Vec<_> = renamed.collect();
+        if let Err(error) = self.cache.rename(&renamed) {
+            tracing::error!("{error}");
+        }
     }
 
     /// The feed with the source of `feed`, which may have been renamed.
@@ -138,7 +162,11 @@ impl Engine {
             let mut same = self.feeds.iter();
             same.find(|known| known.config.location.identity() == identity && wanted(known))
         };
-        let is_free = |known: &Feed| !config.feeds.iter().any(|new| new.name == known.config.name);
+        // Names may even have been swapped.
+        let is_free = |known: &Feed| {
+            let mut others = config.feeds.iter();
+            !others.any(|new| new.name == known.config.name && new.location.identity() == identity)
+        };
         known(&|known| known.config.name == feed.name).or_else(|| known(&is_free))
     }
 

@@ -1,6 +1,6 @@
 //! What all feeds and the operator together ask for.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Candidate, Engine};
 use crate::{
@@ -20,7 +20,7 @@ impl Engine {
             let label = Label {
                 name: feed.config.name.as_str().into(),
                 feed: u32::try_from(index).unwrap_or(u32::MAX),
-                voice: voices.get(index).copied().unwrap_or(u32::MAX),
+                voice: voices.get(index).copied(),
                 terms: Arc::clone(&feed.config.policy.terms),
                 departed: false,
             };
@@ -50,6 +50,18 @@ impl Engine {
             (feed.config.location.identity(), said)
         });
         voices(&said.collect::<Vec<_>>())
+    }
+
+    /// What is inherited and nobody names by now: whoever names an indicator decides what becomes of it, also that it
+    /// has ended.
+    pub(super) fn unnamed(&self, rows: &[FeedRows<'_>]) -> BTreeMap<Indicator, bool> {
+        let mut unnamed = self.inherited.clone();
+        if !unnamed.is_empty() {
+            for row in rows.iter().flat_map(|feed| feed.rows) {
+                unnamed.remove(&row.indicator);
+            }
+        }
+        unnamed
     }
 
     /// What shall be in force, sorted.

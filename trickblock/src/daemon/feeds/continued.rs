@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Content, Feed};
-use crate::{config::FeedConfig, indicator::Seen};
+use crate::config::FeedConfig;
 
 impl Feed {
     /// The same source, perhaps under another name and on other terms.
@@ -13,8 +13,7 @@ impl Feed {
         if feed.config.name != config.name {
             feed.rename(&config.name);
         }
-        let end = Seen::now().later(config.policy.hold_down);
-        feed.departed = feed.departed.until_at_most(end);
+        feed.shorten(config.policy.hold_down);
         feed.config = config;
         feed
     }

@@ -22,6 +22,8 @@ pub struct HeldUpdate {
     /// When it was held first.
     pub since: Timestamp,
     pub why: Braked,
+    /// Its source took some of it back meanwhile, which is not in it any more.
+    pub part: bool,
 }
 
 /// What a body is called.
@@ -35,6 +37,16 @@ impl HeldUpdate {
     /// What `feeds approve` calls it: the first digits of its checksum.
     pub fn id(&self) -> String {
         id(&self.digest)
+    }
+
+    /// What is to be done about it.
+    pub fn notice(&self, feed: &str) -> String {
+        format!(
+            "feed {feed}: an update is held since {:.0}: {}: look at it with `trickblock feeds diff {feed}`, then `trickblock feeds approve {feed} {}` or `reject`",
+            self.since,
+            self.why,
+            self.id()
+        )
     }
 
     /// Whether it is the one that is meant; nothing means whatever waits.

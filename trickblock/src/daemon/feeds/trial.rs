@@ -43,6 +43,7 @@ impl OnTrial {
         };
         HeldUpdate {
             content,
+            part: !self.retracted.is_empty(),
             ..self.update
         }
     }
@@ -66,6 +67,7 @@ impl OnTrial {
             label: Label {
                 name: format!("{} (on trial)", of.name).into(),
                 terms: Arc::new(terms),
+                voice: None,
                 ..of.clone()
             },
             rows: &self.rows,
@@ -74,17 +76,25 @@ impl OnTrial {
 }
 
 impl Feed {
-    /// The rows of `content` whose indicators are not in force because of this feed.
+    /// Its source says something that is tried.
+    pub fn try_out(&mut self) {
+        self.last_error = None;
+        self.stands = false;
+    }
+
+    /// The rows of `content` whose indicators are not in force because of this feed; what has departed still is.
     pub fn new_rows(&self, content: &Content) -> Arc<[Row]> {
         let known = self.content.as_ref().map(Content::indicators);
-        let known = known.unwrap_or_default();
+        let mut known = known.unwrap_or_default();
+        known.extend(self.departed.rows().iter().map(|row| row.indicator));
+        known.sort_unstable();
         let is_new = |row: &&Row| known.binary_search(&row.indicator).is_err();
         content.all_rows().filter(is_new).cloned().collect()
     }
 
     /// What waits: for the operator, or for the end of a trial.
-    pub fn waiting(&self) -> Option<&HeldUpdate> {
-        let on_trial = || self.trial.as_ref().map(|trial| &trial.update);
-        self.held.as_ref().or_else(on_trial)
+    pub fn waiting(&self) -> Option<HeldUpdate> {
+        let on_trial = || self.trial.clone().map(OnTrial::kept);
+        self.held.clone().or_else(on_trial)
     }
 }

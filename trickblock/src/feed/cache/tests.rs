@@ -208,3 +208,56 @@ fn reader_never_sees_half_a_copy() {
         writer.join().unwrap();
     });
 }
+
+#[test]
+fn copies_follow_names_that_are_swapped() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::new(dir.path());
+    cache.store("a", &stored(&["192.0.2.1\n"])).unwrap();
+    cache.store("b", &stored(&["192.0.2.2\n"])).unwrap();
+    cache.store("old", &stored(&["192.0.2.3\n"])).unwrap();
+    let pair = |old: &str, new: &str| (old.to_owned(), new.to_owned());
+    let renamed = [
+        pair("a", "b"),
+        pair("b", "a"),
+        pair("none", "x"),
+        pair("old", "new"),
+    ];
+    cache.rename(&renamed).unwrap();
+    let held = |name: &str| {
+        let copy = cache.load(name).unwrap();
+        copy.map(|copy| String::from_utf8(copy.body.parts[0].bytes.to_vec()).unwrap())
+    };
+    assert_eq!(held("a").as_deref(), Some("192.0.2.2\n"));
+    assert_eq!(held("b").as_deref(), Some("192.0.2.1\n"));
+    assert_eq!(held("new").as_deref(), Some("192.0.2.3\n"));
+    assert_eq!((held("old"), held("x")), (None, None));
+}
+
+#[test]
+fn the_body_that_waits_becomes_the_last_good_copy() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = Cache::new(dir.path());
+    let (first, second) = (stored(&["192.0.2.1\n"]), stored(&["192.0.2.2\n"]));
+    cache.store("feodo", &first).unwrap();
+    cache.keep_waiting("feodo", &second).unwrap();
+    let promoted = |stored: &Stored| {
+        let format = Some("plain".to_owned());
+        cache
+            .promote("feodo", &stored.body.digest(), (format, &[]))
+            .unwrap()
+    };
+    assert!(!promoted(&first), "another one waits");
+    assert!(promoted(&second));
+    let copy = cache.load("feodo").unwrap().unwrap();
+    assert_eq!(
+        (copy.body, copy.format.as_deref()),
+        (second.body.clone(), Some("plain"))
+    );
+    assert!(!promoted(&second), "nothing waits any more");
+    let versions = cache.history("feodo");
+    assert_eq!(versions.len(), 1);
+    // The same body again is no version of its own.
+    cache.store("feodo", &second).unwrap();
+    assert_eq!(cache.history("feodo"), versions);
+}
