@@ -62,6 +62,24 @@ fn main() -> ExitCode {
         ),
         wire("a_list_under_two_names_is_one_voice", remembered::one_voice),
         wire("a_first_body_is_tried_too", remembered::first_bodies),
+        wire("what_is_kept_follows_a_name", remembered::renamed),
+        wire(
+            "what_is_approved_is_the_last_good_copy",
+            remembered::approved_for_good,
+        ),
+        wire(
+            "things_end_beside_a_feed_that_is_dead",
+            remembered::ends_beside_a_dead_feed,
+        ),
+        wire(
+            "decisions_wait_for_a_feed_to_come_back",
+            remembered::taken_out_and_put_back,
+        ),
+        wire("a_trial_has_no_voice", remembered::trial_without_a_voice),
+        wire(
+            "by_hand_two_voices_count_as_well",
+            remembered::by_hand_beside_two_voices,
+        ),
         wire("standard_input_is_a_feed", stdin::feed),
     ])
 }

@@ -240,3 +240,142 @@ pub fn first_bodies() {
     verb(&gateway, 0, &["feeds", "approve", "feodo"]);
     assert_eq!(gateway.wire.passes(C2, 3), 0, "approved");
 }
+
+/// All that is kept of a feed follows its name, on disk as well.
+pub fn renamed() {
+    let gateway = Gateway::new().unwrap();
+    let mut daemon = gateway.daemon().unwrap();
+    gateway.answer(body(with_others(6_000)));
+    verb(&gateway, 4, &["reload"]);
+    let feed = gateway.feed().replace("\"feodo\"", "\"two\"");
+    gateway
+        .site
+        .configure(&format!("{INTERFACE}{feed}"))
+        .unwrap();
+    verb(&gateway, 4, &["reload"]);
+    let is_held = |what: &str| {
+        let feed = wait_for_feed(&gateway, |feed| feed["held"].is_object());
+        assert_eq!(
+            (&feed["name"], &feed["indicators"]),
+            (&"two".into(), &2.into()),
+            "{what}"
+        );
+        assert_eq!(gateway.wire.passes(BENIGN, 1), 1, "{what}");
+    };
+    is_held("after a reload");
+    daemon.signal(9).unwrap();
+    drop(daemon);
+    let _daemon = gateway.daemon().unwrap();
+    is_held("after a restart");
+}
+
+/// What was approved is the last good copy at once, whatever its server says by then.
+pub fn approved_for_good() {
+    let gateway = Gateway::new().unwrap();
+    let mut daemon = gateway.daemon().unwrap();
+    gateway.answer(body(with_others(6_000)));
+    verb(&gateway, 4, &["reload"]);
+    gateway.answer(body("<html>not today</html>"));
+    verb(&gateway, 4, &["reload"]);
+    let (code, status) = gateway.status().unwrap();
+    let problems = status["problems"].to_string();
+    assert!(
+        code == Some(4) && problems.contains("feeds approve feodo"),
+        "{status}"
+    );
+    verb(&gateway, 0, &["feeds", "approve", "feodo"]);
+    daemon.signal(9).unwrap();
+    drop(daemon);
+    gateway.hang_up().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "after a restart");
+    assert_eq!(gateway.status().unwrap().1["indicators"]["total"], 6_003);
+    // A reload offers the copy on disk again: what is in force is never older.
+    configure(&gateway, "1d", "max_addresses = 100000\n");
+    verb(&gateway, 4, &["reload"]);
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 0, "after a reload");
+}
+
+/// A feed that never answers keeps nothing of the others in force, and nothing of the operator.
+pub fn ends_beside_a_dead_feed() {
+    let gateway = Gateway::new().unwrap();
+    let dead = "[[feed]]\nname = \"dead\"\npath = \"not-there.txt\"\n";
+    let config = format!("{}{dead}", gateway.config());
+    gateway.site.configure(&config).unwrap();
+    let mut daemon = gateway.daemon().unwrap();
+    verb(&gateway, 0, &["block", "add", BENIGN]);
+    verb(&gateway, 0, &["block", "add", "198.18.0.9", "--for", "4s"]);
+    daemon.signal(9).unwrap();
+    drop(daemon);
+    let _daemon = gateway.daemon().unwrap();
+    assert_eq!(gateway.wire.passes(BENIGN, 1), 0);
+    verb(&gateway, 0, &["block", "del", BENIGN]);
+    assert_eq!(gateway.wire.passes(BENIGN, 1), 1, "taken back");
+    let ended = || Ok((gateway.wire.passes("198.18.0.9", 1) == 1).then_some(()));
+    trickblock_tests::gateway::wait_for("its end", ended).unwrap();
+    gateway.filters().unwrap();
+}
+
+/// What is put back is decided as it was.
+pub fn taken_out_and_put_back() {
+    let gateway = Gateway::new().unwrap();
+    let own = "[[feed]]\nname = \"own\"\npath = \"own.txt\"\n";
+    fs::write(gateway.site.dir().join("own.txt"), "198.18.0.1\n").unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    gateway.answer(body(list_of(&[C2, BENIGN])));
+    verb(&gateway, 0, &["reload"]);
+    wait_for_version(&gateway);
+    verb(&gateway, 0, &["feeds", "rollback", "feodo"]);
+    gateway
+        .site
+        .configure(&format!("{INTERFACE}{own}"))
+        .unwrap();
+    verb(&gateway, 0, &["reload"]);
+    gateway.site.configure(&gateway.config()).unwrap();
+    verb(&gateway, 0, &["reload"]);
+    wait_for_feed(&gateway, |feed| feed["stands"] == true);
+    gateway.filters().unwrap();
+}
+
+/// What is on trial lends its voice to nobody.
+pub fn trial_without_a_voice() {
+    let gateway = Gateway::new().unwrap();
+    let own = gateway.site.dir().join("own.txt");
+    fs::write(&own, "198.18.0.1\n").unwrap();
+    let on_trial = "[[feed]]\nname = \"own\"\npath = \"own.txt\"\ncanary = \"1h\"\n";
+    let feed = gateway.feed() + "min_feeds = 2\n";
+    gateway
+        .site
+        .configure(&format!("{INTERFACE}{on_trial}{feed}"))
+        .unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    verb(&gateway, 0, &["feeds", "approve", "own"]);
+    fs::write(&own, format!("198.18.0.1\n{C2}:443\n")).unwrap();
+    verb(&gateway, 0, &["reload"]);
+    wait_for_feed(&gateway, |feed| feed["trial"].is_object());
+    assert_eq!(gateway.wire.passes(C2, 3), 3, "one voice");
+    verb(&gateway, 0, &["feeds", "approve", "own"]);
+    assert_eq!(gateway.wire.passes(C2, 3), 0, "two voices");
+}
+
+/// What another feed says around a prefix counts also where only that prefix is looked at again.
+pub fn by_hand_beside_two_voices() {
+    let gateway = Gateway::new().unwrap();
+    let lists = [("a", "198.18.16.0/20"), ("b", "198.18.0.0/19")];
+    let mut config = gateway.config();
+    for (name, prefix) in lists {
+        let path = gateway.site.dir().join(format!("{name}.txt"));
+        fs::write(path, format!("{prefix}\n198.51.100.9\n")).unwrap();
+        config += &format!("[[feed]]\nname = \"{name}\"\npath = \"{name}.txt\"\n");
+    }
+    gateway.site.configure(&config).unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    assert_eq!(gateway.wire.passes("198.18.16.1", 1), 0, "confirmed");
+    verb(&gateway, 0, &["block", "add", "198.18.16.0/20", "--wide"]);
+    verb(&gateway, 0, &["block", "del", "198.18.16.0/20"]);
+    assert_eq!(gateway.wire.passes("198.18.16.1", 1), 0, "still confirmed");
+    verb(&gateway, 0, &["allow", "add", "198.18.16.0/20"]);
+    assert_eq!(gateway.wire.passes("198.18.16.1", 1), 1);
+    verb(&gateway, 0, &["allow", "del", "198.18.16.0/20"]);
+    assert_eq!(gateway.wire.passes("198.18.16.1", 1), 0, "and again");
+}
