@@ -198,6 +198,16 @@ fn write_done(out: &mut dyn Write, what: &str, done: &Done) -> io::Result<()> {
         "{what} {}{until}; {} indicators in force{gone}",
         done.what, done.in_force
     )?;
+    if let Some(before) = &done.replaced {
+        writeln!(
+            out,
+            "  in place of: until {}, since {}, by {}, reason: {}",
+            before.until.as_deref().unwrap_or("-"),
+            before.since.as_deref().unwrap_or("-"),
+            before.by,
+            before.reason
+        )?;
+    }
     for feed in &done.still {
         writeln!(out, "  {} stays in force: {feed} names it", done.what)?;
     }

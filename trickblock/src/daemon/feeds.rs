@@ -8,7 +8,7 @@ mod patience;
 mod remembered;
 mod trial;
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -127,20 +127,32 @@ impl Feed {
         };
         let mut first_refusal = None;
         for part in &body.parts {
-            match self.read_part(part, body.parts.len() > 1, reader) {
+            match self.read_part(part, body.parts.len() + body.unread.len() > 1, reader) {
                 Ok((rows, warnings)) => content.add(rows, warnings),
                 Err(refused) => {
-                    let last = self.last_good(&part.name);
-                    content.unread.push(Unheard::new(part, &refused, last));
-                    content.parts.extend(last.cloned());
+                    self.keep_unread(&mut content, &part.name, &refused);
                     first_refusal.get_or_insert(refused);
                 }
             }
         }
+        for file in &body.unread {
+            self.keep_unread(&mut content, &file.name, &file.reason);
+        }
         match first_refusal {
-            Some(refused) if body.parts.len() == 1 || content.parts.is_empty() => Err(refused),
+            Some(refused)
+                if body.parts.len() + body.unread.len() == 1 || content.parts.is_empty() =>
+            {
+                Err(refused)
+            }
             _ => Ok(content),
         }
+    }
+
+    /// Of a file that is no feed what it said before stays.
+    fn keep_unread(&self, content: &mut Content, source: &str, reason: &dyn fmt::Display) {
+        let last = self.last_good(source);
+        content.unread.push(Unheard::new(source, reason, last));
+        content.parts.extend(last.cloned());
     }
 
     fn read_part(

@@ -19,7 +19,7 @@ use crate::{
         status::{Daemon, FeedStatus, Guards, Hashes, InterfaceStatus, SCHEMA},
         why::{self, Listed, Origin, RefusedRow, Target},
     },
-    policy::{Authority, Refused, Rule, RuleSet, Source},
+    policy::{Authority, Refused, Rule, RuleSet, Source, is_vast},
     table::{Entry, never_block_fingerprint},
 };
 
@@ -63,6 +63,17 @@ impl Engine {
         });
         status.guards = Some(self.guards());
         status.events.read = self.events_read.load(Ordering::Relaxed);
+        for prefix in self
+            .guard
+            .lists()
+            .allow
+            .iter()
+            .filter(|prefix| is_vast(prefix))
+        {
+            status.problem(format!(
+                "{prefix} is allowed, which is so wide that next to nothing is blocked: take it out of `[guard] allow` or of `trickblock allow list`"
+            ));
+        }
         self.add_interfaces(&mut status);
         self.add_feeds(&mut status);
         status.settle();

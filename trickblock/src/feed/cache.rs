@@ -25,7 +25,7 @@ use self::layout::{decode, write_synced};
 pub use self::{history::Version, layout::hex};
 use super::{
     limits::Caps,
-    source::{Body, Part, Validators},
+    source::{Body, Validators},
 };
 
 /// SHA-256 of a body.
@@ -107,11 +107,11 @@ impl Cache {
         let known = self.load(name).ok().flatten();
         let known = known.filter(|known| known.origin == stored.origin);
         let good = known.map_or_else(Vec::new, |known| known.body.parts);
-        let kept = |part: Part| match unread.contains(&part.name) {
-            true => good.iter().find(|known| known.name == part.name).cloned(),
-            false => Some(part),
-        };
-        stored.body.parts = stored.body.parts.into_iter().filter_map(kept).collect();
+        let parts = &mut stored.body.parts;
+        parts.retain(|part| !unread.contains(&part.name));
+        parts.extend(good.into_iter().filter(|part| unread.contains(&part.name)));
+        parts.sort_by(|a, b| a.name.cmp(&b.name));
+        stored.body.unread.clear();
         stored
     }
 

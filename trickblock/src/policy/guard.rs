@@ -233,7 +233,7 @@ impl Guard {
             return Some(format!("{range} is compiled in"));
         }
         if let Some(range) = self.allow.covering(net) {
-            return Some(format!("{range} is on the allow list"));
+            return Some(format!("{range} is allowed"));
         }
         let named = self.learned.covering(net);
         if let Some((_, why)) = named.or_else(|| self.shipped.covering(net)) {
@@ -303,7 +303,7 @@ impl Guard {
         }
         if let Some(range) = self.allow.covering(prefix) {
             let reason = format!(
-                "{} inside {range} of the allow list: remove that entry to block it",
+                "{} inside {range}, which is allowed (`[guard] allow`, `allow_files` or `trickblock allow list`): remove that entry to block it",
                 Meant(asked, prefix)
             );
             return Some(Refusal {

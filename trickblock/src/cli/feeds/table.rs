@@ -47,7 +47,7 @@ fn more(out: &mut dyn Write, feed: &FeedHealth) -> io::Result<()> {
     if feed.stands {
         writeln!(
             out,
-            "  ~ its newest body was rejected by the operator: another one is waited for"
+            "  ~ its newest body was rejected by the operator, or gone back from: another one is waited for"
         )?;
     }
     // An update that is held has its alarm.

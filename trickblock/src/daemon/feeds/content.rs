@@ -1,10 +1,9 @@
 //! What a body says, read.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
-use super::Refused;
 use crate::{
-    feed::{Format, Row, cache::Digest, source::Part},
+    feed::{Format, Row, cache::Digest},
     indicator::Indicator,
     policy::{FeedRows, Label},
 };
@@ -34,14 +33,14 @@ pub struct Unheard {
 }
 
 impl Unheard {
-    pub(super) fn new(part: &Part, refused: &Refused, last: Option<&PartRows>) -> Self {
+    pub(super) fn new(source: &str, reason: &dyn fmt::Display, last: Option<&PartRows>) -> Self {
         let left = match last {
             Some(_) => "what it said before stays in force",
             None => "nothing of it is in force",
         };
         Self {
-            source: part.name.clone(),
-            why: format!("{refused}: {left}"),
+            source: source.to_owned(),
+            why: format!("{reason}: {left}"),
         }
     }
 }

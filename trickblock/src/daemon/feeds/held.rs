@@ -107,6 +107,8 @@ impl Feed {
         self.last_error = None;
         self.next_try = None;
         self.fresh = true;
+        // Its source was heard, and what is in force is what is meant to be.
+        self.last_ok = Some(Timestamp::now());
         self.stands = true;
     }
 

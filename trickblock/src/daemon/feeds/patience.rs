@@ -32,8 +32,14 @@ impl Feed {
     pub fn trouble(&self) -> Option<String> {
         if self.stands && self.content.is_none() {
             return Some(
-                "its body was rejected by the operator: another one is waited for".to_owned(),
+                "its body was rejected by the operator, or gone back from: another one is waited for".to_owned(),
             );
+        }
+        if let Some(trial) = self.trial.as_ref().filter(|_| self.content.is_none()) {
+            return Some(format!(
+                "its first body is on trial until {}: it only monitors",
+                trial.until
+            ));
         }
         let error = self.last_error.as_deref()?;
         let again = self.next_try.filter(|_| self.put_off.is_none());

@@ -24,7 +24,7 @@ fn read(feed: &Feed, objects: &[String]) -> Content {
         name: "x".to_owned(),
         bytes: text.into(),
     };
-    let body = Body { parts: vec![part] };
+    let body = Body::from(vec![part]);
     feed.read(&body, &Reader::InProcess).unwrap()
 }
 

@@ -9,7 +9,7 @@ use crate::{
     daemon::{
         control::Peer,
         engine::Engine,
-        operator::{Allow, Block, Note, local},
+        operator::{Allow, Block, Note, Told, local},
         protocol::{Code, Refusal, Response, SCHEMA},
     },
     indicator::{self, Indicator, Seen},
@@ -55,6 +55,9 @@ pub struct Done {
     pub monitor: bool,
     /// Why it goes on although it was taken back: feeds that name it as well.
     pub still: Vec<String>,
+    /// What was written before and is replaced.
+    #[serde(default)]
+    pub replaced: Option<Told>,
 }
 
 pub(super) fn block(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Response, Refusal> {
@@ -80,10 +83,12 @@ pub(super) fn block(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Res
         note,
     };
     let before = engine.live.len();
+    let known = engine.by_hand().blocks.into_iter();
+    let replaced = { known }.find(|told| told.what == indicator.to_string());
     let done = engine.block(block).map_err(|error| failed(&error))?;
     done.map_err(|refusal| guarded(refusal.reason, "nothing was blocked"))?;
     let what = (indicator.to_string(), until);
-    Ok(answer(engine, before, what, Vec::new()))
+    Ok(answer(engine, before, what, Vec::new(), replaced))
 }
 
 pub(super) fn unblock(args: &Value, engine: &mut Engine) -> Result<Response, Refusal> {
@@ -94,7 +99,8 @@ pub(super) fn unblock(args: &Value, engine: &mut Engine) -> Result<Response, Ref
         return Err(not_listed("blocks", &indicator.to_string(), "block list"));
     }
     let still = engine.feeds_naming(&indicator);
-    Ok(answer(engine, before, (indicator.to_string(), None), still))
+    let what = (indicator.to_string(), None);
+    Ok(answer(engine, before, what, still, None))
 }
 
 pub(super) fn allow(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Response, Refusal> {
@@ -109,10 +115,12 @@ pub(super) fn allow(args: &Value, peer: Peer, engine: &mut Engine) -> Result<Res
     let note = note(&said, peer)?;
     let until = note.until;
     let before = engine.live.len();
+    let known = engine.by_hand().allows.into_iter();
+    let replaced = { known }.find(|told| told.what == prefix.to_string());
     let done = engine.allow(Allow { prefix, note });
     done.map_err(|error| failed(&error))?;
     let what = (prefix.to_string(), until);
-    Ok(answer(engine, before, what, Vec::new()))
+    Ok(answer(engine, before, what, Vec::new(), replaced))
 }
 
 pub(super) fn disallow(args: &Value, engine: &mut Engine) -> Result<Response, Refusal> {
@@ -127,6 +135,7 @@ pub(super) fn disallow(args: &Value, engine: &mut Engine) -> Result<Response, Re
         before,
         (prefix.to_string(), None),
         Vec::new(),
+        None,
     ))
 }
 
@@ -140,6 +149,7 @@ fn answer(
     before: usize,
     (what, until): (String, Option<Seen>),
     still: Vec<String>,
+    replaced: Option<Told>,
 ) -> Response {
     let in_force = engine.live.len();
     Response::data(&Done {
@@ -150,6 +160,7 @@ fn answer(
         gone: before.saturating_sub(in_force),
         monitor: engine.config.filter.action == Action::Monitor,
         still,
+        replaced,
     })
 }
 
@@ -221,7 +232,7 @@ fn not_listed(verb: &str, what: &str, list: &str) -> Refusal {
         Code::BadRequest,
         format!("the operator's list {verb} no {what}"),
         format!(
-            "`trickblock {list}` shows what it holds; what a feed lists is not taken back here"
+            "`trickblock {list}` shows what it holds; what a feed or the configuration says is not taken back here"
         ),
     )
 }

@@ -7,9 +7,7 @@ fn stored(texts: &[&'static str]) -> Stored {
         bytes: Bytes::from_static(text.as_bytes()),
     };
     Stored {
-        body: Body {
-            parts: texts.iter().enumerate().map(part).collect(),
-        },
+        body: Body::from(texts.iter().enumerate().map(part).collect::<Vec<_>>()),
         validators: Validators {
             etag: Some("\"v1\"".to_owned()),
             last_modified: None,

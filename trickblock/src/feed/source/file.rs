@@ -12,7 +12,7 @@ use std::{
 };
 
 pub use self::signed::SignedPath;
-use super::{Body, Part, Reason, SigningKey, SourceError};
+use super::{Body, Part, Reason, SigningKey, SourceError, Unread};
 use crate::feed::limits::{Caps, LimitError, read_capped, remaining};
 
 /// Files of one directory feed, subdirectories included.
@@ -99,30 +99,46 @@ impl FileSource {
         let mut body = Body::default();
         let mut used = 0_usize;
         let lists = stamp.0.iter().filter(|(path, _)| !self.is_signature(path));
+        let mut first = None;
         for (path, _) in lists {
-            let bytes = read_one(path, &remaining(&self.caps, used))
-                .map_err(|reason| self.whole_set(path, reason))?;
-            used = used.saturating_add(bytes.len());
-            self.check_signature(path, &bytes)?;
-            body.parts.push(Part {
-                name: path.display().to_string(),
-                bytes,
-            });
+            match self.read_list(path, used) {
+                Ok(part) => {
+                    used = used.saturating_add(part.bytes.len());
+                    body.parts.push(part);
+                }
+                Err(failure) => {
+                    body.unread.push(failure.unread());
+                    first.get_or_insert(failure);
+                }
+            }
         }
-        Ok(body)
+        match first {
+            Some(failure) if body.parts.is_empty() => Err(failure),
+            _ => Ok(body),
+        }
     }
 
-    /// A directory that is too large as a set is named instead of the file that crossed the cap.
-    fn whole_set(&self, path: &Path, reason: Reason) -> Failure {
+    /// `used`: bytes of the files before it.
+    fn read_list(&self, path: &Path, used: usize) -> Result<Part, Failure> {
+        let read = read_one(path, &remaining(&self.caps, used));
+        let bytes = read.map_err(|reason| Failure {
+            path: path.to_owned(),
+            reason: self.whole_set(reason),
+        })?;
+        self.check_signature(path, &bytes)?;
+        Ok(Part {
+            name: path.display().to_string(),
+            bytes,
+        })
+    }
+
+    /// The cap is that of all files together, not what the others left of it.
+    fn whole_set(&self, reason: Reason) -> Reason {
         match reason {
-            Reason::Limit(LimitError::Decoded(_)) => Failure {
-                path: self.path.clone(),
-                reason: Reason::Limit(LimitError::Decoded(self.caps.decoded)),
-            },
-            reason => Failure {
-                path: path.to_owned(),
-                reason,
-            },
+            Reason::Limit(LimitError::Decoded(_)) => {
+                Reason::Limit(LimitError::Decoded(self.caps.decoded))
+            }
+            reason => reason,
         }
     }
 
@@ -161,6 +177,12 @@ struct Failure {
 }
 
 impl Failure {
+    fn unread(&self) -> Unread {
+        let name = self.path.display().to_string();
+        let reason = format!("{name}: {}", self.reason);
+        Unread { name, reason }
+    }
+
     fn io(path: &Path, error: io::Error) -> Self {
         Self {
             path: path.to_owned(),

@@ -89,9 +89,7 @@ impl HttpSource {
         };
         self.check_signature(&answer, started)?;
         let validators = answer.validators();
-        let body = Body {
-            parts: vec![answer.into_part()],
-        };
+        let body = Body::from(vec![answer.into_part()]);
         Ok(Fetched::Body { body, validators })
     }
 

@@ -113,15 +113,38 @@ pub struct Part {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
     pub parts: Vec<Part>,
+    /// Files of a directory that could not be read: one of them must not stop the others.
+    pub unread: Vec<Unread>,
+}
+
+/// A file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its path.
+    pub name: String,
+    /// With its path.
+    pub reason: String,
+}
+
+impl From<Vec<Part>> for Body {
+    fn from(parts: Vec<Part>) -> Self {
+        Self {
+            parts,
+            unread: Vec::new(),
+        }
+    }
 }
 
 impl Body {
-    /// SHA-256 over the names, lengths and bytes of all parts.
+    /// SHA-256 over the names, lengths and bytes of all parts, and what could not be read.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         for part in &self.parts {
             hasher.update(format!("{:?} {}\n", part.name, part.bytes.len()));
             hasher.update(&part.bytes);
+        }
+        for file in &self.unread {
+            hasher.update(format!("{:?} {:?}\n", file.name, file.reason));
         }
         hasher.finalize().into()
     }

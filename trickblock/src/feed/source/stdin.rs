@@ -112,7 +112,7 @@ impl StdinSource {
             name: SHOWN.to_owned(),
             bytes,
         };
-        Ok(Body { parts: vec![part] })
+        Ok(Body::from(vec![part]))
     }
 
     fn whole(&self, state: &State) -> Result<Bytes, Reason> {

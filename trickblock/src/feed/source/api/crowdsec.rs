@@ -207,9 +207,7 @@ impl Decisions {
             return Err(Reason::Limit(LimitError::Decoded(cap())));
         }
         let bytes = Bytes::from(text);
-        Ok(Body {
-            parts: vec![Part { name, bytes }],
-        })
+        Ok(Body::from(vec![Part { name, bytes }]))
     }
 }
 

@@ -170,9 +170,7 @@ impl Collection {
         let objects = objects.join(",\n");
         let text = format!("{{\"type\":\"bundle\",\"objects\":[\n{objects}\n]}}\n");
         let bytes = Bytes::from(text);
-        Body {
-            parts: vec![Part { name, bytes }],
-        }
+        Body::from(vec![Part { name, bytes }])
     }
 }
 

@@ -14,9 +14,7 @@ pub(super) fn fetch(requests: &mut Requests<'_>, days: u8) -> Result<Fetched, So
     };
     let answer = requests.ask(ask)?;
     Ok(Fetched::Body {
-        body: Body {
-            parts: vec![answer.into_part()],
-        },
+        body: Body::from(vec![answer.into_part()]),
         // A question that is posted cannot be conditional.
         validators: Validators::default(),
     })
