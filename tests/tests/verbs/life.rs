@@ -28,7 +28,10 @@ pub fn off_and_on() {
     passes_while_off(&gateway);
     assert!(verb(&gateway, 0, &["off"]).stdout.contains("nothing to do"));
     let on = verb(&gateway, 0, &["on", "--json"]).json().unwrap();
-    assert_eq!(on, json!({"interfaces": ["eth0"], "failed": []}));
+    assert_eq!(
+        on,
+        json!({"schema": 1, "interfaces": ["eth0"], "failed": []})
+    );
     gateway.filters().unwrap();
     assert_eq!(gateway.status().unwrap().0, Some(0));
     drop(daemon);
@@ -53,7 +56,10 @@ pub fn off_and_on_alone() {
     gateway.daemon().unwrap().terminate(END).unwrap();
     gateway.filters().unwrap();
     let off = verb(&gateway, 0, &["off", "--json"]).json().unwrap();
-    assert_eq!(off, json!({"interfaces": ["eth0"], "failed": []}));
+    assert_eq!(
+        off,
+        json!({"schema": 1, "interfaces": ["eth0"], "failed": []})
+    );
     passes_while_off(&gateway);
     verb(&gateway, 0, &["on"]);
     gateway.filters().unwrap();

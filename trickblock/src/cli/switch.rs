@@ -29,7 +29,7 @@ pub struct Args {
 pub fn off(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Exit> {
     let switched: Switched = match ask(&args.place, Verb::Off, Value::Null) {
         Ok(Some(value)) => typed(&value)?,
-        Ok(None) => match check_privilege().and_then(|()| hooks(args).off()) {
+        Ok(None) => match check_privilege().and_then(|()| switch_off(args)) {
             Ok(interfaces) => Switched {
                 schema: SCHEMA,
                 interfaces,
@@ -57,6 +57,16 @@ pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<E
         Err(error) => return Ok(unchanged(err, &error)),
     };
     report(args, &switched, "on: filtering", out, err)
+}
+
+/// Where nothing is pinned nothing was switched off: the filter may be elsewhere, and on.
+fn switch_off(args: &Args) -> Result<Vec<String>, FilterError> {
+    let pins = Pins::new(&args.place.pins);
+    if !pins.has_filter() {
+        let path = args.place.pins.clone();
+        return Err(FilterError::NoFilter { path });
+    }
+    hooks(args).off()
 }
 
 fn not_switched(err: &mut dyn Write, error: &FilterError) -> Exit {

@@ -6,6 +6,7 @@ mod growth;
 mod hand;
 mod held;
 mod limits;
+mod preload;
 mod reload;
 mod wanted;
 
@@ -19,7 +20,6 @@ use jiff::Timestamp;
 pub use self::error::Held;
 use super::{
     contacts::Ledger,
-    decisions::Word,
     feeds::{Content, Feed},
     known::Known,
     operator::Operator,
@@ -197,42 +197,6 @@ impl Engine {
         self.filter
             .maps
             .set_never_block(&self.guard.protected_values())
-    }
-
-    /// Puts what several feeds say in force at once, before each is offered by itself: a set that grows feed by
-    /// feed is compiled as often. What does not work out is left to those offers.
-    pub fn preload<'a>(
-        &mut self,
-        offers: impl Iterator<Item = (usize, &'a Content, Digest, bool)>,
-    ) {
-        for (feed, content, digest, fresh) in offers {
-            let may = self.may_preload(feed, content, (digest, fresh));
-            let new = self.feeds.get_mut(feed);
-            if let Some(feed) = new.filter(|feed| may && feed.content.is_none()) {
-                feed.content = Some(content.clone());
-                feed.digest = digest;
-            }
-        }
-        let all = self.feeds.iter().all(|feed| feed.content.is_some());
-        let inherited = if all {
-            std::mem::take(&mut self.inherited)
-        } else {
-            BTreeMap::new()
-        };
-        if self.enforce(None).is_err() {
-            self.inherited.extend(inherited);
-            self.feeds.iter_mut().for_each(|feed| feed.content = None);
-        }
-    }
-
-    /// Whether an offer would go through by itself.
-    fn may_preload(&self, feed: usize, content: &Content, (digest, fresh): (Digest, bool)) -> bool {
-        let is_sound = self.check_limits(feed, content).is_ok();
-        let known = self.feeds.get(feed).filter(|_| is_sound);
-        known.is_some_and(|known| {
-            let tried = fresh && !known.config.policy.canary.span.is_zero();
-            !tried && known.decisions.word(&digest) != Some(Word::Rejected)
-        })
     }
 
     /// Puts what a feed says now in force. On an error everything stays as it was.

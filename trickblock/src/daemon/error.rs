@@ -13,6 +13,10 @@ pub enum DaemonError {
     Held(#[from] Held),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error(
+        "another trickblock daemon keeps its state in {path}: what either remembers would be lost to the other; stop it, or name another directory with `[paths] state`"
+    )]
+    StateHeld { path: PathBuf },
     #[error("none of the interfaces can be filtered: {}", .0.join("; "))]
     NoInterface(Vec<String>),
     #[error("allow file {path}: {reason}; nothing is blocked or changed before it is mended")]

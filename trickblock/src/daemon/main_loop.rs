@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     error::Error,
+    fs::File,
     future::pending,
     net::TcpListener,
     path::{Path, PathBuf},
@@ -69,8 +70,8 @@ pub struct Daemon {
     signals: Signals,
     reloads: Reloads,
     hosts: Hosts,
-    /// Keeps other daemons from the same pins.
-    _hold: Hold,
+    /// Keeps other daemons from the same pins, and from the same state.
+    _hold: (Hold, Option<File>),
 }
 
 /// Reloads that wait for their feeds.
@@ -89,7 +90,7 @@ impl Daemon {
         (events, hosts): (Events, Hosts),
         file: Option<PathBuf>,
         signals: Signals,
-        hold: Hold,
+        hold: (Hold, Option<File>),
     ) -> Result<Self, DaemonError> {
         let (feeds, ledger) = {
             let engine = lock(&engine);

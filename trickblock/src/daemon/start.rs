@@ -1,7 +1,7 @@
 //! From a configuration to a filter that is on. Maps are filled before anything is attached.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
@@ -53,6 +53,7 @@ pub async fn start(
     mut signals: Signals,
 ) -> Result<Option<Daemon>, DaemonError> {
     let (guard, kinds) = (guard(&config)?, ranges::kinds(&config)?);
+    let state = hold_state(&config.paths.state)?;
     let hosts = Hosts::default();
     let looking = look_around(&config, &hosts);
     let socket = ControlSocket::bind(&config.paths.socket)?;
@@ -85,9 +86,24 @@ pub async fn start(
         (events, hosts),
         file,
         signals,
-        hold,
+        (hold, state),
     )
     .map(Some)
+}
+
+/// Makes this process the only one with this state directory, until the result is dropped. One that cannot be used is
+/// told by whoever wants to write there.
+fn hold_state(path: &Path) -> Result<Option<File>, DaemonError> {
+    let directory = fs::create_dir_all(path).and_then(|()| File::open(path));
+    let Ok(directory) = directory else {
+        return Ok(None);
+    };
+    match directory.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(DaemonError::StateHeld {
+            path: path.to_owned(),
+        }),
+        _ => Ok(Some(directory)),
+    }
 }
 
 fn warn_of_private(pins: &Path) {

@@ -108,42 +108,40 @@ fn versions(feed: &Feed, engine: &Engine) -> Vec<Version> {
     versions
 }
 
-/// The version whose id begins so; without an id the newest one that was not rejected.
-fn version(feed: &Feed, engine: &Engine, id: &str) -> Result<Version, Refusal> {
+/// The version whose id begins so; without an id the newest one that was not rejected and can be read.
+fn earlier(feed: &Feed, engine: &Engine, id: &str) -> Result<Stored, Refusal> {
     let mut versions = versions(feed, engine);
     match id {
         "" => versions.retain(|version| !version.rejected),
         id => versions.retain(|version| version.id.starts_with(id)),
     }
-    let count = versions.len();
-    match versions.into_iter().next() {
-        Some(version) if id.is_empty() || count == 1 => Ok(version),
-        Some(_) => Err(Refusal::new(
-            Code::BadRequest,
-            format!(
-                "{count} versions of the feed {} begin with {id}",
-                feed.config.name
-            ),
-            "write more digits",
-        )),
-        None => Err(no_version(&feed.config.name, id)),
+    let name = &feed.config.name;
+    if versions.len() > 1 && !id.is_empty() {
+        let several = format!(
+            "{} versions of the feed {name} begin with {id}",
+            versions.len()
+        );
+        return Err(Refusal::new(Code::BadRequest, several, "write more digits"));
     }
+    let mut refusal = no_version(name, id);
+    for version in versions {
+        match engine.cache.earlier(name, &version.id) {
+            Ok(Some(stored)) => return Ok(stored),
+            Ok(None) => {}
+            Err(error) => refusal = failed(&error),
+        }
+    }
+    Err(refusal)
 }
 
 /// Goes back to the version that `args` names, or the newest one.
 pub(super) fn roll_back(args: &Value, engine: &mut Engine) -> Result<Answer, Refusal> {
     let (feed, known) = named(args, engine)?;
-    let name = known.config.name.clone();
     let id = args
         .get("version")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let id = version(known, engine, id)?.id;
-    let stored = engine
-        .cache
-        .earlier(&name, &id)
-        .map_err(|error| failed(&error))?;
-    let stored = stored.ok_or_else(|| no_version(&name, &id))?;
+    let stored = earlier(known, engine, id)?;
     let content = known
         .read(&stored.body, &engine.reader)
         .map_err(|error| failed(&error))?;
