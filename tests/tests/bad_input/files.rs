@@ -85,9 +85,15 @@ pub fn feed_directories() {
     // One bad file of several keeps its own last good rows.
     fs::write(dir.join("a.txt"), "<html><body>moved</body></html>").unwrap();
     let reload = gateway.verb("reload", &[]).unwrap();
-    refused(&gateway, "one bad file", &reload, 0, &[]);
+    refused(
+        &gateway,
+        "one bad file",
+        &reload,
+        4,
+        &["a.txt", "stays in force"],
+    );
     let (_, status) = gateway.status().unwrap();
-    let warnings = status["feeds"][0]["warnings"].to_string();
+    let warnings = status["problems"].to_string();
     assert!(
         warnings.contains("a.txt") && warnings.contains("raw list"),
         "{warnings}"

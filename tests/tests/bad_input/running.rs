@@ -46,6 +46,12 @@ pub fn daemons() {
         "stop it first",
     ];
     refused(&gateway, "the same pins", &output, 1, &says);
+    let others = format!("{pins}-other");
+    let arguments = ["run", "-c", &config, "--socket", &socket, "--pins", &others];
+    let output = gateway.behind(&["env"], &arguments).unwrap();
+    let says = ["keeps its state in", "stop it, or name another directory"];
+    refused(&gateway, "the same state", &output, 1, &says);
+    std::fs::remove_dir_all(others).unwrap();
     assert_eq!(gateway.status().unwrap().1["daemon"]["pid"], daemon.pid());
     drop(daemon);
 }
@@ -186,7 +192,13 @@ fn misspelt_interface(gateway: &Gateway, good: &str) {
         .configure(&good.replace("\"eth0\"", "\"eht0\""))
         .unwrap();
     let output = gateway.verb("reload", &[]).unwrap();
-    refused(gateway, "a misspelt interface", &output, 0, &[]);
+    refused(
+        gateway,
+        "a misspelt interface",
+        &output,
+        4,
+        &["interface eht0"],
+    );
     let (code, status) = gateway.status().unwrap();
     let problems = status["problems"].to_string();
     assert_eq!(code, Some(4));

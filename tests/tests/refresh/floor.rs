@@ -62,6 +62,8 @@ fn a_body_that_is_taken_after_all_survives_a_restart() {
     let deadline = Instant::now() + Duration::from_secs(5);
     while !promote() {
         assert!(Instant::now() < deadline, "it is not on disk");
+        let pause = async { tokio::time::sleep(Duration::from_millis(10)).await };
+        lab.runtime.block_on(pause);
     }
     lab.refetch();
     lab.too_soon();

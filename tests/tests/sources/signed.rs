@@ -189,8 +189,15 @@ fn each_list_of_a_directory_is_signed_and_signatures_are_no_lists() {
     let source = on_disk(dir.path(), None);
     assert_eq!(source.read().unwrap().parts.len(), 1);
     fs::write(dir.path().join("b"), b"192.0.2.1\n").unwrap();
-    let error = refused(&source);
-    assert!(error.location.ends_with("b.minisig"), "{error}");
+    // A list that nobody signed is not taken, and does not stop the others.
+    let body = source.read().unwrap();
+    assert_eq!((body.parts.len(), &*body.parts[0].bytes), (1, SIGNED));
+    let [unread] = body.unread.as_slice() else {
+        panic!("{body:?}")
+    };
+    let list = dir.path().join("b").display().to_string();
+    assert_eq!(unread.name, list);
+    assert!(unread.reason.contains("b.minisig"), "{unread:?}");
 
     let elsewhere = dir.path().join("a.minisig");
     let alone = on_disk(&dir.path().join("a"), Some(&elsewhere));

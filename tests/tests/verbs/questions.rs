@@ -121,10 +121,17 @@ pub fn json() {
         ),
         (
             &["reload", "--json"],
-            &["failed", "indicators", "put_off", "rejected"],
+            &[
+                "failed",
+                "indicators",
+                "problems",
+                "put_off",
+                "rejected",
+                "schema",
+            ],
         ),
-        (&["off", "--json"], &["failed", "interfaces"]),
-        (&["on", "--json"], &["failed", "interfaces"]),
+        (&["off", "--json"], &["failed", "interfaces", "schema"]),
+        (&["on", "--json"], &["failed", "interfaces", "schema"]),
     ];
     for (words, expected) in cases {
         let answer = verb(&gateway, 0, words).json().unwrap();

@@ -39,7 +39,7 @@ pub struct Reloaded {
     /// Feeds that say what the operator rejected.
     #[serde(default)]
     pub rejected: Vec<String>,
-    /// What of the configuration is not in force: interfaces that could not be attached to, and what needs a restart.
+    /// What is not in force: interfaces that could not be attached to, files that are no feed, and what needs a restart.
     #[serde(default)]
     pub problems: Vec<String>,
     pub indicators: usize,

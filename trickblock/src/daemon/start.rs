@@ -53,7 +53,6 @@ pub async fn start(
     mut signals: Signals,
 ) -> Result<Option<Daemon>, DaemonError> {
     let (guard, kinds) = (guard(&config)?, ranges::kinds(&config)?);
-    let state = hold_state(&config.paths.state)?;
     let hosts = Hosts::default();
     let looking = look_around(&config, &hosts);
     let socket = ControlSocket::bind(&config.paths.socket)?;
@@ -69,7 +68,7 @@ pub async fn start(
     let guard = settled(guard, looking.await.ok());
     let pins = Pins::new(&config.paths.pins);
     warn_of_private(&config.paths.pins);
-    let hold = pins.hold()?;
+    let hold = (pins.hold()?, hold_state(&config.paths.state)?);
     some_interface(&config)?;
     let found = pins.has_filter();
     let engine = filled(config, (guard, kinds), reader, &first)?;
@@ -86,7 +85,7 @@ pub async fn start(
         (events, hosts),
         file,
         signals,
-        (hold, state),
+        hold,
     )
     .map(Some)
 }

@@ -61,14 +61,17 @@ impl Engine {
         Ok(())
     }
 
-    /// What of the configuration is not in force.
+    /// What is not in force: of the configuration, and files of feeds.
     pub fn unapplied(&self) -> Vec<String> {
         let paths = self.for_a_restart.iter();
         let waiting = paths.map(|what| {
             format!("{what} was changed: that takes effect with the next start of the daemon")
         });
         let unattached = self.unattached.values().cloned();
-        waiting.chain(unattached).collect()
+        let contents = self.feeds.iter().filter_map(|feed| feed.content.as_ref());
+        let unread = contents.flat_map(|content| &content.unread);
+        let unread = unread.map(|file| file.why.clone());
+        waiting.chain(unattached).chain(unread).collect()
     }
 
     /// Protects what is around this host now. The never-block list comes first, so that nothing new is

@@ -107,7 +107,7 @@ impl FileSource {
                     body.parts.push(part);
                 }
                 Err(failure) => {
-                    body.unread.push(failure.unread());
+                    body.unread.push(failure.unread(path));
                     first.get_or_insert(failure);
                 }
             }
@@ -177,10 +177,12 @@ struct Failure {
 }
 
 impl Failure {
-    fn unread(&self) -> Unread {
-        let name = self.path.display().to_string();
-        let reason = format!("{name}: {}", self.reason);
-        Unread { name, reason }
+    /// Of the list at `path`: what failed may be its signature.
+    fn unread(&self, path: &Path) -> Unread {
+        Unread {
+            name: path.display().to_string(),
+            reason: format!("{}: {}", self.path.display(), self.reason),
+        }
     }
 
     fn io(path: &Path, error: io::Error) -> Self {
