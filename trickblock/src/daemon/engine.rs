@@ -6,6 +6,7 @@ mod growth;
 mod hand;
 mod held;
 mod limits;
+mod patch;
 mod preload;
 mod reload;
 mod wanted;
@@ -334,11 +335,15 @@ impl Engine {
             );
         }
         if plan.entries != self.live || self.outgrown {
-            *self.hashes.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.forget_hashes();
         }
         self.live = plan.entries;
         self.take_over();
         Ok(())
+    }
+
+    fn forget_hashes(&self) {
+        *self.hashes.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn context(&self, now: Seen) -> Context<'_> {

@@ -181,6 +181,14 @@ impl Maps {
         self.table.swap(entries, seed, || self.zero_hits(fresh))
     }
 
+    /// Whether changes in place have filled the table with what is not used any more.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub fn is_worn(&self) -> Result<bool, FilterError> {
+        self.table.is_worn()
+    }
+
     /// Changes what is in force in place, after zeroing the counters of `fresh` ids: each change is whole for every packet,
     /// all of them together are not. Returns when no packet sees what was taken away.
     ///

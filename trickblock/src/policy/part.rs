@@ -5,6 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Label, Rule, RuleSet, Source, Sources};
 use crate::indicator::Indicator;
 
+/// Rules that are put where they belong one by one: the others need not be looked at.
+const FEW: usize = 16;
+
 impl RuleSet {
     /// Puts `part` in the place of all that is concerned. Its labels are those of the whole set; what stays is
     /// made to point at them, since a list of the operator that comes or goes moves all that follow.
@@ -16,12 +19,26 @@ impl RuleSet {
         if self.feeds != part.feeds {
             self.follow(&part.feeds);
         }
-        self.rules.extend(part.rules);
-        // Two sorted runs: this is a merge of them.
-        self.rules.sort_by_key(|rule: &Rule| rule.indicator);
+        self.add_rules(part.rules);
         self.refusals.extend(part.refusals);
         self.notices.extend(part.notices);
         self.feeds = part.feeds;
+    }
+
+    /// Rules of indicators that have none.
+    fn add_rules(&mut self, rules: Vec<Rule>) {
+        if rules.len() > FEW {
+            self.rules.extend(rules);
+            // Two sorted runs: this is a merge of them.
+            self.rules.sort_by_key(|rule: &Rule| rule.indicator);
+            return;
+        }
+        for rule in rules {
+            let at = self
+                .rules
+                .partition_point(|other| other.indicator < rule.indicator);
+            self.rules.insert(at, rule);
+        }
     }
 
     fn follow(&mut self, labels: &[Label]) {

@@ -1,8 +1,6 @@
 //! What the operator does by hand. Only what is concerned is looked at: a set of a million indicators must not be in the way
 //! of one.
 
-use std::collections::BTreeSet;
-
 use super::{Engine, Held};
 use crate::{
     daemon::{
@@ -11,11 +9,11 @@ use crate::{
     },
     feed::Row,
     indicator::{Indicator, Seen},
-    policy::{Action, FeedRows, Label, Refusal, RuleSet, merge_some, standing_for},
+    policy::{FeedRows, Label, Refusal, RuleSet, merge_some, standing_for},
 };
 
 /// Whether an indicator may be changed by what was done.
-type Concerns<'a> = &'a dyn Fn(&Indicator) -> bool;
+pub(super) type Concerns<'a> = &'a dyn Fn(&Indicator) -> bool;
 
 /// Whether an indicator is inside of a prefix, also as the IPv6 form of an IPv4 one.
 fn lies_in(indicator: &Indicator, prefix: &ipnet::IpNet) -> bool {
@@ -120,7 +118,9 @@ impl Engine {
     fn enforce_some(&mut self, concerns: Concerns<'_>) -> Result<(), Held> {
         let now = Seen::now();
         let part = self.merged_some(concerns, now);
-        self.put_in_force(self.wanted_with(&part, concerns))?;
+        if !self.patch(&part, concerns)? {
+            self.put_in_force(self.wanted_with(&part, concerns))?;
+        }
         let allow_end = self.operator.next_allow_end(now);
         let ends = [self.next_end, part.next_end, allow_end];
         self.next_end = ends.into_iter().flatten().min();
@@ -149,15 +149,7 @@ impl Engine {
     fn wanted_with(&self, part: &RuleSet, concerns: Concerns<'_>) -> Vec<(Indicator, bool)> {
         let others = self.live.iter().filter(|entry| !concerns(&entry.indicator));
         let others = others.map(|entry| (entry.indicator, entry.drop));
-        let rules = part.rules.iter();
-        let rules = rules.map(|rule| (rule.indicator, rule.action == Action::Drop));
-        let named: BTreeSet<Indicator> = part.rules.iter().map(|rule| rule.indicator).collect();
-        let inherited = self.inherited.iter().filter(|(indicator, _)| {
-            let is_told = !concerns(indicator) || named.contains(indicator);
-            !is_told && self.guard.refuse(indicator).is_none()
-        });
-        let inherited = inherited.map(|(indicator, drop)| (*indicator, *drop));
-        let mut wanted: Vec<_> = others.chain(rules).chain(inherited).collect();
+        let mut wanted: Vec<_> = others.chain(self.wanted_of(part, concerns)).collect();
         // Sorted runs: this is a merge of them.
         wanted.sort();
         wanted.dedup_by_key(|(indicator, _)| *indicator);

@@ -1,0 +1,143 @@
+//! A few indicators change, and all others are left alone: a set of a million is neither copied nor compared.
+
+use std::{collections::BTreeSet, ops::Range};
+
+use ipnet::IpNet;
+
+use super::{Engine, Held, hand::Concerns};
+use crate::{
+    indicator::Indicator,
+    kernel::{FilterError, random_seed},
+    policy::{Action, RuleSet},
+    table::{Entry, Plan, changes},
+};
+
+/// Prefixes up to which each is cut into the set by itself.
+const FEW: usize = 16;
+
+/// What is in force of some prefixes, and what shall be. A prefix is always whole.
+struct Patch {
+    /// Sorted.
+    prefixes: Vec<IpNet>,
+    before: Vec<Entry>,
+    plan: Plan,
+}
+
+impl Engine {
+    /// Puts `part` in the place of what is concerned; false where that is too much, or does not fit: then the whole set has
+    /// to be put in force.
+    pub(super) fn patch(&mut self, part: &RuleSet, concerns: Concerns<'_>) -> Result<bool, Held> {
+        let Some(patch) = self.patch_of(part, concerns).filter(|_| !self.outgrown) else {
+            return Ok(false);
+        };
+        if !self.patch_kernel(&patch)? {
+            return Ok(false);
+        }
+        self.ids.commit(&patch.plan);
+        let changed = patch.before != patch.plan.entries;
+        let (new, gone) = (patch.plan.fresh.len(), patch.plan.retired.len());
+        self.cut_in(patch);
+        if changed {
+            self.forget_hashes();
+            tracing::info!(indicators = self.live.len(), new, gone, "changed in place");
+        }
+        Ok(true)
+    }
+
+    fn patch_of(&self, part: &RuleSet, concerns: Concerns<'_>) -> Option<Patch> {
+        let wanted = self.wanted_of(part, concerns);
+        let live = self.live.iter().map(|entry| entry.indicator);
+        let concerned = live.filter(|indicator| concerns(indicator));
+        let named = wanted.iter().map(|(indicator, _)| *indicator);
+        let mut prefixes: Vec<IpNet> = concerned.chain(named).map(|found| found.prefix).collect();
+        prefixes.dedup();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        if prefixes.len().saturating_mul(4) > self.live.len().max(4 * FEW) {
+            return None;
+        }
+        let groups = prefixes.iter().flat_map(|prefix| self.live_at(prefix));
+        let before: Vec<Entry> = groups.copied().collect();
+        let others = before.iter().filter(|entry| !concerns(&entry.indicator));
+        let others = others.map(|entry| (entry.indicator, entry.drop));
+        let mut after: Vec<_> = others.chain(wanted).collect();
+        after.sort_unstable();
+        let plan = self.ids.plan(&before, after).ok()?;
+        Some(Patch {
+            prefixes,
+            before,
+            plan,
+        })
+    }
+
+    /// False where it has no room; then the kernel has what it had.
+    fn patch_kernel(&self, patch: &Patch) -> Result<bool, FilterError> {
+        let maps = &self.filter.maps;
+        let changes = changes(&patch.before, &patch.plan.entries);
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        if maps.is_worn()? {
+            return Ok(false);
+        }
+        if maps.apply(&changes, &patch.plan.fresh).is_err() {
+            // It may have stopped on its way.
+            maps.swap(&self.live, &[], random_seed())?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// What shall be in force of what is concerned, sorted.
+    pub(super) fn wanted_of(
+        &self,
+        part: &RuleSet,
+        concerns: Concerns<'_>,
+    ) -> Vec<(Indicator, bool)> {
+        let rules = part.rules.iter();
+        let rules = rules.map(|rule| (rule.indicator, rule.action == Action::Drop));
+        let named: BTreeSet<Indicator> = part.rules.iter().map(|rule| rule.indicator).collect();
+        let inherited = self.inherited.iter().filter(|(indicator, _)| {
+            concerns(indicator)
+                && !named.contains(indicator)
+                && self.guard.refuse(indicator).is_none()
+        });
+        let inherited = inherited.map(|(indicator, drop)| (*indicator, *drop));
+        let mut wanted: Vec<_> = rules.chain(inherited).collect();
+        wanted.sort_unstable();
+        wanted
+    }
+
+    fn range_of(&self, prefix: &IpNet) -> Range<usize> {
+        let live = &self.live;
+        let start = live.partition_point(|entry| entry.indicator.prefix < *prefix);
+        let end = live.partition_point(|entry| entry.indicator.prefix <= *prefix);
+        start..end
+    }
+
+    fn live_at(&self, prefix: &IpNet) -> &[Entry] {
+        self.live.get(self.range_of(prefix)).unwrap_or_default()
+    }
+
+    /// The entries of a patch, in the place of those before.
+    fn cut_in(&mut self, patch: Patch) {
+        let entries = patch.plan.entries;
+        if patch.prefixes.len() > FEW {
+            let is_concerned = |entry: &Entry| {
+                let prefix = &entry.indicator.prefix;
+                patch.prefixes.binary_search(prefix).is_ok()
+            };
+            self.live.retain(|entry| !is_concerned(entry));
+            self.live.extend(entries);
+            // Two sorted runs: this is a merge of them.
+            self.live.sort_by_key(|entry| entry.indicator);
+            return;
+        }
+        for prefix in &patch.prefixes {
+            let range = self.range_of(prefix);
+            let of_prefix = |entry: &&Entry| entry.indicator.prefix == *prefix;
+            let new: Vec<Entry> = entries.iter().filter(of_prefix).copied().collect();
+            self.live.splice(range, new);
+        }
+    }
+}
