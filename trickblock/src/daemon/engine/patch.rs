@@ -12,7 +12,7 @@ use crate::{
     table::{Entry, Plan, changes},
 };
 
-/// Prefixes up to which each is cut into the set by itself.
+/// Prefixes of which a change is little, however small the set.
 const FEW: usize = 16;
 
 /// What is in force of some prefixes, and what shall be. A prefix is always whole.
@@ -119,25 +119,22 @@ impl Engine {
         self.live.get(self.range_of(prefix)).unwrap_or_default()
     }
 
-    /// The entries of a patch, in the place of those before.
+    /// The entries of a patch, in the place of those before. What lies before and behind all of them is not looked at.
     fn cut_in(&mut self, patch: Patch) {
-        let entries = patch.plan.entries;
-        if patch.prefixes.len() > FEW {
-            let is_concerned = |entry: &Entry| {
-                let prefix = &entry.indicator.prefix;
-                patch.prefixes.binary_search(prefix).is_ok()
-            };
-            self.live.retain(|entry| !is_concerned(entry));
-            self.live.extend(entries);
-            // Two sorted runs: this is a merge of them.
-            self.live.sort_by_key(|entry| entry.indicator);
+        let Patch { prefixes, plan, .. } = patch;
+        let (Some(first), Some(last)) = (prefixes.first(), prefixes.last()) else {
             return;
-        }
-        for prefix in &patch.prefixes {
-            let range = self.range_of(prefix);
-            let of_prefix = |entry: &&Entry| entry.indicator.prefix == *prefix;
-            let new: Vec<Entry> = entries.iter().filter(of_prefix).copied().collect();
-            self.live.splice(range, new);
-        }
+        };
+        let range = self.range_of(first).start..self.range_of(last).end;
+        let is_other = |entry: &&Entry| {
+            let prefix = &entry.indicator.prefix;
+            prefixes.binary_search(prefix).is_err()
+        };
+        let between = self.live.get(range.clone()).unwrap_or_default();
+        let others = between.iter().filter(is_other).copied();
+        let mut now: Vec<Entry> = others.chain(plan.entries).collect();
+        // Two sorted runs: this is a merge of them.
+        now.sort_by_key(|entry| entry.indicator);
+        self.live.splice(range, now);
     }
 }
