@@ -1,18 +1,17 @@
 //! `trickblock check` as its users see it: exit codes, JSON, messages.
 
 use std::{
-    env,
     ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 use trickblock::cli::{self, Exit};
+use trickblock_tests::cli::binary;
 
 const FEODO: &str = "# Botnet C2 IP Blocklist\r\n\
     \"first_seen_utc\",\"dst_ip\",\"dst_port\",\"c2_status\",\"last_online\",\"malware\"\r\n\
@@ -339,41 +338,6 @@ fn undecodable_bytes_are_replaced_and_never_reach_the_terminal() {
     assert!(!run.out.contains('\x1b'), "{:?}", run.out);
 }
 
-/// The real binary, built if need be.
-fn binary() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let mut build = Command::new(cargo);
-        build.args([
-            "build",
-            "--quiet",
-            "--package",
-            "trickblock",
-            "--bin",
-            "trickblock",
-        ]);
-        build.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-        // What cargo says about this package would make build scripts run again.
-        for (name, _) in env::vars_os() {
-            let text = name.to_string_lossy();
-            if ["CARGO_PKG_", "CARGO_MANIFEST_"]
-                .iter()
-                .any(|own| text.starts_with(own))
-            {
-                build.env_remove(&name);
-            }
-        }
-        let built = build.status().unwrap();
-        assert!(built.success());
-        let test = env::current_exe().unwrap();
-        test.parent()
-            .and_then(Path::parent)
-            .unwrap()
-            .join("trickblock")
-    })
-}
-
 #[test]
 fn the_process_returns_the_exit_code() {
     let directory = files(&[
@@ -383,14 +347,17 @@ fn the_process_returns_the_exit_code() {
     ]);
     for (name, code) in [("good", 0), ("refused", 3), ("empty", 1)] {
         let path = directory.path().join(name);
-        let output = Command::new(binary())
+        let output = Command::new(binary().unwrap())
             .args(["check", "--feed"])
             .arg(path)
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(code), "{name}");
     }
-    let usage = Command::new(binary()).arg("check").output().unwrap();
+    let usage = Command::new(binary().unwrap())
+        .arg("check")
+        .output()
+        .unwrap();
     assert_eq!(usage.status.code(), Some(2));
 }
 
@@ -400,7 +367,7 @@ fn a_reader_that_leaves_early_is_no_failure() {
         .map(|n| format!("198.18.{}.{}\n", n / 256, n % 256))
         .collect();
     let directory = files(&[("feed", rows.as_bytes())]);
-    let mut child = Command::new(binary())
+    let mut child = Command::new(binary().unwrap())
         .args(["check", "--json", "--feed"])
         .arg(directory.path().join("feed"))
         .stdout(Stdio::piped())

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     ])
 }
 
-const SHARE: Duration = Duration::from_secs(10);
+const SHARE: Duration = Duration::from_secs(60);
 /// A bug is found in a moment, or the search is no good: this only ends one that finds nothing.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Of each format, on a slow and busy machine.

@@ -80,6 +80,14 @@ fn main() -> ExitCode {
             "by_hand_two_voices_count_as_well",
             remembered::by_hand_beside_two_voices,
         ),
+        wire(
+            "what_another_source_said_stays",
+            remembered::left_by_another_source,
+        ),
+        wire(
+            "what_is_rejected_stays_out_of_trials",
+            remembered::rejected_in_a_trial,
+        ),
         wire("standard_input_is_a_feed", stdin::feed),
     ])
 }

@@ -3,7 +3,10 @@
 mod output;
 mod tally;
 
-use std::time::{Duration, Instant};
+use std::{
+    env,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 
@@ -54,6 +57,10 @@ fn prepare() -> Result<()> {
 
 fn run_tests(args: &Args) -> Tally {
     let mut tests = cargo();
+    // It was built with everything else; built by itself it has other features, and half the tree with it.
+    if let Ok(own) = env::current_exe() {
+        tests.env("TRICKBLOCK_BIN", own.with_file_name("trickblock"));
+    }
     // The output of a passing test is where it says that it skipped itself.
     tests
         .args([

@@ -197,6 +197,12 @@ pub fn unread_file() {
     drop(daemon);
     let _daemon = gateway.daemon().unwrap();
     stays("after a restart");
+    // Nor does a link to nothing end what it said.
+    fs::remove_file(lists.join("b.txt")).unwrap();
+    std::os::unix::fs::symlink("gone.txt", lists.join("b.txt")).unwrap();
+    verb(&gateway, 4, &["reload"]);
+    stays("a dangling link");
+    fs::remove_file(lists.join("b.txt")).unwrap();
     fs::write(lists.join("b.txt"), "198.18.0.2\n").unwrap();
     gateway.wait_for_active();
     assert_eq!(gateway.wire.passes(C2, 1), 1);
@@ -267,6 +273,12 @@ pub fn renamed() {
     drop(daemon);
     let _daemon = gateway.daemon().unwrap();
     is_held("after a restart");
+    drop(_daemon);
+    gateway.hang_up().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    is_held("after a restart without its source");
+    verb(&gateway, 0, &["feeds", "approve", "two"]);
+    assert_eq!(gateway.wire.passes(BENIGN, 1), 0, "without its source");
 }
 
 /// What was approved is the last good copy at once, whatever its server says by then.
@@ -378,4 +390,66 @@ pub fn by_hand_beside_two_voices() {
     assert_eq!(gateway.wire.passes("198.18.16.1", 1), 1);
     verb(&gateway, 0, &["allow", "del", "198.18.16.0/20"]);
     assert_eq!(gateway.wire.passes("198.18.16.1", 1), 0, "and again");
+}
+
+/// What another source said before stays until the new one has answered: on trial it says nothing yet, and in one's own
+/// networks nothing drops.
+pub fn left_by_another_source() {
+    let gateway = Gateway::new().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    let mirror = gateway.url().replace("/list.csv", "/mirror.csv");
+    let feed = gateway.feed().replace(gateway.url(), &mirror);
+    gateway
+        .site
+        .configure(&format!("{INTERFACE}{feed}canary = \"1h\"\n"))
+        .unwrap();
+    verb(&gateway, 0, &["reload"]);
+    wait_for_feed(&gateway, |feed| feed["trial"].is_object());
+    assert_eq!(gateway.wire.passes(C2, 3), 0, "its old source said so");
+
+    gateway.answer(body("<html>not today</html>"));
+    let own = "[network]\nown = [\"203.0.113.0/28\"]\n";
+    let other = feed.replace("mirror", "other");
+    gateway
+        .site
+        .configure(&format!("{INTERFACE}{other}{own}"))
+        .unwrap();
+    verb(&gateway, 4, &["reload"]);
+    let listed = || {
+        let list = answer(&gateway, 0, &["list"]);
+        let all = list["indicators"].as_array().unwrap().iter();
+        let action = |row: &serde_json::Value| (row["indicator"].clone(), row["action"].clone());
+        all.map(action).collect::<Vec<_>>()
+    };
+    let before = listed();
+    verb(&gateway, 0, &["allow", "add", "203.0.113.0/24"]);
+    verb(&gateway, 0, &["allow", "del", "203.0.113.0/24"]);
+    assert_eq!(listed(), before, "neither more nor less than before");
+}
+
+/// What is rejected does not come in by way of a trial that named more.
+pub fn rejected_in_a_trial() {
+    let gateway = Gateway::new().unwrap();
+    let feed = gateway.feed() + "canary = \"4s\"\n";
+    gateway
+        .site
+        .configure(&format!("{INTERFACE}{feed}"))
+        .unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    verb(&gateway, 0, &["feeds", "approve", "feodo"]);
+    let both = body(list_of(&[C2, BENIGN]));
+    gateway.answer(std::sync::Arc::clone(&both));
+    verb(&gateway, 0, &["reload"]);
+    verb(&gateway, 0, &["feeds", "reject", "feodo"]);
+    gateway.answer(body(list_of(&[C2, BENIGN, "198.18.0.9"])));
+    verb(&gateway, 0, &["reload"]);
+    wait_for_feed(&gateway, |feed| feed["trial"].is_object());
+    gateway.answer(both);
+    verb(&gateway, 0, &["reload"]);
+    let feed = wait_for_feed(&gateway, |feed| feed["trial"].is_null());
+    assert_eq!(
+        (&feed["stands"], &feed["indicators"]),
+        (&true.into(), &2.into())
+    );
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 3);
 }

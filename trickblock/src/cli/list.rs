@@ -43,7 +43,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
 }
 
 /// In the place of a source.
-const INHERITED: &str = "(from before the daemon started, until every feed has answered)";
+const INHERITED: &str = "(from before the last start or reload, until every feed has answered)";
 
 fn of_pins(pins: &Pins) -> Result<List, FilterError> {
     let maps = Maps::open(pins)?;

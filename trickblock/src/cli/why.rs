@@ -133,7 +133,7 @@ fn write_listed(out: &mut dyn Write, how: &str, listed: &Listed) -> io::Result<(
     if listed.inherited {
         writeln!(
             out,
-            "    in force before the daemon started: it stays until every feed has answered"
+            "    in force before the last start or reload: it stays until every feed has answered"
         )?;
     }
     for origin in &listed.sources {

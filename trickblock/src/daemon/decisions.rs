@@ -102,6 +102,11 @@ impl Decisions {
         meant.any(|known| known.word == Word::Rejected)
     }
 
+    /// Whether the operator has not decided about a body that was held.
+    pub fn waits(&self, digest: &Digest) -> bool {
+        matches!(self.word(digest), Some(Word::Held | Word::Failed(_)))
+    }
+
     /// The harm that an indicator among these did in a trial: another line of the same list is no reason to try it again.
     pub fn failed_with(&self, rows: &[Row]) -> Option<Harm> {
         let mut failed = self.0.iter().filter_map(|known| match known.word {

@@ -5,6 +5,7 @@ mod error;
 mod growth;
 mod hand;
 mod held;
+mod inherited;
 mod limits;
 mod patch;
 mod preload;
@@ -19,6 +20,7 @@ use std::{
 use jiff::Timestamp;
 
 pub use self::error::Held;
+use self::inherited::Inherited;
 use super::{
     contacts::Ledger,
     feeds::{Content, Feed},
@@ -90,7 +92,7 @@ pub struct Engine {
     ids: Ids,
     /// In force when this daemon started. They stay until every feed has spoken once: a restart must
     /// not lose what a feed that cannot be reached now said before.
-    inherited: BTreeMap<Indicator, bool>,
+    inherited: BTreeMap<Indicator, Inherited>,
     /// Interfaces that could not be attached to, and why.
     pub unattached: BTreeMap<String, String>,
     /// Sections of the configuration that were changed and are only read by a start.
@@ -130,6 +132,9 @@ impl Engine {
         let ids = Ids::new(filter.maps.hit_capacity()?, &live);
         let (started, lost_before) = (Timestamp::now(), filter.maps.lost()?);
         let cache = Cache::new(&config.paths.state);
+        // What is by hand is known, and has its own end.
+        let by_hand = operator.lists.blocks.iter();
+        let by_hand: BTreeSet<_> = by_hand.map(|block| block.indicator).collect();
         let mut engine = Self {
             feeds: config.feeds.iter().cloned().map(Feed::new).collect(),
             hooks: Hooks::new(pins),
@@ -137,7 +142,8 @@ impl Engine {
             rules: RuleSet::default(),
             inherited: live
                 .iter()
-                .map(|entry| (entry.indicator, entry.drop))
+                .filter(|entry| !by_hand.contains(&entry.indicator))
+                .map(|entry| (entry.indicator, Inherited::of(entry)))
                 .collect(),
             live,
             started,
@@ -293,7 +299,7 @@ impl Engine {
     }
 
     /// Takes the inherited set away if `feed` is the last one that had not spoken.
-    fn release_inherited(&mut self, feed: usize) -> Option<BTreeMap<Indicator, bool>> {
+    fn release_inherited(&mut self, feed: usize) -> Option<BTreeMap<Indicator, Inherited>> {
         let mut others = self
             .feeds
             .iter()
@@ -308,13 +314,14 @@ impl Engine {
         let now = Seen::now();
         let rows = self.rows(candidate);
         let rules = merge(&rows, self.context(now));
-        let inherited = self.unnamed(&rows);
+        let inherited = self.still_inherited(&rows, now);
         self.inherited = inherited;
-        let wanted = self.wanted_set(&rules);
+        let wanted = self.with_inherited(&rules, &|_| true);
         self.put_in_force(wanted)?;
         let trials = self.feeds.iter().filter_map(|feed| feed.trial.as_ref());
         let trial = trials.map(|trial| trial.until).min();
-        let ends = [rules.next_end, self.operator.next_allow_end(now), trial];
+        let allowed = self.operator.next_allow_end(now);
+        let ends = [rules.next_end, allowed, trial, self.next_inherited_end()];
         self.next_end = ends.into_iter().flatten().min();
         self.rules = rules;
         Ok(())

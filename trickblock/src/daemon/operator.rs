@@ -222,7 +222,11 @@ fn label(authority: &Authority) -> Label {
         wide: true,
         ..Terms::of(Action::Drop)
     };
-    Label::new(LABEL, FEED, terms)
+    Label {
+        // What is meant by hand drops by itself, and confirms nothing that a feed says.
+        voice: None,
+        ..Label::new(LABEL, FEED, terms)
+    }
 }
 
 /// Replaces the file, and waits until that is on disk.

@@ -63,7 +63,12 @@ pub(super) async fn settle_event(
             };
             let offered = content.map(|content| content.map(offer));
             match put(engine, feed, offered).await {
-                Ok(accepted) => judge.accept(accepted),
+                Ok(accepted) => {
+                    judge.accept(accepted);
+                    if !fresh {
+                        hold_again(engine, feed).await;
+                    }
+                }
                 Err(reason) => {
                     match reason.downcast_ref() {
                         Some(Held::OnTrial { .. } | Held::Braked { .. }) => judge.hold(),
@@ -88,6 +93,27 @@ pub(super) async fn settle_event(
         }
     }
     true
+}
+
+/// What waited for the operator before a restart still does, whether its source answers or not.
+async fn hold_again(engine: &Shared, feed: usize) {
+    let shared = Arc::clone(engine);
+    let hold = move || {
+        let (known, reader, cache) = {
+            let engine = lock(&shared);
+            let known = engine.feeds.get(feed).cloned()?;
+            (known, engine.reader.clone(), engine.cache.clone())
+        };
+        let stored = cache.waiting(&known.config.name)?;
+        let digest = stored.body.digest();
+        let is_same = stored.origin == known.config.location.identity();
+        (is_same && known.decisions.waits(&digest) && known.held.is_none()).then_some(())?;
+        let content = known.read(&stored.body, &reader).ok()?;
+        lock(&shared).hold_again(feed, content, digest);
+        Some(())
+    };
+    // Nothing waits, or what does cannot be read: then its source says it again.
+    spawn_blocking(hold).await.ok();
 }
 
 /// Off this thread: a trial may have to end.

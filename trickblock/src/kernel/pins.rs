@@ -152,6 +152,18 @@ impl Pins {
         }
     }
 
+    /// Whether a daemon runs on these pins. The lock is looked for and not tried: that could be in the way of a start.
+    pub fn are_held(&self) -> bool {
+        let (Ok(root), Ok(locks)) = (fs::metadata(&self.root), fs::read_to_string("/proc/locks"))
+        else {
+            return false;
+        };
+        let (major, minor) = (libc::major(root.dev()), libc::minor(root.dev()));
+        let file = format!("{major:02x}:{minor:02x}:{}", root.ino());
+        let is_this = |lock: &str| lock.split_whitespace().any(|field| field == file);
+        locks.lines().any(is_this)
+    }
+
     /// The right to probe the filter of these pins, until the result is dropped.
     pub(super) fn take_turn(&self) -> Result<File, FilterError> {
         let dir = self.dir.join("maps");

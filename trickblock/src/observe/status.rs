@@ -228,7 +228,10 @@ impl Status {
         let hashes = Hashes::of(&entries, maps.geometry());
         let hooks = Hooks::new(pins.clone());
         let mut status = Self::of_kernel(&maps, &entries, &hashes, &hooks)?;
-        status.problem("no daemon is running: the set in force stays as it is, its feeds are not refreshed and nothing in it ends, blocks with `--for` neither; start one with `trickblock run`");
+        status.problem(match pins.are_held() {
+            true => "a daemon runs on these pins, and does not listen here: name its socket with `--socket`",
+            false => "no daemon is running: the set in force stays as it is, its feeds are not refreshed and nothing in it ends, blocks with `--for` neither; start one with `trickblock run`",
+        });
         status.settle();
         Ok(status)
     }

@@ -177,12 +177,16 @@ pub fn explain(
         .filter(|entry| holds(&entry.indicator.prefix));
     let (deciding, also): (Vec<&Entry>, Vec<&Entry>) = holding
         .partition(|entry| outcome.indicator() != NO_INDICATOR && entry.id == outcome.indicator());
+    let mut explanation = reason.explanation().trim().to_owned();
+    if target.port.is_none() && also.iter().any(|entry| entry.indicator.port.is_some()) {
+        explanation += " Services of it are listed, see below: ask with a port";
+    }
     Why {
         schema: super::status::SCHEMA,
         target: target_text(target),
         verdict: reason.verdict().name().to_owned(),
         reason: reason.name().to_owned(),
-        explanation: reason.explanation().trim().to_owned(),
+        explanation,
         indicator: deciding.first().map(|entry| describe(entry)),
         also: also.into_iter().map(describe).collect(),
         protected_by: (forms.iter().flatten())

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Engine, Held, Offer};
+use super::{Engine, Held, Offer, held::UNKEPT};
 use crate::{
     daemon::{
         decisions::Word,
@@ -140,8 +140,9 @@ impl Engine {
         self.brake(feed, &offer)?;
         self.take(feed, offer, false)?;
         // A part of a body is no copy of it.
-        if whole {
-            self.promote(feed);
+        match whole {
+            true => self.promote(feed),
+            false => self.feeds[feed].store_error = Some(UNKEPT.to_owned()),
         }
         Ok(())
     }

@@ -39,6 +39,8 @@ pub enum Held {
     },
     #[error("{name}: on trial until {until}: what is new in it only monitors")]
     OnTrial { name: String, until: Seen },
+    #[error("{name}: it is in force, but {reason}")]
+    Unkept { name: String, reason: String },
     #[error("a copy on disk that is older than what is in force")]
     Outdated,
     #[error("{name}: this body was rejected by the operator: another one is waited for")]

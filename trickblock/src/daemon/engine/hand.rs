@@ -68,6 +68,15 @@ impl Engine {
         Ok(true)
     }
 
+    /// Whether just this indicator is in force, and drops.
+    pub fn drops(&self, indicator: &Indicator) -> bool {
+        let found = self
+            .live
+            .binary_search_by_key(indicator, |entry| entry.indicator);
+        let entry = found.ok().and_then(|at| self.live.get(at));
+        entry.is_some_and(|entry| entry.drop)
+    }
+
     /// Why an indicator of the operator's drops nothing, if it does not.
     pub fn idle(&self, indicator: &Indicator) -> Option<Refusal> {
         let guarded = self.guard.refuse(indicator);
@@ -149,7 +158,7 @@ impl Engine {
     fn wanted_with(&self, part: &RuleSet, concerns: Concerns<'_>) -> Vec<(Indicator, bool)> {
         let others = self.live.iter().filter(|entry| !concerns(&entry.indicator));
         let others = others.map(|entry| (entry.indicator, entry.drop));
-        let mut wanted: Vec<_> = others.chain(self.wanted_of(part, concerns)).collect();
+        let mut wanted: Vec<_> = others.chain(self.with_inherited(part, concerns)).collect();
         // Sorted runs: this is a merge of them.
         wanted.sort();
         wanted.dedup_by_key(|(indicator, _)| *indicator);

@@ -1,17 +1,26 @@
 //! Updates that wait for the operator.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Engine, Held, Offer};
 use crate::{
     daemon::{
         decisions::{Decisions, Word},
-        feeds::{Feed, HeldUpdate},
+        feeds::{Content, Feed, HeldUpdate},
         refresh::Accepted,
     },
     feed::cache::{Digest, Stored},
-    policy::Braked,
+    policy::{Braked, Trial},
 };
+
+/// What was approved a moment after it came may still be on its way to the disk.
+const ATTEMPTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Why the disk has something else than what is in force.
+pub(super) const UNKEPT: &str =
+    "what is in force is not on disk before it is fetched again: a restart would lose it";
 
 impl Engine {
     /// Holds what changes too much, unless the operator approved just that body.
@@ -19,7 +28,11 @@ impl Engine {
         let known = &self.feeds[feed];
         let name = known.config.name.clone();
         match known.decisions.word(&offer.digest) {
-            Some(Word::Rejected) => return Err(Held::Rejected { name }),
+            Some(Word::Rejected) => {
+                // What was tried is not what its source says any more, and that is not wanted.
+                self.end_trial_of(feed)?;
+                return Err(Held::Rejected { name });
+            }
             Some(Word::Approved) => return Ok(()),
             _ => {}
         }
@@ -50,6 +63,30 @@ impl Engine {
         Held::Braked { name, why, id }
     }
 
+    /// Holds what waited before a restart.
+    pub fn hold_again(&mut self, feed: usize, content: Content, digest: Digest) {
+        let Some(known) = self.feeds.get(feed) else {
+            return;
+        };
+        let braked = || known.sizes(&content)?.brake(content.says_empty());
+        let why = match known.decisions.word(&digest) {
+            Some(Word::Failed(harm)) => Some(Braked::Canary(Trial::Failed(harm))),
+            _ => braked(),
+        };
+        let Some(why) = why else {
+            return;
+        };
+        let offer = Offer {
+            content,
+            digest,
+            at: Timestamp::now(),
+            fresh: false,
+            back: false,
+        };
+        let held = self.hold(feed, &offer, why);
+        tracing::warn!("{held}");
+    }
+
     fn note_held(&mut self, feed: usize, digest: Digest) -> Timestamp {
         let now = Timestamp::now();
         self.note_word(feed, digest, Word::Held, now);
@@ -71,10 +108,14 @@ impl Engine {
     }
 
     /// Puts an update that waits in force.
+    ///
+    /// # Errors
+    /// If it is not in force, or is and a restart would lose it.
     pub fn approve(&mut self, feed: usize, update: HeldUpdate) -> Result<(), Held> {
         if update.part {
             // Its checksum is that of more than is approved.
-            return self.let_in(feed, update);
+            self.let_in(feed, update)?;
+            return self.kept(feed);
         }
         let offer = Offer {
             content: update.content,
@@ -85,8 +126,26 @@ impl Engine {
         };
         let decided = self.decided(feed, offer.digest, Word::Approved);
         self.decide(feed, decided, |engine| engine.offer(feed, offer))?;
-        self.promote(feed);
-        Ok(())
+        for _ in 0..ATTEMPTS {
+            self.promote(feed);
+            if self.feeds[feed].store_error.is_none() {
+                break;
+            }
+            // Its task may be writing it.
+            std::thread::sleep(PAUSE);
+        }
+        self.kept(feed)
+    }
+
+    fn kept(&self, feed: usize) -> Result<(), Held> {
+        let feed = &self.feeds[feed];
+        match feed.store_error.clone() {
+            None => Ok(()),
+            Some(reason) => Err(Held::Unkept {
+                name: feed.config.name.clone(),
+                reason,
+            }),
+        }
     }
 
     /// Makes the body that waited and is in force now the last good copy.
@@ -97,7 +156,7 @@ impl Engine {
         let promoted = self.cache.promote(name, &feed.digest, (format, &unread));
         feed.store_error = match promoted {
             Ok(true) => None,
-            Ok(false) => Some("what is in force is not on disk before it is fetched again: a restart would lose it".to_owned()),
+            Ok(false) => Some(UNKEPT.to_owned()),
             Err(error) => Some(error.to_string()),
         };
     }
@@ -116,11 +175,12 @@ impl Engine {
         let rejected = self.decided(feed, current, Word::Rejected);
         let decided = rejected.with(offer.digest, Word::Approved, Timestamp::now());
         self.decide(feed, decided, |engine| engine.offer(feed, offer))?;
-        let feed = &mut self.feeds[feed];
+        let index = feed;
+        let feed = &mut self.feeds[index];
         feed.stand();
         let kept = self.cache.store(&feed.config.name, stored);
         feed.store_error = kept.err().map(|error| error.to_string());
-        Ok(())
+        self.kept(index)
     }
 
     fn decided(&self, feed: usize, digest: Digest, word: Word) -> Decisions {

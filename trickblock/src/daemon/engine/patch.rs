@@ -1,14 +1,13 @@
 //! A few indicators change, and all others are left alone: a set of a million is neither copied nor compared.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::Range;
 
 use ipnet::IpNet;
 
 use super::{Engine, Held, hand::Concerns};
 use crate::{
-    indicator::Indicator,
     kernel::{FilterError, random_seed},
-    policy::{Action, RuleSet},
+    policy::RuleSet,
     table::{Entry, Plan, changes},
 };
 
@@ -45,7 +44,7 @@ impl Engine {
     }
 
     fn patch_of(&self, part: &RuleSet, concerns: Concerns<'_>) -> Option<Patch> {
-        let wanted = self.wanted_of(part, concerns);
+        let wanted = self.with_inherited(part, concerns);
         let live = self.live.iter().map(|entry| entry.indicator);
         let concerned = live.filter(|indicator| concerns(indicator));
         let named = wanted.iter().map(|(indicator, _)| *indicator);
@@ -86,26 +85,6 @@ impl Engine {
             return Ok(false);
         }
         Ok(true)
-    }
-
-    /// What shall be in force of what is concerned, sorted.
-    pub(super) fn wanted_of(
-        &self,
-        part: &RuleSet,
-        concerns: Concerns<'_>,
-    ) -> Vec<(Indicator, bool)> {
-        let rules = part.rules.iter();
-        let rules = rules.map(|rule| (rule.indicator, rule.action == Action::Drop));
-        let named: BTreeSet<Indicator> = part.rules.iter().map(|rule| rule.indicator).collect();
-        let inherited = self.inherited.iter().filter(|(indicator, _)| {
-            concerns(indicator)
-                && !named.contains(indicator)
-                && self.guard.refuse(indicator).is_none()
-        });
-        let inherited = inherited.map(|(indicator, drop)| (*indicator, *drop));
-        let mut wanted: Vec<_> = rules.chain(inherited).collect();
-        wanted.sort_unstable();
-        wanted
     }
 
     fn range_of(&self, prefix: &IpNet) -> Range<usize> {

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Engine, Feed, Held};
+use super::{Engine, Feed, Held, inherited::Inherited};
 use crate::{
     config::{Config, FeedConfig},
     daemon::terms,
     indicator::Indicator,
     kernel::{Filter, FilterError, Load, Pins},
-    policy::{Action, Guard, Kinds, Source, Surroundings},
+    policy::{Action, Guard, Kinds, Rule, Source, Surroundings},
 };
 
 impl Engine {
@@ -175,7 +175,7 @@ impl Engine {
 
     /// What is in force because of feeds that have another source in `config`. It stays as over a restart: a slip in an
     /// address must not end the blocking.
-    fn left_by_old_sources(&self, config: &Config) -> BTreeMap<Indicator, bool> {
+    fn left_by_old_sources(&self, config: &Config) -> BTreeMap<Indicator, Inherited> {
         let other = |feed: &Feed, new: &FeedConfig| {
             new.name == feed.config.name
                 && new.location.identity() != feed.config.location.identity()
@@ -185,14 +185,20 @@ impl Engine {
             .filter(|(_, feed)| config.feeds.iter().any(|new| other(feed, new)))
             .map(|(number, _)| number)
             .collect();
-        let is_changed = |source: &Source| {
+        let is_changed = |source: &&Source| {
             let label = self.rules.label(source.feed);
             label.is_some_and(|label| changed.contains(&label.feed))
         };
-        let rules = self.rules.rules.iter();
-        rules
-            .filter(|rule| rule.sources.as_slice().iter().any(is_changed))
-            .map(|rule| (rule.indicator, rule.action == Action::Drop))
-            .collect()
+        let left = |rule: &Rule| {
+            let source = rule.sources.as_slice().iter().find(is_changed)?;
+            let terms = &self.rules.label(source.feed)?.terms;
+            let ends = [terms.authority.until, rule.sighting.expires];
+            let inherited = Inherited {
+                drop: rule.action == Action::Drop,
+                until: ends.into_iter().flatten().min(),
+            };
+            Some((rule.indicator, inherited))
+        };
+        self.rules.rules.iter().filter_map(left).collect()
     }
 }

@@ -1,12 +1,9 @@
 //! What all feeds and the operator together ask for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{Candidate, Engine};
-use crate::{
-    indicator::Indicator,
-    policy::{Action, FeedRows, Label, RuleSet, voices},
-};
+use crate::policy::{FeedRows, Label, voices};
 
 impl Engine {
     /// The operator's lists, and of every feed what it says and what it said before.
@@ -50,35 +47,5 @@ impl Engine {
             (feed.config.location.identity(), said)
         });
         voices(&said.collect::<Vec<_>>())
-    }
-
-    /// What is inherited and nobody names by now: whoever names an indicator decides what becomes of it, also that it
-    /// has ended.
-    pub(super) fn unnamed(&self, rows: &[FeedRows<'_>]) -> BTreeMap<Indicator, bool> {
-        let mut unnamed = self.inherited.clone();
-        if !unnamed.is_empty() {
-            for row in rows.iter().flat_map(|feed| feed.rows) {
-                unnamed.remove(&row.indicator);
-            }
-        }
-        unnamed
-    }
-
-    /// What shall be in force, sorted.
-    pub(super) fn wanted_set(&self, rules: &RuleSet) -> Vec<(Indicator, bool)> {
-        let wanted = rules
-            .rules
-            .iter()
-            .map(|rule| (rule.indicator, rule.action == Action::Drop));
-        if self.inherited.is_empty() {
-            return wanted.collect();
-        }
-        let mut union = self.inherited.clone();
-        union.retain(|indicator, _| self.guard.refuse(indicator).is_none());
-        for (indicator, drop) in &mut union {
-            *drop &= self.guard.soften(indicator).is_none();
-        }
-        union.extend(wanted);
-        union.into_iter().collect()
     }
 }

@@ -9,7 +9,6 @@ impl Feed {
     /// The same source, perhaps under another name and on other terms.
     pub fn continued(&self, config: FeedConfig) -> Self {
         let mut feed = self.clone();
-        feed.store_error = None;
         if feed.config.name != config.name {
             feed.rename(&config.name);
         }
@@ -19,17 +18,21 @@ impl Feed {
     }
 
     fn rename(&mut self, name: &str) {
-        // What waits comes again, and is held under the new name.
-        self.held = None;
+        // A trial begins again; what waits for the operator still does.
         self.trial = None;
-        let parts = self
-            .content
-            .as_mut()
-            .map(|content: &mut Content| &mut content.parts);
-        for part in parts.into_iter().flatten() {
+        let held = self.held.as_mut().map(|held| &mut held.content);
+        for content in self.content.iter_mut().chain(held) {
+            content.rename(&self.config.name, name);
+        }
+    }
+}
+
+impl Content {
+    fn rename(&mut self, old: &str, new: &str) {
+        for part in &mut self.parts {
             // Files of a directory have a name behind that of the feed.
-            let file = part.label.strip_prefix(self.config.name.as_str());
-            part.label = Arc::from(format!("{name}{}", file.unwrap_or_default()));
+            let file = part.label.strip_prefix(old);
+            part.label = Arc::from(format!("{new}{}", file.unwrap_or_default()));
         }
     }
 }

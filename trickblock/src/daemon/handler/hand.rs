@@ -98,7 +98,10 @@ pub(super) fn unblock(args: &Value, engine: &mut Engine) -> Result<Response, Ref
     if !known {
         return Err(not_listed("blocks", &indicator.to_string(), "block list"));
     }
-    let still = engine.feeds_naming(&indicator);
+    let still = match engine.drops(&indicator) {
+        true => engine.feeds_naming(&indicator),
+        false => Vec::new(),
+    };
     let what = (indicator.to_string(), None);
     Ok(answer(engine, before, what, still, None))
 }

@@ -29,6 +29,12 @@ impl Cache {
         })
     }
 
+    /// The body that waits; one that cannot be read is none.
+    pub fn waiting(&self, name: &str) -> Option<Stored> {
+        let read = read_copy(&self.beside(name, FILE)).ok()??;
+        Some(read.0)
+    }
+
     /// Makes the body that waits the last good copy, if it is this one; read as `format`, without the parts called
     /// `unread`. False where another one waits, or none.
     ///

@@ -224,12 +224,13 @@ fn walk(
     Ok(())
 }
 
-/// A file that vanished since it was listed is simply not there any more.
+/// A file that vanished since it was listed is simply not there any more. A link to nothing, a pipe and the like are listed:
+/// they may be in the place of a list, whose rows must not end because of that.
 fn add(path: PathBuf, files: &mut Vec<(PathBuf, FileStamp)>) -> Result<(), Failure> {
-    let Ok(metadata) = fs::metadata(&path) else {
+    let Ok(metadata) = fs::metadata(&path).or_else(|_| fs::symlink_metadata(&path)) else {
         return Ok(());
     };
-    if !metadata.is_file() {
+    if metadata.is_dir() {
         return Ok(());
     }
     if files.len() >= MAX_FILES {

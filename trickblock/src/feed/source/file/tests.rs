@@ -96,13 +96,23 @@ fn caps_hold_for_the_directory_as_a_whole() {
     let mut feed = source(dir.path());
     feed.caps.decoded = 250;
 
-    let error = feed.read().unwrap_err();
+    let body = feed.read().unwrap();
 
+    let names: Vec<_> = body.parts.iter().map(|part| part.name.as_str()).collect();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    assert_eq!(names, [path("a"), path("b")]);
+    let [unread] = body.unread.as_slice() else {
+        panic!("{body:?}")
+    };
+    assert_eq!(unread.name, path("c"));
+    assert!(unread.reason.contains("250"), "{unread:?}");
+
+    feed.caps.decoded = 50;
+    let error = feed.read().unwrap_err();
     assert!(
-        matches!(error.reason, Reason::Limit(LimitError::Decoded(250))),
-        "{error}"
+        matches!(error.reason, Reason::Limit(LimitError::Decoded(50))),
+        "nothing of it: {error}"
     );
-    assert_eq!(error.location, dir.path().display().to_string());
 }
 
 #[test]
