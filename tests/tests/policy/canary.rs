@@ -54,6 +54,9 @@ pub fn busy() {
     let gateway = Gateway::new().unwrap();
     let _daemon = on_trial(&gateway, "5s");
     assert_eq!(gateway.wire.passes(BENIGN, 30), 30);
+    // Its counter begins anew, and what it has counted is not forgotten.
+    verb(&gateway, 0, &["allow", "add", BENIGN]);
+    verb(&gateway, 0, &["allow", "del", BENIGN]);
     let feed = wait_for_feed(&gateway, |feed| feed["held"].is_object());
     let reason = feed["held"]["reason"].to_string();
     assert!(reason.contains("would have stopped 3"), "{reason}");

@@ -66,6 +66,7 @@ impl Engine {
             update,
             rows: Arc::clone(&rows),
             before: BTreeMap::new(),
+            noted: BTreeMap::new(),
             until,
             retracted: HashSet::new(),
         });
@@ -105,6 +106,20 @@ impl Engine {
         let (known, ids): (Vec<_>, Vec<_>) = indicators.filter_map(entry).unzip();
         let hits = self.filter.maps.hits(ids)?;
         Ok(known.into_iter().zip(hits).collect())
+    }
+
+    /// Notes what trials have counted by now, before what is protected changes: that may take their indicators out.
+    pub(super) fn note_trials(&mut self) -> Result<(), Held> {
+        for feed in 0..self.feeds.len() {
+            let Some(trial) = &self.feeds[feed].trial else {
+                continue;
+            };
+            let counted = self.counted(trial.before.keys().copied())?;
+            if let Some(trial) = &mut self.feeds[feed].trial {
+                trial.note(&counted);
+            }
+        }
+        Ok(())
     }
 
     /// Judges the trials whose end has come; the feeds that are to be fetched again, so that what passed is kept.
@@ -172,8 +187,8 @@ impl Engine {
             return Ok(None);
         };
         let tried = trial.before.keys().copied();
-        let tried = tried.filter(|indicator| !trial.retracted.contains(indicator));
-        let counted = trial.since(self.counted(tried)?);
+        let mut counted = trial.since(&self.counted(tried)?);
+        counted.retain(|(indicator, _)| !trial.retracted.contains(indicator));
         let around = |indicator: &Indicator| self.guard.lies_around_allowed(indicator);
         Ok(Harm::of(known.config.policy.canary, &counted, around))
     }

@@ -106,6 +106,7 @@ impl Engine {
 
     /// On disk first: what was said and is forgotten is worse than what is said twice.
     fn change_by_hand(&mut self, lists: Lists, concerns: Concerns<'_>) -> Result<(), Held> {
+        self.note_trials()?;
         let before = self.operator.clone();
         self.operator = self.operator.replaced(lists)?;
         self.renew_guard();

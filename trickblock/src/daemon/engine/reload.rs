@@ -28,6 +28,7 @@ impl Engine {
             .moved(&self.guard.lists().surroundings)
             .unwrap_or(guard);
         let filter = self.reloaded_for(&config)?;
+        self.note_trials()?;
         let feeds = self.carried_over(&config);
         let inherited = self.inherited.clone();
         self.inherited.extend(self.left_by_old_sources(&config));
@@ -80,6 +81,7 @@ impl Engine {
         let Some(guard) = self.configured_guard.moved(surroundings) else {
             return Ok(());
         };
+        self.note_trials()?;
         let before = std::mem::replace(&mut self.configured_guard, guard);
         self.renew_guard();
         let counts = self.guard.counts();

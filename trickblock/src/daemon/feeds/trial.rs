@@ -21,6 +21,8 @@ pub struct OnTrial {
     pub rows: Arc<[Row]>,
     /// The packets of each new indicator before the trial.
     pub before: BTreeMap<Indicator, u64>,
+    /// Those during it that were counted already.
+    pub noted: BTreeMap<Indicator, u64>,
     pub until: Seen,
     /// What its source does not name any more: it does not come into force.
     pub retracted: HashSet<Indicator>,
@@ -49,12 +51,23 @@ impl OnTrial {
     }
 
     /// Of packets counted now, those since the beginning.
-    pub fn since(&self, now: BTreeMap<Indicator, u64>) -> Vec<(Indicator, u64)> {
-        let since = now.into_iter().map(|(indicator, packets)| {
-            let before = self.before.get(&indicator).copied().unwrap_or_default();
-            (indicator, packets.saturating_sub(before))
+    pub fn since(&self, now: &BTreeMap<Indicator, u64>) -> Vec<(Indicator, u64)> {
+        let since = self.before.iter().map(|(indicator, before)| {
+            let packets = now.get(indicator).copied().unwrap_or_default();
+            let noted = self.noted.get(indicator).copied().unwrap_or_default();
+            // A counter that begins anew was taken out of force meanwhile.
+            let more = packets.checked_sub(*before).unwrap_or(packets);
+            (*indicator, noted.saturating_add(more))
         });
         since.collect()
+    }
+
+    /// Notes what was counted by now: what is taken out of force loses its counter.
+    pub fn note(&mut self, now: &BTreeMap<Indicator, u64>) {
+        self.noted = self.since(now).into_iter().collect();
+        for (indicator, before) in &mut self.before {
+            *before = now.get(indicator).copied().unwrap_or_default();
+        }
     }
 
     /// For merging: as the feed would say it, but that nothing drops.
