@@ -178,11 +178,9 @@ impl Engine {
 
     /// What feeds said before the last stop, and was still in force then.
     fn remember(&mut self) {
-        for index in 0..self.feeds.len() {
-            if let Some(feed) = self.feeds.get_mut(index) {
-                feed.remember(&self.cache);
-            }
-            self.keep_departed(index);
+        for feed in &mut self.feeds {
+            feed.remember(&self.cache);
+            feed.keep_departed(&self.cache);
         }
     }
 

@@ -159,7 +159,8 @@ impl Engine {
                 .as_ref()
                 .filter(|held| !shown.contains(&held.id()))
             {
-                status.problem(held.notice(&summary.name));
+                let notice = held.status().notice(&summary.name);
+                status.problem(format!("feed {}: {notice}", summary.name));
             }
             if let Some(error) = &feed.store_error {
                 status.problem(format!("feed {}: {error}", summary.name));

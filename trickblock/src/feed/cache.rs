@@ -31,6 +31,9 @@ use super::{
 /// SHA-256 of a body.
 pub type Digest = [u8; 32];
 
+/// Digits of a checksum that tell one body of a feed from another.
+const ID_DIGITS: usize = 12;
+
 /// Held while a copy is replaced.
 static WRITING: Mutex<()> = Mutex::new(());
 
@@ -185,6 +188,9 @@ impl Cache {
     /// # Errors
     /// If a directory cannot be moved.
     pub fn rename(&self, feeds: &[(String, String)]) -> Result<(), CacheError> {
+        if feeds.is_empty() {
+            return Ok(());
+        }
         let moving = |index: usize| self.root.join(format!("%moving-{index}"));
         let moved = |from: PathBuf, to: PathBuf| match fs::rename(&from, &to) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CacheError::Io {
@@ -267,6 +273,13 @@ fn create_directory(directory: &Path) -> Result<(), CacheError> {
         path: directory.to_owned(),
         source,
     })
+}
+
+/// What a body is called: the first digits of its checksum.
+pub fn id(digest: &Digest) -> String {
+    let mut id = hex(digest);
+    id.truncate(ID_DIGITS);
+    id
 }
 
 /// Reads what [`hex`] writes of a [`Digest`].

@@ -126,6 +126,20 @@ pub struct HeldStatus {
     pub reason: String,
 }
 
+impl HeldStatus {
+    /// What is to be done about it.
+    pub fn notice(&self, feed: &str) -> String {
+        let Self {
+            update,
+            since,
+            reason,
+        } = self;
+        format!(
+            "an update is held since {since}: {reason}: look at it with `trickblock feeds diff {feed}`, then `trickblock feeds approve {feed} {update}` or `reject`"
+        )
+    }
+}
+
 /// What a feed's health is judged by, besides what is shown.
 #[derive(Clone, Debug, Default)]
 pub struct Signs {
@@ -158,14 +172,7 @@ impl FeedHealth {
         };
         let named = self.indicators.saturating_sub(self.departed);
         if let Some(held) = self.held.clone() {
-            let text = format!(
-                "an update is held since {}: {}: look at it with `trickblock feeds diff {name}`, then `trickblock feeds approve {name} {update}` or `reject`",
-                held.since,
-                held.reason,
-                name = self.name,
-                update = held.update,
-            );
-            self.alarm(AlarmKind::Held, text);
+            self.alarm(AlarmKind::Held, held.notice(&self.name));
         }
         if let Some(until) = &signs.ended {
             let text = format!(

@@ -29,7 +29,7 @@ impl Inherited {
 
 impl Engine {
     /// Whether every feed has answered, or has nothing to say any more.
-    fn has_heard_all(&self, now: Seen) -> bool {
+    pub(super) fn has_heard_all(&self, now: Seen) -> bool {
         let mut feeds = self.feeds.iter();
         feeds.all(|feed| {
             let authority = &feed.config.policy.terms.authority;
@@ -43,10 +43,11 @@ impl Engine {
         rows: &[FeedRows<'_>],
         now: Seen,
     ) -> BTreeMap<Indicator, Inherited> {
-        let mut left = self.inherited.clone();
-        if left.is_empty() || self.has_heard_all(now) {
+        // There may be a million, and nearly always there is none.
+        if self.inherited.is_empty() || self.has_heard_all(now) {
             return BTreeMap::new();
         }
+        let mut left = self.inherited.clone();
         let has_come = |end: Option<Seen>| end.is_some_and(|end| end <= now);
         left.retain(|_, inherited| !has_come(inherited.until));
         for feed in rows {

@@ -6,6 +6,7 @@ use super::Engine;
 use crate::{
     daemon::{decisions::Word, feeds::Content},
     feed::cache::Digest,
+    indicator::Seen,
 };
 
 impl Engine {
@@ -23,11 +24,9 @@ impl Engine {
                 feed.digest = digest;
             }
         }
-        let all = self.feeds.iter().all(|feed| feed.content.is_some());
-        let inherited = if all {
-            std::mem::take(&mut self.inherited)
-        } else {
-            BTreeMap::new()
+        let inherited = match self.has_heard_all(Seen::now()) {
+            true => std::mem::take(&mut self.inherited),
+            false => BTreeMap::new(),
         };
         if self.enforce(None).is_err() {
             self.inherited.extend(inherited);

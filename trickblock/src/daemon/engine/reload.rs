@@ -29,7 +29,7 @@ impl Engine {
             .unwrap_or(guard);
         let filter = self.reloaded_for(&config)?;
         self.note_trials()?;
-        let feeds = self.carried_over(&config);
+        let (feeds, renamed) = self.carried_over(&config);
         let inherited = self.inherited.clone();
         self.inherited.extend(self.left_by_old_sources(&config));
         let before = (
@@ -49,7 +49,10 @@ impl Engine {
             self.reenforce()?;
             return Err(error);
         }
-        self.follow_names(&old_feeds);
+        // What is on disk follows the names.
+        if let Err(error) = self.cache.rename(&renamed) {
+            tracing::error!("{error}");
+        }
         self.for_a_restart = for_a_restart;
         self.had_default_route = false;
         if !self.hooks.switched_off().is_empty() {
@@ -128,10 +131,15 @@ impl Engine {
         self.enforce(None)
     }
 
-    /// The feeds of `config` with what they had.
-    fn carried_over(&self, config: &Config) -> Vec<Feed> {
+    /// The feeds of `config` with what they had, and the old and new names of those that were renamed.
+    fn carried_over(&self, config: &Config) -> (Vec<Feed>, Vec<(String, String)>) {
+        let mut renamed = Vec::new();
         let continued = |feed: &FeedConfig| match self.same_source(feed, config) {
-            Some(known) => known.continued(feed.clone()),
+            Some(known) => {
+                let names = (known.config.name.clone(), feed.name.clone());
+                renamed.extend(Some(names).filter(|(old, new)| old != new));
+                known.continued(feed.clone())
+            }
             None => {
                 let mut new = Feed::new(feed.clone());
                 // It may have been there before.
@@ -139,25 +147,8 @@ impl Engine {
                 new
             }
         };
-        config.feeds.iter().map(continued).collect()
-    }
-
-    /// What is on disk of feeds that were renamed follows their names.
-    fn follow_names(&self, old: &[Feed]) {
-        let renamed = self.feeds.iter().filter_map(|feed| {
-            let identity = feed.config.location.identity();
-            let same = |known: &&Feed| known.config.location.identity() == identity;
-            let is_named = |known: &Feed| known.config.name == feed.config.name;
-            if old.iter().filter(same).any(is_named) {
-                return None;
-            }
-            let known = old.iter().find(same)?;
-            Some((known.config.name.clone(), feed.config.name.clone()))
-        });
-        let renamed: Vec<_> = renamed.collect();
-        if let Err(error) = self.cache.rename(&renamed) {
-            tracing::error!("{error}");
-        }
+        let feeds = config.feeds.iter().map(continued).collect();
+        (feeds, renamed)
     }
 
     /// The feed with the source of `feed`, which may have been renamed.

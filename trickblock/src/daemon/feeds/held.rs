@@ -6,13 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::{Content, Feed};
 use crate::{
     daemon::protocol::SCHEMA,
-    feed::cache::{Digest, hex},
+    feed::cache::{Digest, hex, id},
     indicator::Indicator,
     policy::{Braked, Sizes},
 };
-
-/// Digits of a checksum that name an update.
-const DIGITS: usize = 12;
 
 /// A body that changes too much to be believed.
 #[derive(Clone, Debug)]
@@ -26,27 +23,10 @@ pub struct HeldUpdate {
     pub part: bool,
 }
 
-/// What a body is called.
-fn id(digest: &Digest) -> String {
-    let mut id = hex(digest);
-    id.truncate(DIGITS);
-    id
-}
-
 impl HeldUpdate {
     /// What `feeds approve` calls it: the first digits of its checksum.
     pub fn id(&self) -> String {
         id(&self.digest)
-    }
-
-    /// What is to be done about it.
-    pub fn notice(&self, feed: &str) -> String {
-        format!(
-            "feed {feed}: an update is held since {:.0}: {}: look at it with `trickblock feeds diff {feed}`, then `trickblock feeds approve {feed} {}` or `reject`",
-            self.since,
-            self.why,
-            self.id()
-        )
     }
 
     /// Whether it is the one that is meant; nothing means whatever waits.

@@ -105,8 +105,8 @@ impl Engine {
             changed_at: feed.changed_at.map(|at| at.to_string()),
             newest: tally.newest.map(|newest| newest.to_string()),
             overlap: self.overlap(tally),
-            held: feed.held.as_ref().map(waits),
-            trial: feed.trial.as_ref().map(|trial| waits(&trial.update)),
+            held: feed.held.as_ref().map(HeldUpdate::status),
+            trial: feed.trial.as_ref().map(|trial| trial.update.status()),
             last_error: feed.last_error.clone(),
             next_try: feed.next_try.map(|at| at.to_string()),
             stands: feed.stands,
@@ -157,10 +157,12 @@ impl Engine {
     }
 }
 
-fn waits(update: &HeldUpdate) -> HeldStatus {
-    HeldStatus {
-        update: update.id(),
-        since: update.since.to_string(),
-        reason: update.why.to_string(),
+impl HeldUpdate {
+    pub(super) fn status(&self) -> HeldStatus {
+        HeldStatus {
+            update: self.id(),
+            since: self.since.to_string(),
+            reason: self.why.to_string(),
+        }
     }
 }

@@ -6,19 +6,17 @@ use std::{
     time::SystemTime,
 };
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Cache, CacheError, Digest, Stored, create_directory, directory_name,
+    Cache, CacheError, Digest, ID_DIGITS, Stored, create_directory, directory_name,
     layout::{self, hex},
+    read_copy,
 };
 
 /// Copies kept of each feed, and bytes of all of them together.
 const MOST: usize = 10;
 const MOST_BYTES: u64 = 256 << 20;
-/// Digits of a checksum that tell one copy of a feed from another.
-const DIGITS: usize = 12;
 
 /// One earlier copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,12 +52,7 @@ impl Cache {
         let Some((path, _)) = self.versions(name).iter().find(named).cloned() else {
             return Ok(None);
         };
-        let bytes = fs::read(&path).map_err(|source| CacheError::Io {
-            op: "read",
-            path: path.clone(),
-            source,
-        })?;
-        layout::decode(&Bytes::from(bytes), &path).map(|(stored, _)| Some(stored))
+        Ok(read_copy(&path)?.map(|(stored, _)| stored))
     }
 
     /// Keeps the present copy beside the one that takes its place, unless that has the same body. Losing it harms no filter, so a failure is only told.
@@ -70,7 +63,7 @@ impl Cache {
             if id == hex(next) {
                 return Ok(());
             }
-            id.truncate(DIGITS);
+            id.truncate(ID_DIGITS);
             let directory = self.history_of(name);
             create_directory(&directory).map_err(io::Error::other)?;
             let copy = directory.join(id);
@@ -123,7 +116,7 @@ impl Cache {
 
 fn file_id(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
-    let is_id = name.len() == DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = name.len() == ID_DIGITS && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_id.then(|| name.to_owned())
 }
 
