@@ -1,4 +1,9 @@
-//! Multiply-shift hashing: three instructions on the pass path, two multiplications behind it.
+//! Multiply-shift hashing: two multiplications for whatever a key is looked up in.
+//!
+//! The upper half of a hash says where in a table its key is, in all of them in the same order: who compiles a table goes
+//! through the hashes from low to high, and writes memory from front to back.
+
+use super::layout::WINDOW;
 
 const ODD_1: u64 = 0x9e37_79b9_7f4a_7c15;
 const ODD_2: u64 = 0xd6e8_feb8_6659_fd93;
@@ -10,59 +15,33 @@ pub struct Spot {
     pub mask: u64,
 }
 
-/// `seed` has bit 0 cleared or set by [`super::layout::WIDE_V6`]; both hash alike.
+/// The hash of an IPv4 address, an IPv4 key, or a part of an IPv6 address. `seed` has bit 0 cleared or set by
+/// [`super::layout::WIDE_V6`]; both hash alike.
 #[inline(always)]
-const fn multiplier(seed: u64) -> u64 {
-    (seed ^ ODD_1) | 1
+pub const fn hash(key: u64, seed: u64) -> u64 {
+    finish(key.wrapping_mul((seed ^ ODD_1) | 1))
 }
 
-/// The Bloom spot of `key` among `words` words (below 2³²).
+/// The hash of an IPv6 key.
 #[inline(always)]
-pub fn spot(key: u64, seed: u64, words: u64, times: impl Fn(u64, u64) -> u64) -> Spot {
-    // Only high product bits are well mixed: fold them down before the second multiplication.
-    let first = key.wrapping_mul(multiplier(seed));
-    let second = (first ^ (first >> 32)).wrapping_mul(ODD_2);
+pub const fn hash_v6([high, low, scope]: [u64; 3], seed: u64) -> u64 {
+    mix(mix(mix(high ^ (seed | 1)) ^ low) ^ scope)
+}
+
+/// The spot of a key among `words` words (below 2³²) of the Bloom filter.
+#[inline(always)]
+pub fn spot(hash: u64, words: u64, times: impl Fn(u64, u64) -> u64) -> Spot {
     Spot {
-        word: reduce(first >> 32, words, times),
-        mask: 1 << (second >> 58) | 1 << ((second >> 52) & 63) | 1 << ((second >> 46) & 63),
+        word: reduce(hash >> 32, words, times),
+        mask: 1 << ((hash >> 26) & 63) | 1 << ((hash >> 20) & 63) | 1 << ((hash >> 14) & 63),
     }
 }
 
-/// The two buckets of an IPv4 address among `buckets` (below 2³²).
+/// The two buckets of a key. The first is one of `buckets` (below 2³²), the second one of the [`WINDOW`] behind it.
 #[inline(always)]
-pub fn buckets_host(
-    address: u32,
-    seed: u64,
-    buckets: u64,
-    times: impl Fn(u64, u64) -> u64,
-) -> (u64, u64) {
-    two(mix(address as u64 ^ (seed | 1)), buckets, times)
-}
-
-/// The two buckets of an IPv4 key among `buckets` (below 2³²).
-#[inline(always)]
-pub fn buckets_v4(
-    key: u64,
-    seed: u64,
-    buckets: u64,
-    times: impl Fn(u64, u64) -> u64,
-) -> (u64, u64) {
-    two(mix(key ^ (seed | 1)), buckets, times)
-}
-
-/// The two buckets of an IPv6 key among `buckets` (below 2³²).
-#[inline(always)]
-pub fn buckets_v6(
-    [high, low, scope]: [u64; 3],
-    seed: u64,
-    buckets: u64,
-    times: impl Fn(u64, u64) -> u64,
-) -> (u64, u64) {
-    two(
-        mix(mix(mix(high ^ (seed | 1)) ^ low) ^ scope),
-        buckets,
-        times,
-    )
+pub fn pair(hash: u64, buckets: u64, times: impl Fn(u64, u64) -> u64) -> (u64, u64) {
+    let first = reduce(hash >> 32, buckets, times);
+    (first, first + 1 + (hash & (WINDOW - 1)))
 }
 
 /// A 64-bit number for a part of an IPv6 address, tagged so that parts do not collide.
@@ -73,17 +52,14 @@ pub const fn fold(high: u64, low: u64, tag: u64) -> u64 {
 
 #[inline(always)]
 const fn mix(value: u64) -> u64 {
-    let first = value.wrapping_mul(ODD_1);
-    let second = (first ^ (first >> 32)).wrapping_mul(ODD_2);
-    second ^ (second >> 29)
+    finish(value.wrapping_mul(ODD_1))
 }
 
+/// Only high bits of a product are well mixed: they are folded down before the second multiplication, and after it.
 #[inline(always)]
-fn two(hash: u64, buckets: u64, times: impl Fn(u64, u64) -> u64) -> (u64, u64) {
-    (
-        reduce(hash >> 32, buckets, &times),
-        reduce(hash & 0xffff_ffff, buckets, &times),
-    )
+const fn finish(first: u64) -> u64 {
+    let second = (first ^ (first >> 32)).wrapping_mul(ODD_2);
+    second ^ (second >> 29)
 }
 
 /// Maps 32 bits onto `0..size` without a division: sizes need not be powers of two, and the

@@ -49,6 +49,10 @@ pub const SLOTS: u64 = 4;
 pub const SLOT_V4: u64 = 2;
 pub const SLOT_V6: u64 = 4;
 
+/// The second bucket of a key is one of so many behind the first; a power of two. A few pages, so that who goes through the
+/// keys in the order of their buckets has both at hand.
+pub const WINDOW: u64 = 256;
+
 /// Entries of each exact table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Room {
@@ -93,9 +97,9 @@ impl Room {
 pub struct Geometry {
     /// Words of the Bloom filter.
     pub bloom: u64,
-    /// Buckets of eight hosts each.
+    /// Buckets of eight hosts each that may be somebody's first one; [`WINDOW`] more follow.
     pub buckets_host: u64,
-    /// Buckets of four entries each.
+    /// The same of four entries each.
     pub buckets_v4: u64,
     pub buckets_v6: u64,
     /// First word of the buckets of hosts, of IPv4 and of IPv6, and behind the half.
@@ -116,6 +120,7 @@ pub trait Sizes {
 /// The buckets of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buckets {
+    /// Without the last [`WINDOW`].
     pub count: u64,
     /// First word, from the start of a half.
     pub at: u64,
@@ -181,11 +186,11 @@ impl Geometry {
             buckets(v6, FILL_PERCENT * SLOTS),
         );
         let at_host = BLOOM + bloom;
-        let at_v4 = at_host + buckets_host * SLOTS_HOST;
-        let at_v6 = at_v4 + buckets_v4 * SLOTS * SLOT_V4;
+        let at_v4 = behind(at_host, buckets_host, SLOTS_HOST);
+        let at_v6 = behind(at_v4, buckets_v4, SLOTS * SLOT_V4);
         // One bucket more than is used, since the verifier's bound on an index is that much coarser,
         // and whole pages, so that a half can be mapped alone.
-        let half = (at_v6 + (buckets_v6 + 1) * SLOTS * SLOT_V6).next_multiple_of(PREAMBLE);
+        let half = behind(at_v6, buckets_v6 + 1, SLOTS * SLOT_V6).next_multiple_of(PREAMBLE);
         if half > MAX_HALF {
             return None;
         }
@@ -241,9 +246,9 @@ impl Geometry {
             return None;
         }
         let ordered = at_host == BLOOM + bloom
-            && at_v4 == at_host + buckets_host * SLOTS_HOST
-            && at_v6 == at_v4 + buckets_v4 * SLOTS * SLOT_V4
-            && at_v6 + buckets_v6 * SLOTS * SLOT_V6 <= half;
+            && at_v4 == behind(at_host, buckets_host, SLOTS_HOST)
+            && at_v6 == behind(at_v4, buckets_v4, SLOTS * SLOT_V4)
+            && behind(at_v6, buckets_v6, SLOTS * SLOT_V6) <= half;
         let whole = bloom > 0 && bloom % LINE == 0 && half % PREAMBLE == 0;
         (ordered && whole).then_some(geometry)
     }
@@ -266,6 +271,11 @@ impl Geometry {
     pub const fn half_at(&self, generation: u64) -> u64 {
         PREAMBLE + (generation & 1) * self.half
     }
+}
+
+/// First word behind a table whose buckets have so many words each.
+const fn behind(at: u64, buckets: u64, words: u64) -> u64 {
+    at + (buckets + WINDOW) * words
 }
 
 /// Words of a cache line.
@@ -330,7 +340,7 @@ mod tests {
         for entries in 0..3_000 {
             let geometry =
                 Geometry::for_entries(Room::any(entries * 7, entries * 3)).expect("in range");
-            let last = geometry.at_v6 + geometry.buckets_v6 * SLOTS * SLOT_V6;
+            let last = behind(geometry.at_v6, geometry.buckets_v6, SLOTS * SLOT_V6);
             assert!(geometry.half >= last + SLOTS * SLOT_V6, "{entries}");
         }
     }

@@ -1,8 +1,10 @@
 //! The exact answer for one end of a packet.
 
 use super::{
-    Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Words, hash,
+    Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Words,
+    hash::{self, hash, hash_v6},
     layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, SPILLED, Sizes},
+    prefilter::key_v4,
     scalar::better,
 };
 use crate::{
@@ -297,10 +299,11 @@ const fn lowest(bits: u64) -> u64 {
 #[inline(always)]
 pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> Record {
     let buckets = sizes.hosts();
-    let (first, second) =
-        hash::buckets_host(address.0, words.word(SEED), buckets.count, |hash, size| {
-            words.times(hash, size)
-        });
+    let (first, second) = pair(
+        words,
+        hash(key_v4(address), words.word(SEED)),
+        buckets.count,
+    );
     let (first, second) = (
         buckets.at + first * SLOTS_HOST,
         buckets.at + second * SLOTS_HOST,
@@ -331,9 +334,7 @@ pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4)
 #[inline(always)]
 pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) -> Record {
     let buckets = sizes.v4();
-    let (first, second) = hash::buckets_v4(key.0, words.word(SEED), buckets.count, |hash, size| {
-        words.times(hash, size)
-    });
+    let (first, second) = pair(words, hash(key.0, words.word(SEED)), buckets.count);
     for bucket in [first, second] {
         let at = buckets.at + bucket * (SLOTS * SLOT_V4);
         for slot in 0..SLOTS {
@@ -349,12 +350,8 @@ pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) ->
 #[inline(always)]
 pub fn find_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV6) -> Record {
     let buckets = sizes.v6();
-    let (first, second) = hash::buckets_v6(
-        [key.high, key.low, key.bits],
-        words.word(SEED),
-        buckets.count,
-        |hash, size| words.times(hash, size),
-    );
+    let hash = hash_v6([key.high, key.low, key.bits], words.word(SEED));
+    let (first, second) = pair(words, hash, buckets.count);
     for bucket in [first, second] {
         let at = buckets.at + bucket * (SLOTS * SLOT_V6);
         for slot in 0..SLOTS {
@@ -369,6 +366,11 @@ pub fn find_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV6) ->
         }
     }
     Record::NONE
+}
+
+#[inline(always)]
+fn pair<W: Words + ?Sized>(words: &W, hash: u64, buckets: u64) -> (u64, u64) {
+    hash::pair(hash, buckets, |hash, size| words.times(hash, size))
 }
 
 /// See [`Table::spilled`].

@@ -28,6 +28,13 @@ pub trait Words {
     fn times(&self, hash: u64, size: u64) -> u64 {
         hash::product(hash, size)
     }
+
+    /// `number` where `bit` is 1, 0 where it is 0. Who reads what it gives has a word that is read anyway in the place
+    /// of one that is not needed: the kernel's compiler would make a branch of it, which nobody can foretell.
+    #[inline(always)]
+    fn where_set(&self, bit: u64, number: u64) -> u64 {
+        bit.wrapping_neg() & number
+    }
 }
 
 impl Words for [u64] {

@@ -2,8 +2,8 @@
 
 use super::{
     Words,
-    hash::{Spot, fold, spot},
-    layout::{ANY_24, BLOOM, SEED, WHOLE_24, WIDE_V6},
+    hash::{Spot, fold, hash, spot},
+    layout::{ANY_24, BLOOM, LENGTHS_V4, SEED, WHOLE_24, WIDE_V6},
 };
 use crate::{V4, V6};
 
@@ -74,23 +74,43 @@ pub fn near_v4<W: Words + ?Sized>(
     if source_24 | destination_24 == 0 {
         return false;
     }
-    // The other end is usually in a /24 without anything: its lines are not worth fetching.
-    (destination_24 != 0 && close_v4(words, &bloom, destination))
-        || (source_24 != 0 && close_v4(words, &bloom, source))
+    // Both ends' words are on their way before one of them decides, and none of an end whose /24 holds nothing.
+    let (destination, source) = (
+        absent_v4(words, &bloom, destination, destination_24),
+        absent_v4(words, &bloom, source, source_24),
+    );
+    destination == 0 || source == 0
 }
 
 /// Whether one address may be listed.
 #[inline(always)]
 pub fn alone_v4<W: Words + ?Sized>(words: &W, bloom: impl Fn() -> u64, address: V4) -> bool {
-    test(words, bit_24(address, ANY_24)) & 1 != 0 && close_v4(words, &bloom, address)
+    let near = test(words, bit_24(address, ANY_24)) & 1;
+    near != 0 && absent_v4(words, &bloom, address, near) == 0
 }
 
-/// For an address whose /24 holds something.
+/// 0 where an address may be listed, of which the first stage says `near`.
 #[inline(always)]
-fn close_v4<W: Words + ?Sized>(words: &W, bloom: &impl Fn() -> u64, address: V4) -> bool {
-    test(words, bit_24(address, WHOLE_24)) & 1 != 0
-        || marked(words, bloom(), words.word(SEED), key_v4(address))
+fn absent_v4<W: Words + ?Sized>(
+    words: &W,
+    bloom: &impl Fn() -> u64,
+    address: V4,
+    near: u64,
+) -> u64 {
+    let hash = hash(key_v4(address), words.word(SEED));
+    let Spot { word, mask } = spot(hash, bloom(), |hash, size| words.times(hash, size));
+    let marks = words.word(words.where_set(near, BLOOM + word));
+    let absent = !marks & mask;
+    if words.word(LENGTHS_V4) & WHOLE == 0 {
+        return absent | (near ^ 1);
+    }
+    let (word, bit) = bit_24(address, WHOLE_24);
+    let whole = words.word(words.where_set(near, word)) >> bit;
+    absent * (!whole & 1) | (near ^ 1)
 }
+
+/// Bits of the lengths of prefixes that are a /24 or more.
+const WHOLE: u64 = (1 << 25) - 1;
 
 /// Bit 0 of the result is the bit asked for.
 #[inline(always)]
@@ -136,6 +156,7 @@ fn marked<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> bool
 /// The bits of `key` that are not set.
 #[inline(always)]
 fn absent<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> u64 {
-    let Spot { word, mask } = spot(key, seed, bloom, |hash, size| words.times(hash, size));
+    let times = |hash, size| words.times(hash, size);
+    let Spot { word, mask } = spot(hash(key, seed), bloom, times);
     !words.word(BLOOM + word) & mask
 }

@@ -5,23 +5,27 @@
 //! found the key any more ([`Cleared::wipe`], after a grace period); the slot is used again after another one, so that nobody
 //! finds a new key with an old record, in whichever order a processor reads them.
 
-use trickblock_common::{
-    V4,
-    table::{
-        Geometry, KeyV4, KeyV6, Record, Room, Scope,
-        layout::{DEAD, ENTRIES, SPILLED},
-    },
+use std::hint::black_box;
+
+use trickblock_common::table::{
+    Geometry, Record, Room, Scope,
+    layout::{DEAD, ENTRIES, SPILLED},
+    prefilter::key_v4,
 };
 
 use super::{
     CompileError, Entry, Prefix,
     cells::{Cells, Read},
-    compile::{BLOCK, check_prefixes, check_room},
+    compile::{check_prefixes, check_room},
     image::Image,
     needed_entries,
     record::{self, groups},
     slot::{Host, Slot, SlotV4, SlotV6},
 };
+use crate::indicator::Indicator;
+
+/// Entries whose words are fetched together: the memory is slower than everything that is done with them.
+const BLOCK: usize = 64;
 
 /// The entries of one prefix, as they are and as they shall be. One of both may be empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +166,33 @@ impl<C: Cells> Image<'_, C> {
         }
     }
 
+    /// Reads what these entries will change, all at once.
+    fn fetch<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) {
+        let words = entries
+            .into_iter()
+            .map(|entry| self.first_word(&entry.indicator));
+        black_box(words.fold(0, |sum, word| sum ^ word));
+    }
+
+    fn first_word(&self, indicator: &Indicator) -> u64 {
+        let record = Record::NONE;
+        match Prefix::from(indicator.prefix) {
+            Prefix::V4(address, 32) => {
+                let [one, other] = self.candidates(&Host { address, record });
+                let bloom = self.bloom_word(key_v4(address));
+                self.cells.load(one) ^ self.cells.load(other) ^ self.cells.load(bloom)
+            }
+            Prefix::V4(prefix, length) => {
+                let slot = SlotV4::new(prefix, Scope::wide(u64::from(length)), record);
+                self.cells.load(self.candidates(&slot)[0])
+            }
+            Prefix::V6(prefix, length) => {
+                let slot = SlotV6::new(prefix, Scope::wide(u64::from(length)), record);
+                self.cells.load(self.candidates(&slot)[0])
+            }
+        }
+    }
+
     /// Everything but what goes; false where a slot is missing.
     fn put(&mut self, change: &Change<'_>) -> bool {
         let Some(prefix) = change.prefix().filter(|_| !change.after.is_empty()) else {
@@ -176,19 +207,18 @@ impl<C: Cells> Image<'_, C> {
                     address,
                     record: wide,
                 };
-                narrow.all(|(scope, record)| self.put_slot(slot_v4(address, scope, record), fresh))
-                    && self.put_host(own, fresh)
+                narrow.all(|(scope, record)| {
+                    self.put_slot(SlotV4::new(address, scope, record), fresh)
+                }) && self.put_host(own, fresh)
             }
             Prefix::V4(prefix, length) => {
-                let own = slot_v4(prefix, Scope::wide(u64::from(length)), wide);
-                narrow.all(|(scope, record)| self.put_slot(slot_v4(prefix, scope, record), fresh))
+                let own = SlotV4::new(prefix, Scope::wide(u64::from(length)), wide);
+                narrow
+                    .all(|(scope, record)| self.put_slot(SlotV4::new(prefix, scope, record), fresh))
                     && self.put_slot(own, fresh)
             }
             Prefix::V6(prefix, length) => {
-                let slot = |scope, record| SlotV6 {
-                    key: KeyV6::new(prefix, scope),
-                    record,
-                };
+                let slot = |scope, record| SlotV6::new(prefix, scope, record);
                 let own = slot(Scope::wide(u64::from(length)), wide);
                 narrow.all(|(scope, record)| self.put_slot(slot(scope, record), fresh))
                     && self.put_slot(own, fresh)
@@ -243,7 +273,7 @@ impl<C: Cells> Image<'_, C> {
         let all = change.after.is_empty();
         match prefix {
             Prefix::V4(address, length) => {
-                let mut clear = |scope| self.clear(&slot_v4(address, scope, record), cleared);
+                let mut clear = |scope| self.clear(&SlotV4::new(address, scope, record), cleared);
                 narrow.into_iter().for_each(&mut clear);
                 if all && length < 32 {
                     clear(Scope::wide(u64::from(length)));
@@ -255,10 +285,7 @@ impl<C: Cells> Image<'_, C> {
                 }
             }
             Prefix::V6(prefix, length) => {
-                let mut clear = |scope| {
-                    let key = KeyV6::new(prefix, scope);
-                    self.clear(&SlotV6 { key, record }, cleared);
-                };
+                let mut clear = |scope| self.clear(&SlotV6::new(prefix, scope, record), cleared);
                 narrow.into_iter().for_each(&mut clear);
                 if all {
                     clear(Scope::wide(u64::from(length)));
@@ -276,13 +303,6 @@ impl<C: Cells> Image<'_, C> {
             S::clear_key(&mut self.cells, at);
             cleared.slots.push((at, S::WORDS));
         }
-    }
-}
-
-fn slot_v4(prefix: V4, scope: Scope, record: Record) -> SlotV4 {
-    SlotV4 {
-        key: KeyV4::new(prefix, scope),
-        record,
     }
 }
 

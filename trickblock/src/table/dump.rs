@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 use trickblock_common::{
     V4,
-    table::{Geometry, Record, Scope},
+    table::{Geometry, Record, Scope, layout::WINDOW},
 };
 
 use super::{
@@ -43,7 +43,7 @@ fn v4(address: V4) -> IpAddr {
 
 fn slots<'a, S: Slot + 'a>(half: &'a [u64], geometry: &Geometry) -> impl Iterator<Item = S> + 'a {
     let table = S::table(geometry);
-    let count = table.count as usize * S::SLOTS;
+    let count = (table.count + WINDOW) as usize * S::SLOTS;
     (0..count).filter_map(move |slot| S::read(half, table.at as usize + slot * S::WORDS))
 }
 

@@ -3,9 +3,9 @@
 use trickblock_common::{
     V4, V6,
     table::{
-        Geometry,
-        hash::{product, spot},
-        layout::{ANY_24, BLOOM, LENGTHS_V4, LENGTHS_V6, SEED, WHOLE_24, WIDE_V6},
+        Geometry, Room,
+        hash::{self, Spot, hash, product, spot},
+        layout::{ANY_24, BLOOM, ENTRIES, LENGTHS_V4, LENGTHS_V6, SEED, WHOLE_24, WIDE_V6},
         prefilter::{Part, bit_24, key_v4},
     },
 };
@@ -14,8 +14,6 @@ use super::{Prefix, cells::Cells, slot::Slot};
 
 /// IPv6 prefixes shorter than this would expand to more than 65,536 /32s in the prefilter.
 const SHORTEST_MARKED_V6: u8 = 16;
-/// Evictions in a row before a placement is given up; at 92 % fill a handful is the rule.
-const MAX_KICKS: usize = 2_000;
 
 pub(super) struct Image<'a, C> {
     pub cells: C,
@@ -34,12 +32,20 @@ impl<'a, C: Cells> Image<'a, C> {
         }
     }
 
-    /// First words of the two candidate buckets.
+    /// The two buckets that it may be in.
+    #[inline]
+    pub(super) fn buckets<S: Slot>(&self, slot: &S) -> [usize; 2] {
+        let count = S::table(self.geometry).count;
+        let (first, second) = hash::pair(slot.hash(self.seed), count, product);
+        [first as usize, second as usize]
+    }
+
+    /// Their first words.
     #[inline]
     pub(super) fn candidates<S: Slot>(&self, slot: &S) -> [usize; 2] {
-        let table = S::table(self.geometry);
-        let (first, second) = slot.buckets(self.seed, table.count);
-        [first, second].map(|bucket| table.at as usize + bucket as usize * S::SLOTS * S::WORDS)
+        let at = S::table(self.geometry).at as usize;
+        self.buckets(slot)
+            .map(|bucket| at + bucket * S::SLOTS * S::WORDS)
     }
 
     /// Where the slot with this key is.
@@ -58,11 +64,16 @@ impl<'a, C: Cells> Image<'a, C> {
     pub(super) fn place<S: Slot>(&mut self, slot: &S) -> bool {
         let [first, second] = self.candidates(slot);
         let (one, other) = (self.free::<S>(first), self.free::<S>(second));
-        if one.count_ones() >= other.count_ones() {
-            self.place_in(first, one, slot)
+        let (bucket, free) = if one.count_ones() >= other.count_ones() {
+            (first, one)
         } else {
-            self.place_in(second, other, slot)
+            (second, other)
+        };
+        if free != 0 {
+            let at = bucket + free.trailing_zeros() as usize * S::WORDS;
+            slot.write(&mut self.cells, at);
         }
+        free != 0
     }
 
     /// A bit for each free slot. Without a branch: nobody could foretell it.
@@ -74,39 +85,12 @@ impl<'a, C: Cells> Image<'a, C> {
         })
     }
 
-    #[inline]
-    fn place_in<S: Slot>(&mut self, bucket: usize, free: u32, slot: &S) -> bool {
-        if free != 0 {
-            let at = bucket + free.trailing_zeros() as usize * S::WORDS;
-            slot.write(&mut self.cells, at);
+    /// Writes down how many entries there are.
+    pub(super) fn note(&mut self, needed: Room) {
+        let counts = [needed.hosts, needed.v4, needed.v6];
+        for (index, count) in (ENTRIES as usize..).zip(counts) {
+            self.cells.store(index, count);
         }
-        free != 0
-    }
-
-    /// Puts it somewhere, moving others out of its way: for a half that no packet looks at. False where [`MAX_KICKS`]
-    /// evictions did not make room.
-    pub(super) fn insert<S: Slot>(&mut self, mut slot: S) -> bool {
-        if self.place(&slot) {
-            return true;
-        }
-        let mut bucket = self.candidates(&slot)[0];
-        for kick in 0..MAX_KICKS {
-            // Rotating through the slots walks further than always evicting the same one.
-            slot = self.exchange(bucket + kick % S::SLOTS * S::WORDS, slot);
-            let [first, second] = self.candidates(&slot);
-            bucket = if bucket == first { second } else { first };
-            let free = self.free::<S>(bucket);
-            if self.place_in(bucket, free, &slot) {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn exchange<S: Slot>(&mut self, at: usize, slot: S) -> S {
-        let evicted = S::read(&self.cells, at);
-        slot.write(&mut self.cells, at);
-        evicted.unwrap_or(slot)
     }
 
     /// Makes the prefilter let packets of this prefix through.
@@ -139,8 +123,19 @@ impl<'a, C: Cells> Image<'a, C> {
         for host in 0..1u32 << (32 - length) {
             self.mark_key(key_v4(V4(prefix.0 | host)));
         }
-        let (word, bit) = bit_24(prefix, ANY_24);
+        self.mark_24(prefix);
+    }
+
+    fn mark_24(&mut self, address: V4) {
+        let (word, bit) = bit_24(address, ANY_24);
         self.set(word, bit);
+    }
+
+    /// Of what [`Self::mark`] marks for an address all but its word of the Bloom filter.
+    #[inline]
+    pub(super) fn mark_first_stage(&mut self, address: V4) {
+        self.set(LENGTHS_V4, 32);
+        self.mark_24(address);
     }
 
     /// Marks the part of the prefix that the lookup will ask for, and its /32 for the first stage.
@@ -167,11 +162,17 @@ impl<'a, C: Cells> Image<'a, C> {
     /// The word of the Bloom filter that a key is marked in.
     #[inline]
     pub(super) fn bloom_word(&self, key: u64) -> usize {
-        (BLOOM + spot(key, self.seed, self.geometry.bloom, product).word) as usize
+        (BLOOM + self.spot(key).word) as usize
     }
 
-    fn mark_key(&mut self, key: u64) {
-        let spot = spot(key, self.seed, self.geometry.bloom, product);
+    #[inline]
+    fn spot(&self, key: u64) -> Spot {
+        spot(hash(key, self.seed), self.geometry.bloom, product)
+    }
+
+    #[inline]
+    pub(super) fn mark_key(&mut self, key: u64) {
+        let spot = self.spot(key);
         self.or((BLOOM + spot.word) as usize, spot.mask);
     }
 

@@ -5,6 +5,7 @@ mod cells;
 pub mod compile;
 mod constants;
 pub mod dump;
+mod filling;
 pub mod ids;
 mod image;
 mod never;

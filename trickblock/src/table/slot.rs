@@ -1,10 +1,11 @@
 //! The slots of the exact tables.
 
 use trickblock_common::{
-    V4,
+    V4, V6,
     table::{
         Geometry, KeyV4, KeyV6, Record, Scope, Sizes as _, hash,
         layout::{Buckets, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST},
+        prefilter::key_v4,
     },
 };
 
@@ -17,7 +18,8 @@ pub(super) trait Slot: Copy {
     const SLOTS: usize;
     /// Where the table of such slots is.
     fn table(geometry: &Geometry) -> Buckets;
-    fn buckets(&self, seed: u64, count: u64) -> (u64, u64);
+    /// Where in its table its key is: see [`hash`].
+    fn hash(&self, seed: u64) -> u64;
     /// A slot that is taken.
     fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self>;
     /// The key comes last: whoever finds it finds the record.
@@ -49,10 +51,7 @@ pub(super) struct Host {
 impl Host {
     /// The same for the other table.
     pub(super) fn spilled(self) -> SlotV4 {
-        SlotV4 {
-            key: KeyV4::new(self.address, Scope::wide(32)),
-            record: self.record,
-        }
+        SlotV4::new(self.address, Scope::wide(32), self.record)
     }
 }
 
@@ -63,11 +62,25 @@ pub(super) struct SlotV4 {
     pub record: Record,
 }
 
+impl SlotV4 {
+    pub(super) const fn new(prefix: V4, scope: Scope, record: Record) -> Self {
+        let key = KeyV4::new(prefix, scope);
+        Self { key, record }
+    }
+}
+
 /// An entry of IPv6.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SlotV6 {
     pub key: KeyV6,
     pub record: Record,
+}
+
+impl SlotV6 {
+    pub(super) const fn new(prefix: V6, scope: Scope, record: Record) -> Self {
+        let key = KeyV6::new(prefix, scope);
+        Self { key, record }
+    }
 }
 
 impl Slot for Host {
@@ -80,8 +93,8 @@ impl Slot for Host {
     }
 
     #[inline]
-    fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
-        hash::buckets_host(self.address.0, seed, count, hash::product)
+    fn hash(&self, seed: u64) -> u64 {
+        hash::hash(key_v4(self.address), seed)
     }
 
     #[inline]
@@ -124,8 +137,9 @@ impl Slot for SlotV4 {
         geometry.v4()
     }
 
-    fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
-        hash::buckets_v4(self.key.0, seed, count, hash::product)
+    #[inline]
+    fn hash(&self, seed: u64) -> u64 {
+        hash::hash(self.key.0, seed)
     }
 
     fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self> {
@@ -167,9 +181,10 @@ impl Slot for SlotV6 {
         geometry.v6()
     }
 
-    fn buckets(&self, seed: u64, count: u64) -> (u64, u64) {
+    #[inline]
+    fn hash(&self, seed: u64) -> u64 {
         let KeyV6 { high, low, bits } = self.key;
-        hash::buckets_v6([high, low, bits], seed, count, hash::product)
+        hash::hash_v6([high, low, bits], seed)
     }
 
     /// No real key has a length of 0 in its bits.
