@@ -300,11 +300,11 @@ fn ports_take_one_more_entry_per_prefix() {
 /// What finds no slot of its own goes to the other table, is found there, and leaves it again.
 #[test]
 fn addresses_spill_over_and_come_back() {
-    let geometry = Geometry::for_entries(Room::any(20_000, 0)).expect("in range");
-    let all = hosts(20_000);
+    let geometry = Geometry::for_entries(Room::any(100_000, 0)).expect("in range");
+    let all = hosts(100_000);
     let (mut before, mut half) = (Vec::new(), vec![0; geometry.half as usize]);
     compile(&before, 7, &geometry, &mut half).expect("nothing");
-    for count in [12_000, 17_000, 20_000, 9_000, 20_000, 0] {
+    for count in [45_000, 60_000, 100_000, 30_000, 100_000, 0] {
         let mut after = all.clone();
         after.retain(|entry| entry.id < count);
         let cleared = apply(
@@ -316,7 +316,7 @@ fn addresses_spill_over_and_come_back() {
         assert_eq!(dump(&half, &geometry), after);
         let spilled = half[usize::try_from(geometry.at_v4).expect("fits")..].iter();
         let spilled = spilled.filter(|word| **word != 0).count();
-        assert_eq!(spilled > 0, count == 20_000, "{count}: {spilled}");
+        assert_eq!(spilled > 0, count == 100_000, "{count}: {spilled}");
         let snapshot = Snapshot {
             constants: Constants::default(),
             geometry,
