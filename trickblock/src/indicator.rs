@@ -4,7 +4,7 @@ mod seen;
 mod span;
 mod text;
 
-use std::{fmt, net::IpAddr, num::NonZeroU16, str::FromStr, sync::Arc};
+use std::{cmp::Ordering, fmt, net::IpAddr, num::NonZeroU16, str::FromStr, sync::Arc};
 
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
@@ -75,7 +75,7 @@ impl Serialize for Protocol {
 
 /// The unit of blocking: `prefix` is canonical (no host bits, never `::ffff:0:0/96`),
 /// `protocol` and `port` are `None` where any matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Indicator {
     pub prefix: IpNet,
     pub protocol: Option<Protocol>,
@@ -93,28 +93,49 @@ impl Indicator {
     }
 
     /// A number that grows as indicators do. Two IPv4 ones with the same are equal, two IPv6 ones need not be.
-    pub fn sort_key(&self) -> u128 {
+    pub fn sort_key(&self) -> u64 {
         match self.prefix {
             IpNet::V4(net) => {
                 let protocol = self
                     .protocol
-                    .map_or(0, |protocol| u128::from(protocol.0) + 1);
-                let port = self.port.map_or(0, |port| u128::from(port.get()));
-                let address = u128::from(net.addr().to_bits());
-                address << 48 | u128::from(net.prefix_len()) << 32 | protocol << 16 | port
+                    .map_or(0, |protocol| u64::from(protocol.0) + 1);
+                let port = self.port.map_or(0, |port| u64::from(port.get()));
+                let (address, length) = (net.addr().to_bits(), net.prefix_len());
+                u64::from(address) << 31 | u64::from(length) << 25 | protocol << 16 | port
             }
-            IpNet::V6(net) => 1 << 127 | net.addr().to_bits() >> 1,
+            IpNet::V6(net) => 1 << 63 | (net.addr().to_bits() >> 65) as u64,
         }
     }
 
     /// Whether this [`Self::sort_key`] says all there is: it is that of an IPv4 one.
-    pub const fn is_told_by(key: u128) -> bool {
-        key >> 127 == 0
+    const fn is_told_by(key: u64) -> bool {
+        key >> 63 == 0
+    }
+
+    fn fields(&self) -> (IpNet, Option<Protocol>, Option<NonZeroU16>) {
+        (self.prefix, self.protocol, self.port)
     }
 
     /// One address, all of its traffic.
     pub fn host(address: IpAddr) -> Self {
         Self::new(IpNet::from(address), None, None)
+    }
+}
+
+/// By prefix (IPv4 first), protocol and port. As one number where that says it all: a million of them are sorted.
+impl Ord for Indicator {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, two) = (self.sort_key(), other.sort_key());
+        if one != two || Self::is_told_by(one) {
+            return one.cmp(&two);
+        }
+        self.fields().cmp(&other.fields())
+    }
+}
+
+impl PartialOrd for Indicator {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -221,7 +242,8 @@ mod tests {
         ]
         .map(|text| text.parse().unwrap())
         .to_vec();
-        all.sort_unstable();
+        all.sort_unstable_by_key(Indicator::fields);
+        assert!(all.is_sorted());
         for pair in all.windows(2) {
             let [one, other] = [pair[0].sort_key(), pair[1].sort_key()];
             assert!(one <= other, "{pair:?}");

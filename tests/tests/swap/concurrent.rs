@@ -155,7 +155,7 @@ impl Writer {
                 .unwrap();
             self.done.as_a_whole += 1;
         } else {
-            let changes = changes(&self.live, &plan.entries);
+            let changes: Vec<_> = changes(&self.live, &plan.entries).collect();
             self.done.indicators += changes.len();
             maps.apply(&changes, &plan.fresh).unwrap();
             self.done.in_place += 1;

@@ -216,12 +216,12 @@ impl Maps {
     /// # Errors
     /// If it does not fit: what was in force stays.
     pub fn renew(&self, live: &[Entry], next: &Plan, seed: u64) -> Result<(), FilterError> {
-        let changes = changes(live, &next.entries);
+        let most = FEW_CHANGES.max(live.len() / 4);
+        let changes: Vec<_> = changes(live, &next.entries).take(most + 1).collect();
         if changes.is_empty() {
             return Ok(());
         }
-        let little = changes.len() * 4 <= live.len().max(FEW_CHANGES * 4);
-        let in_place = little && !self.table.is_worn()?;
+        let in_place = changes.len() <= most && !self.table.is_worn()?;
         if in_place && self.apply(&changes, &next.fresh).is_ok() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! One rule set from the rows of all feeds.
 
-use std::{cell::LazyCell, cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{cell::LazyCell, collections::BTreeMap, hint::black_box, sync::Arc};
 
 use ipnet::IpNet;
 
@@ -140,11 +140,8 @@ pub fn merge_some(feeds: &[FeedRows<'_>], all: &[FeedRows<'_>], context: Context
     let mut kept = set.keep(feeds, context, &|prefix, voice| {
         second.confirms(prefix, voice)
     });
-    // Stable order of sources within a rule, whatever the order of the rows.
-    kept.sort_unstable_by(Kept::order);
-    for group in kept.chunk_by(Kept::is_same) {
-        set.rules.extend(rule(group, feeds));
-    }
+    kept.sort_unstable();
+    set.rules = rules(&kept, &Rows::new(feeds));
     let rows = u64::try_from(kept.len()).unwrap_or(u64::MAX);
     set.duplicates = rows.saturating_sub(u64::try_from(set.rules.len()).unwrap_or(u64::MAX));
     set.rules.shrink_to_fit();
@@ -158,15 +155,17 @@ impl RuleSet {
     }
 
     /// `confirms`: whether somebody else names all of a wide prefix.
-    fn keep<'a>(
+    fn keep(
         &mut self,
-        feeds: &[FeedRows<'a>],
+        feeds: &[FeedRows<'_>],
         context: Context<'_>,
         confirms: &dyn Fn(&IpNet, Option<u32>) -> bool,
-    ) -> Vec<Kept<'a>> {
+    ) -> Vec<Kept> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
+        let mut number = 0;
         for (index, feed) in (0_u32..).zip(feeds) {
             for row in feed.rows {
+                number += 1;
                 let source = Source {
                     feed: index,
                     line: row.line,
@@ -184,21 +183,22 @@ impl RuleSet {
                     };
                     note(&mut self.refused, &mut self.refusals, refused);
                 } else {
-                    kept.extend(self.living(row, source, terms, context));
+                    let action = self.living(row, source, terms, context);
+                    kept.extend(action.map(|action| Kept::new(row, number - 1, action)));
                 }
             }
         }
         kept
     }
 
-    /// A row that no guard refuses, if it has not ended.
-    fn living<'a>(
+    /// The action of a row that no guard refuses, if it has not ended.
+    fn living(
         &mut self,
-        row: &'a Row,
+        row: &Row,
         source: Source,
         terms: &Terms,
         context: Context<'_>,
-    ) -> Option<Kept<'a>> {
+    ) -> Option<Action> {
         let kind = context.kinds.of(&row.indicator.prefix, terms.kind);
         let ends = [
             row.sighting.expires,
@@ -214,12 +214,7 @@ impl RuleSet {
         if limit < action {
             self.note_narrowed(source, kind);
         }
-        Some(Kept {
-            key: row.indicator.sort_key(),
-            source,
-            action: self.softened(source, row, action.min(limit), context.guard),
-            row,
-        })
+        Some(self.softened(source, row, action.min(limit), context.guard))
     }
 
     fn note_narrowed(&mut self, source: Source, kind: Kind) {
@@ -261,38 +256,106 @@ fn note(count: &mut u64, list: &mut Vec<Refused>, refused: Refused) {
     }
 }
 
-struct Kept<'a> {
-    /// Of the indicator: the rows themselves lie too far apart to be compared a million times.
-    key: u128,
-    source: Source,
-    action: Action,
-    row: &'a Row,
+/// A row that counts: the key of its indicator, its number among all rows, and its action. In one number, since
+/// the rows themselves lie too far apart to be compared a million times.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kept(u128);
+
+impl Kept {
+    fn new(row: &Row, number: usize, action: Action) -> Self {
+        let drop = u128::from(action == Action::Drop);
+        Self(u128::from(row.indicator.sort_key()) << 64 | (number as u128) << 1 | drop)
+    }
+
+    const fn key(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+
+    const fn number(self) -> usize {
+        (self.0 as u64 >> 1) as usize
+    }
+
+    const fn action(self) -> Action {
+        if self.0 & 1 == 0 {
+            Action::Monitor
+        } else {
+            Action::Drop
+        }
+    }
 }
 
-impl Kept<'_> {
-    fn order(&self, other: &Self) -> Ordering {
-        let by_indicator = || {
-            if Indicator::is_told_by(self.key) {
-                Ordering::Equal
-            } else {
-                self.row.indicator.cmp(&other.row.indicator)
-            }
-        };
-        let by_key = self.key.cmp(&other.key).then_with(by_indicator);
-        by_key.then_with(|| self.source.cmp(&other.source))
+/// The rows of all feeds, numbered through.
+struct Rows<'a> {
+    feeds: &'a [FeedRows<'a>],
+    /// The number of the first row of each.
+    starts: Vec<usize>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(feeds: &'a [FeedRows<'a>]) -> Self {
+        let mut next = 0;
+        let starts = feeds.iter().map(|feed| {
+            let start = next;
+            next += feed.rows.len();
+            start
+        });
+        let starts = starts.collect();
+        Self { feeds, starts }
     }
 
-    fn is_same(&self, other: &Self) -> bool {
-        let told = Indicator::is_told_by(self.key);
-        self.key == other.key && (told || self.row.indicator == other.row.indicator)
+    fn said(&self, kept: Kept) -> Said<'a> {
+        let feed = self.starts.partition_point(|start| *start <= kept.number()) - 1;
+        let row = &self.feeds[feed].rows[kept.number() - self.starts[feed]];
+        Said {
+            row,
+            source: Source {
+                feed: feed as u32,
+                line: row.line,
+            },
+            action: kept.action(),
+        }
     }
+
+    /// Reads these rows, all at once: the memory is slower than everything that is done with them.
+    fn fetch(&self, kept: &[Kept]) {
+        let lines = kept.iter().map(|kept| self.said(*kept).source.line);
+        black_box(lines.fold(0, |sum, line| sum ^ line));
+    }
+}
+
+/// A row that counts.
+struct Said<'a> {
+    row: &'a Row,
+    source: Source,
+    action: Action,
+}
+
+/// Of sorted rows.
+fn rules(kept: &[Kept], rows: &Rows<'_>) -> Vec<Rule> {
+    const BLOCK: usize = 64;
+    let mut rules = Vec::with_capacity(kept.len());
+    let (mut group, mut at, mut fetched) = (Vec::new(), 0, 0);
+    for same in kept.chunk_by(|one, other| one.key() == other.key()) {
+        if at >= fetched {
+            fetched = kept.len().min(at + BLOCK);
+            rows.fetch(&kept[at..fetched]);
+        }
+        at += same.len();
+        group.clear();
+        group.extend(same.iter().map(|kept| rows.said(*kept)));
+        // Whatever the order of the rows is, that of sources is always the same.
+        group.sort_unstable_by_key(|said| (said.row.indicator, said.source));
+        let named = group.chunk_by(|one, other| one.row.indicator == other.row.indicator);
+        rules.extend(named.filter_map(|group| rule(group, rows.feeds)));
+    }
+    rules
 }
 
 /// How many voices name an indicator whose rows these are. What has departed still has its voice: a list that flaps must
 /// not open, for an hour, what two lists agreed on.
-fn voices(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> u32 {
-    let voice = |kept: &Kept<'_>| {
-        let label = feeds.get(usize::try_from(kept.source.feed).ok()?)?;
+fn voices(group: &[Said<'_>], feeds: &[FeedRows<'_>]) -> u32 {
+    let voice = |said: &Said<'_>| {
+        let label = feeds.get(usize::try_from(said.source.feed).ok()?)?;
         label.label.voice
     };
     let mut named: Vec<u32> = group.iter().filter_map(voice).collect();
@@ -302,19 +365,19 @@ fn voices(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> u32 {
 }
 
 /// What a row does among `voices` feeds.
-fn action(kept: &Kept<'_>, feeds: &[FeedRows<'_>], voices: u32) -> Action {
-    let index = usize::try_from(kept.source.feed).ok();
+fn action(said: &Said<'_>, feeds: &[FeedRows<'_>], voices: u32) -> Action {
+    let index = usize::try_from(said.source.feed).ok();
     let needed = index
         .and_then(|index| feeds.get(index))
         .map_or(0, |feed| feed.label.terms.min_feeds);
     match needed > voices {
         true => Action::Monitor,
-        false => kept.action,
+        false => said.action,
     }
 }
 
 /// All rows of one indicator; `None` for none.
-fn rule(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> Option<Rule> {
+fn rule(group: &[Said<'_>], feeds: &[FeedRows<'_>]) -> Option<Rule> {
     let (first, others) = group.split_first()?;
     let voices = if others.is_empty() {
         1
@@ -329,7 +392,7 @@ fn rule(group: &[Kept<'_>], feeds: &[FeedRows<'_>]) -> Option<Rule> {
     }
     let sources = match others {
         [] => Sources::One([first.source]),
-        _ => Sources::Many(group.iter().map(|kept| kept.source).collect()),
+        _ => Sources::Many(group.iter().map(|said| said.source).collect()),
     };
     Some(Rule {
         indicator: first.row.indicator,

@@ -52,15 +52,14 @@ impl<'a> Change<'a> {
 }
 
 /// What is to change from one sorted set to another, by prefix.
-pub fn changes<'a>(before: &'a [Entry], after: &'a [Entry]) -> Vec<Change<'a>> {
+pub fn changes<'a>(before: &'a [Entry], after: &'a [Entry]) -> impl Iterator<Item = Change<'a>> {
     let (mut old, mut new) = (groups(before).peekable(), groups(after).peekable());
-    let mut changes = Vec::new();
     let prefix = |group: &&'a [Entry]| group.first().map(|entry| entry.indicator.prefix);
-    loop {
+    let sides = std::iter::from_fn(move || {
         // `None` is less than anything: a side that is at its end has to wait.
         let (left, right) = (old.peek().and_then(prefix), new.peek().and_then(prefix));
         let (take_old, take_new) = match (left, right) {
-            (None, None) => return changes,
+            (None, None) => return None,
             (Some(_), None) => (true, false),
             (None, Some(_)) => (false, true),
             (Some(left), Some(right)) => (left <= right, right <= left),
@@ -68,14 +67,12 @@ pub fn changes<'a>(before: &'a [Entry], after: &'a [Entry]) -> Vec<Change<'a>> {
         let next = |take: bool, groups: &mut dyn Iterator<Item = &'a [Entry]>| {
             take.then(|| groups.next()).flatten().unwrap_or_default()
         };
-        let change = Change {
+        Some(Change {
             before: next(take_old, &mut old),
             after: next(take_new, &mut new),
-        };
-        if change.before != change.after {
-            changes.push(change);
-        }
-    }
+        })
+    });
+    sides.filter(|change| change.before != change.after)
 }
 
 /// Slots without a key whose records are still there.

@@ -222,7 +222,7 @@ proptest! {
             let plan = ids.plan(&live, rules.iter().map(|(indicator, drop)| (*indicator, *drop))).expect("room");
             let geometry = snapshot.geometry;
             let half = snapshot.half.as_mut_slice();
-            let changes = changes(&live, &plan.entries);
+            let changes: Vec<_> = changes(&live, &plan.entries).collect();
             let cleared = apply(&changes, &mut &mut *half, &geometry).expect("room");
             prop_assert_eq!(dump(half, &geometry), plan.entries.clone());
             // An address keeps its slot where a port of it takes its place, but not its counter.
@@ -308,7 +308,7 @@ fn addresses_spill_over_and_come_back() {
         let mut after = all.clone();
         after.retain(|entry| entry.id < count);
         let cleared = apply(
-            &changes(&before, &after),
+            &changes(&before, &after).collect::<Vec<_>>(),
             &mut half.as_mut_slice(),
             &geometry,
         );

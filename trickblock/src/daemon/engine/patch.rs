@@ -72,7 +72,7 @@ impl Engine {
     /// False where it has no room; then the kernel has what it had.
     fn patch_kernel(&self, patch: &Patch) -> Result<bool, FilterError> {
         let maps = &self.filter.maps;
-        let changes = changes(&patch.before, &patch.plan.entries);
+        let changes: Vec<_> = changes(&patch.before, &patch.plan.entries).collect();
         if changes.is_empty() {
             return Ok(true);
         }

@@ -1,5 +1,7 @@
 //! Lines with their numbers.
 
+use memchr::memchr2;
+
 /// Longer ones are rejected unread: no entry needs them, and a message should not repeat them.
 pub(in crate::feed) const MAX_LINE: usize = 4096;
 
@@ -34,10 +36,7 @@ impl<'a> Iterator for Lines<'a> {
             return None;
         }
         self.number = self.number.saturating_add(1);
-        let end = self
-            .rest
-            .bytes()
-            .position(|byte| byte == b'\n' || byte == b'\r');
+        let end = memchr2(b'\n', b'\r', self.rest.as_bytes());
         let (line, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         let rest = rest.strip_prefix("\r\n").unwrap_or_else(|| {
             // The end is one byte or nothing at all.
@@ -50,6 +49,11 @@ impl<'a> Iterator for Lines<'a> {
 
 /// Blanks, and the marks that concatenated files leave between lines.
 pub(super) fn trim(line: &str, kept: Option<char>) -> &str {
+    // Nearly every line begins and ends with a letter or a digit.
+    let is_plain = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    if is_plain(line.as_bytes().first()) && is_plain(line.as_bytes().last()) {
+        return line;
+    }
     let odd = |c: char| {
         (c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}' | '\0')) && kept != Some(c)
     };

@@ -1,5 +1,7 @@
 //! The bound of a line.
 
+use memchr::memchr;
+
 use super::LimitError;
 
 /// Finds an over-long line while the body streams in, so that a line of a gigabyte is
@@ -38,26 +40,30 @@ impl Lines {
         if self.kind == Kind::Document {
             return Ok(());
         }
-        for piece in fresh.split_inclusive(|byte| *byte == b'\n') {
-            let ended = piece.ends_with(b"\n");
-            self.length = self
-                .length
-                .saturating_add(piece.len())
-                .saturating_sub(usize::from(ended));
-            if self.length > self.cap {
-                self.overlong.get_or_insert(self.number);
-            }
-            if ended {
-                self.number = self.number.saturating_add(1);
-                self.length = 0;
-            }
+        let mut rest = fresh;
+        while let Some(end) = memchr(b'\n', rest) {
+            self.grow(end);
+            self.number = self.number.saturating_add(1);
+            self.length = 0;
+            rest = &rest[end + 1..];
         }
+        self.grow(rest.len());
         match self.overlong.filter(|_| self.kind == Kind::Lines) {
             Some(number) => Err(LimitError::Line {
                 number,
                 cap: self.cap,
             }),
             None => Ok(()),
+        }
+    }
+}
+
+impl Lines {
+    /// More of the line.
+    fn grow(&mut self, bytes: usize) {
+        self.length = self.length.saturating_add(bytes);
+        if self.length > self.cap {
+            self.overlong.get_or_insert(self.number);
         }
     }
 }
