@@ -46,7 +46,7 @@ type Record = (u64, Named);
 struct Statement {
     feed: FeedConfig,
     /// One for each of its files.
-    named: Vec<Arc<[Row]>>,
+    named: Vec<Arc<Vec<Row>>>,
     /// Not named any more, and still in force.
     departed: Vec<Indicator>,
     at: Seen,
@@ -78,7 +78,7 @@ impl Known {
     pub fn note(
         &self,
         feed: &FeedConfig,
-        named: Vec<Arc<[Row]>>,
+        named: Vec<Arc<Vec<Row>>>,
         departed: Vec<Indicator>,
         at: Seen,
     ) {
@@ -261,7 +261,7 @@ mod tests {
         config.expect("a configuration").feeds.remove(0)
     }
 
-    fn rows(list: &str) -> Vec<Arc<[Row]>> {
+    fn rows(list: &str) -> Vec<Arc<Vec<Row>>> {
         vec![
             feed::parse(list.as_bytes(), None)
                 .expect("a list")

@@ -52,7 +52,8 @@ pub struct PartRows {
     pub label: Arc<str>,
     pub(super) source: String,
     pub(super) format: Format,
-    pub(super) rows: Arc<[Row]>,
+    /// Shared as it was read: a copy of a million rows takes as long as reading them.
+    pub(super) rows: Arc<Vec<Row>>,
     /// What the body says is not so any more.
     pub(super) withdrawn: Arc<[Indicator]>,
     pub rejected: u64,
@@ -73,7 +74,7 @@ impl Content {
         for part in &mut self.parts {
             let rows = part.rows.iter();
             let left = rows.filter(|row| !gone.contains(&row.indicator));
-            part.rows = left.cloned().collect();
+            part.rows = Arc::new(left.cloned().collect());
         }
         self
     }
@@ -112,7 +113,7 @@ impl Content {
     }
 
     /// Of each of its parts, without a copy.
-    pub fn shared_rows(&self) -> Vec<Arc<[Row]>> {
+    pub fn shared_rows(&self) -> Vec<Arc<Vec<Row>>> {
         let parts = self.parts.iter();
         parts.map(|part| Arc::clone(&part.rows)).collect()
     }

@@ -18,7 +18,7 @@ pub struct OnTrial {
     /// What comes into force where it does no harm.
     pub update: HeldUpdate,
     /// The rows that are new in it.
-    pub rows: Arc<[Row]>,
+    pub rows: Arc<Vec<Row>>,
     /// The packets of each new indicator before the trial.
     pub before: BTreeMap<Indicator, u64>,
     /// Those during it that were counted already.
@@ -96,13 +96,13 @@ impl Feed {
     }
 
     /// The rows of `content` whose indicators are not in force because of this feed; what has departed still is.
-    pub fn new_rows(&self, content: &Content) -> Arc<[Row]> {
+    pub fn new_rows(&self, content: &Content) -> Arc<Vec<Row>> {
         let known = self.content.as_ref().map(Content::indicators);
         let mut known = known.unwrap_or_default();
         known.extend(self.departed.rows().iter().map(|row| row.indicator));
         known.sort_unstable();
         let is_new = |row: &&Row| known.binary_search(&row.indicator).is_err();
-        content.all_rows().filter(is_new).cloned().collect()
+        Arc::new(content.all_rows().filter(is_new).cloned().collect())
     }
 
     /// What waits: for the operator, or for the end of a trial.
