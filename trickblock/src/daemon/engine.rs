@@ -1,5 +1,6 @@
 //! The filter and what is in force in it. Every change goes through here, one at a time.
 
+mod beginning;
 mod canary;
 mod error;
 mod growth;
@@ -8,7 +9,6 @@ mod held;
 mod inherited;
 mod limits;
 mod patch;
-mod preload;
 mod reload;
 mod wanted;
 
@@ -19,8 +19,8 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use self::error::Held;
 use self::inherited::Inherited;
+pub use self::{beginning::First, error::Held};
 use super::{
     contacts::Ledger,
     feeds::{Content, Feed},
@@ -36,7 +36,7 @@ use crate::{
         sandbox::Reader,
     },
     indicator::{Indicator, Seen},
-    kernel::{Filter, FilterError, Hooks, Load, Lost, Pins, Program, random_seed},
+    kernel::{Filter, FilterError, Hooks, Lost, Pins, Program, random_seed},
     observe::status::Hashes,
     policy::{Context, Departed, Guard, Kinds, RuleSet, merge},
     table::{Entry, Ids},
@@ -113,77 +113,6 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Loads the filter with room for `first`, taking over what an earlier daemon left.
-    pub fn start(
-        config: Config,
-        (guard, kinds): (Guard, Kinds),
-        reader: Reader,
-        first: &[&Content],
-    ) -> Result<Self, Held> {
-        let operator = Operator::load(&config.paths.state)?;
-        let pins = Pins::new(&config.paths.pins);
-        let wanted = Load {
-            capacity: terms::capacity(&config, first),
-            constants: terms::constants(&config),
-        };
-        let filter = Filter::load(&pins, wanted)?;
-        filter.maps.heal(random_seed())?;
-        let live = filter.maps.entries()?;
-        let ids = Ids::new(filter.maps.hit_capacity()?, &live);
-        let (started, lost_before) = (Timestamp::now(), filter.maps.lost()?);
-        let cache = Cache::new(&config.paths.state);
-        // What is by hand is known, and has its own end.
-        let by_hand = operator.lists.blocks.iter();
-        let by_hand: BTreeSet<_> = by_hand.map(|block| block.indicator).collect();
-        let mut engine = Self {
-            feeds: config.feeds.iter().cloned().map(Feed::new).collect(),
-            hooks: Hooks::new(pins),
-            filter,
-            rules: RuleSet::default(),
-            inherited: live
-                .iter()
-                .filter(|entry| !by_hand.contains(&entry.indicator))
-                .map(|entry| (entry.indicator, Inherited::of(entry)))
-                .collect(),
-            live,
-            started,
-            events_read: Arc::default(),
-            ledger: Ledger::new(started),
-            lost_before,
-            guard: guard.clone(),
-            configured_guard: guard,
-            kinds,
-            operator,
-            known: Known::new(&cache),
-            cache,
-            next_end: None,
-            reader,
-            ids,
-            unattached: BTreeMap::new(),
-            for_a_restart: Vec::new(),
-            notes: BTreeMap::new(),
-            roles: Roles::default(),
-            had_default_route: false,
-            hashes: Mutex::default(),
-            outgrown: false,
-            older: BTreeMap::new(),
-            seen: BTreeSet::new(),
-            config,
-        };
-        engine.remember();
-        engine.renew_guard();
-        engine.settle_kernel()?;
-        Ok(engine)
-    }
-
-    /// What feeds said before the last stop, and was still in force then.
-    fn remember(&mut self) {
-        for feed in &mut self.feeds {
-            feed.remember(&self.cache);
-            feed.keep_departed(&self.cache);
-        }
-    }
-
     fn renew_guard(&mut self) {
         let allowed = self.operator.allowed(Seen::now());
         self.guard = self.configured_guard.allowing(&allowed);
@@ -222,7 +151,7 @@ impl Engine {
             .as_ref()
             .is_some_and(|current| current.same_rows(&offer.content));
         if !unchanged {
-            self.check_limits(feed, &offer.content)?;
+            limits::check(&self.feeds[feed], &offer.content, &self.guard)?;
             self.brake(feed, &offer)?;
             self.canary(feed, &offer)?;
         }
@@ -312,8 +241,12 @@ impl Engine {
         let now = Seen::now();
         let rows = self.rows(candidate);
         let rules = merge(&rows, self.context(now));
-        let inherited = self.still_inherited(&rows, now);
-        self.inherited = inherited;
+        self.inherited = self.still_inherited(&rows, now);
+        self.enforce_rules(rules, now)
+    }
+
+    /// Puts these rules in force, which are of `now`, and what is inherited.
+    fn enforce_rules(&mut self, rules: RuleSet, now: Seen) -> Result<(), Held> {
         let wanted = self.with_inherited(&rules, &|_| true);
         self.put_in_force(wanted)?;
         let trials = self.feeds.iter().filter_map(|feed| feed.trial.as_ref());

@@ -18,7 +18,7 @@ use tokio::{
 use super::{
     DaemonError,
     control::ControlSocket,
-    engine::Engine,
+    engine::{Engine, First},
     feeds::{Content, Feed, Refused},
     learned::{self, Hosts, Places},
     main_loop::Daemon,
@@ -31,7 +31,7 @@ use crate::{
     config::{Config, FeedConfig},
     feed::{
         self, Format, NotAFeed,
-        cache::{Cache, Digest},
+        cache::Cache,
         limits::{Caps, read_capped},
         sandbox::{Program, Reader},
     },
@@ -73,7 +73,7 @@ pub async fn start(
     let found = pins.has_filter();
     let engine = filled(config, (guard, kinds), reader, &first)?;
     let engine = Arc::new(Mutex::new(engine));
-    for First { event, content } in first {
+    for Read { event, content } in first {
         settle_event(&engine, event, content).await;
     }
     attach(&engine, &pins, found)?;
@@ -136,19 +136,16 @@ fn settled(guard: Guard, surroundings: Option<Surroundings>) -> Guard {
     moved.unwrap_or(guard)
 }
 
-/// With what the feeds say, where there are several.
+/// With what the feeds say.
 fn filled(
     config: Config,
     known: (Guard, Kinds),
     reader: Reader,
-    first: &[First],
+    first: &[Read],
 ) -> Result<Engine, DaemonError> {
-    let all: Vec<_> = first.iter().filter_map(First::content).collect();
-    let mut engine = Engine::start(config, known, reader, &all)?;
-    if all.len() > 1 {
-        engine.preload(first.iter().filter_map(First::offered));
-        memory::return_free_pages();
-    }
+    let said: Vec<_> = first.iter().filter_map(Read::said).collect();
+    let engine = Engine::start(config, known, reader, &said)?;
+    memory::return_free_pages();
     Ok(engine)
 }
 
@@ -204,29 +201,28 @@ fn is_cache_error(outcome: &Outcome) -> bool {
 }
 
 /// An event of the start, and what its body holds.
-struct First {
+struct Read {
     event: FeedEvent,
     content: Option<Result<Content, Refused>>,
 }
 
-impl First {
-    fn content(&self) -> Option<&Content> {
-        self.content.as_ref()?.as_ref().ok()
-    }
-
-    /// The feed, what it says, the checksum of that, and whether it says so now.
-    fn offered(&self) -> Option<(usize, &Content, Digest, bool)> {
+impl Read {
+    fn said(&self) -> Option<First<'_>> {
         let Outcome::Loaded { digest, from, .. } = &self.event.outcome else {
             return None;
         };
-        let content = self.content()?;
-        Some((self.event.feed, content, *digest, *from == Origin::Fetch))
+        Some(First {
+            feed: self.event.feed,
+            content: self.content.as_ref()?.as_ref().ok()?,
+            digest: *digest,
+            fresh: *from == Origin::Fetch,
+        })
     }
 }
 
 /// Reads the bodies once: the size of the table is chosen by what they hold, and then it is filled
 /// with just that.
-async fn read(feeds: &[FeedConfig], reader: &Reader, events: Vec<FeedEvent>) -> Vec<First> {
+async fn read(feeds: &[FeedConfig], reader: &Reader, events: Vec<FeedEvent>) -> Vec<Read> {
     let read = |event: FeedEvent| {
         let (feed, reader) = (feeds.get(event.feed).cloned(), reader.clone());
         spawn_blocking(move || {
@@ -236,7 +232,7 @@ async fn read(feeds: &[FeedConfig], reader: &Reader, events: Vec<FeedEvent>) -> 
                 }
                 _ => None,
             };
-            First { event, content }
+            Read { event, content }
         })
     };
     let mut all = Vec::new();

@@ -74,12 +74,12 @@ pub(super) fn way(config: &Config, interface: &Interface, role: Role) -> Way {
 }
 
 /// What the configuration says, else what the feeds hold now, counted row by row. The table grows when that is used up.
-pub(super) fn capacity(config: &Config, first: &[&Content]) -> Capacity {
+pub(super) fn capacity<'a>(config: &Config, first: impl Iterator<Item = &'a Content>) -> Capacity {
     if let Some(capacity) = config.table.capacity {
         let v4 = u64::from(capacity.get());
         return Capacity::any(v4, v4 / 4);
     }
-    let parts = first.iter().flat_map(|content| &content.parts);
+    let parts = first.flat_map(|content| &content.parts);
     let rows = parts.flat_map(PartRows::rows);
     rows.map(|row| needed_entries([&row.indicator]))
         .fold(Capacity::default(), |sum, row| {

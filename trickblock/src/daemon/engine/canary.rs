@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Engine, Held, Offer, held::UNKEPT};
+use super::{Engine, Held, Offer, held::UNKEPT, limits};
 use crate::{
     daemon::{
         decisions::Word,
@@ -151,7 +151,7 @@ impl Engine {
     pub(super) fn let_in(&mut self, feed: usize, update: HeldUpdate) -> Result<(), Held> {
         let whole = !update.part;
         let offer = offered(update);
-        self.check_limits(feed, &offer.content)?;
+        limits::check(&self.feeds[feed], &offer.content, &self.guard)?;
         self.brake(feed, &offer)?;
         self.take(feed, offer, false)?;
         // A part of a body is no copy of it.
