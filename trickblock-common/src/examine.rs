@@ -157,16 +157,32 @@ fn packet_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, flow: Flow) ->
     let Some((source, destination)) = pair_v4(frame, place.offset()) else {
         return Outcome::without_side(cut(place));
     };
-    // Mostly one end is listed: the other one costs a look at the prefilter, not at every prefix length.
-    let side = |address, end| {
-        if lookup.close_v4(address) {
+    // Mostly one end is listed: the other one costs what the prefilter said, not a look at every prefix length.
+    let near = |said: bool, address| {
+        if place.in_tunnel() || place.in_udp_tunnel() {
+            lookup.close_v4(address)
+        } else {
+            said
+        }
+    };
+    let side = |near: bool, address, end| {
+        if near {
             lookup.side_v4(address, end)
         } else {
             Match::NONE
         }
     };
-    let to = side(destination, Endpoint::destination(transport));
-    let from = side(source, Endpoint::source(transport));
+    let said = place.ends();
+    let to = side(
+        near(said.destination(), destination),
+        destination,
+        Endpoint::destination(transport),
+    );
+    let from = side(
+        near(said.source(), source),
+        source,
+        Endpoint::source(transport),
+    );
     lookup.decide(to, from, 32, transport)
 }
 

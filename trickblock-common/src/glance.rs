@@ -1,7 +1,7 @@
 //! The pass path: two addresses and the prefilter, nothing else.
 
 use crate::{
-    Frame, Lookup, Outcome, Place, V6,
+    Ends, Frame, Lookup, Outcome, Place, V6,
     embedded::may_embed,
     examine::{Flow, examine},
     neighbour::is_link_group,
@@ -13,21 +13,16 @@ use crate::{
 #[inline(always)]
 pub fn glance<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> Option<Place> {
     // Most frames have no tag: they need not pay for the others.
-    let (place, near) = match parse::untagged(frame, link) {
-        Some(place) if place.is_v6() => (place, near_v6(frame, lookup, parse::ETHERNET)),
-        Some(place) => (place, near_v4(frame, lookup, parse::ETHERNET)),
+    match parse::untagged(frame, link) {
+        Some(place) if place.is_v6() => near_v6(frame, lookup, place, parse::ETHERNET),
+        Some(place) => near_v4(frame, lookup, place, parse::ETHERNET),
         None => wrapped(frame, lookup, link),
-    };
-    near.unwrap_or(true).then_some(place)
+    }
 }
 
 /// The same for all other frames.
 #[inline(always)]
-fn wrapped<F: Frame + ?Sized, L: Lookup>(
-    frame: &F,
-    lookup: &L,
-    link: Link,
-) -> (Place, Option<bool>) {
+fn wrapped<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, link: Link) -> Option<Place> {
     let found = match parse::find(frame, link) {
         Ok(place) => place,
         Err(reason) => Place::stopped(reason),
@@ -35,49 +30,63 @@ fn wrapped<F: Frame + ?Sized, L: Lookup>(
     let place = Place(lookup.blur(found.0));
     frame.refresh();
     let ip = place.offset() & MAX_START;
-    let near = if place.is_v6() {
-        near_v6(frame, lookup, ip)
+    if place.is_v6() {
+        near_v6(frame, lookup, place, ip)
     } else if place.is_v4() {
-        near_v4(frame, lookup, ip)
+        near_v4(frame, lookup, place, ip)
     } else {
         // ARP, or not understood.
-        None
-    };
-    (place, near)
+        Some(place)
+    }
 }
 
 /// No outer IP header starts further in than behind four tags, a PPPoE header and four labels: 54 bytes. The
 /// verifier needs the bound, and the compiler must not know it.
 const MAX_START: usize = 63;
 
-/// `None` where the frame ends before the addresses.
+/// `place`, which is at `ip`, where it is worth a closer look: also where the frame ends before the addresses.
 #[inline(always)]
-fn near_v4<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> Option<bool> {
-    let (source, destination) = addresses_v4(frame.read(ip))?;
-    if lookup.near_v4(source, destination) {
-        return Some(true);
+fn near_v4<F: Frame + ?Sized, L: Lookup>(
+    frame: &F,
+    lookup: &L,
+    place: Place,
+    ip: usize,
+) -> Option<Place> {
+    let Some((source, destination)) = addresses_v4(frame.read(ip)) else {
+        // They may be there all the same, beyond the frame's first piece.
+        return Some(place.near(Ends::BOTH));
+    };
+    let ends = lookup.near_v4(source, destination);
+    if ends != Ends::NONE {
+        return Some(place.near(ends));
     }
     let kinds = lookup.tunnels();
     if kinds == 0 {
-        return Some(false);
+        return None;
     }
     // Read by itself: as part of the header it would be loaded for every packet.
-    frame
-        .read::<1>(ip + 9)
-        .map(|[protocol]| may_lead_to(protocol, kinds))
+    let protocol = frame.read::<1>(ip + 9);
+    let passes = protocol.is_some_and(|[protocol]| !may_lead_to(protocol, kinds));
+    (!passes).then_some(place)
 }
 
+/// As [`near_v4`].
 #[inline(always)]
-fn near_v6<F: Frame + ?Sized, L: Lookup>(frame: &F, lookup: &L, ip: usize) -> Option<bool> {
-    let (source, destination) = addresses_v6(frame.read(ip + 8), frame.read(ip + 24))?;
-    if lookup.near_v6(source, destination)
+fn near_v6<F: Frame + ?Sized, L: Lookup>(
+    frame: &F,
+    lookup: &L,
+    place: Place,
+    ip: usize,
+) -> Option<Place> {
+    let Some((source, destination)) = addresses_v6(frame.read(ip + 8), frame.read(ip + 24)) else {
+        return Some(place);
+    };
+    let near = lookup.near_v6(source, destination)
         || near_embedded(lookup, source, destination)
         || is_link_group(destination)
-    {
-        return Some(true);
-    }
-    // Extension headers may stand before the tunnel: whoever asks for tunnels pays for the walk.
-    Some(lookup.tunnels() != 0)
+        // Extension headers may stand before the tunnel: whoever asks for tunnels pays for the walk.
+        || lookup.tunnels() != 0;
+    near.then_some(place)
 }
 
 /// Few packets have an IPv4 address inside: what it takes to look at it is no part of the pass path.

@@ -33,6 +33,6 @@ pub use glance::{glance, judge};
 pub use judge::Outcome;
 pub use lookup::Lookup;
 pub use parse::Link;
-pub use place::Place;
+pub use place::{Ends, Place};
 pub use reason::{Reason, Side, Verdict};
 pub use transport::Transport;

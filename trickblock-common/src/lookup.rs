@@ -1,7 +1,7 @@
 //! What a verdict asks of the table.
 
 use crate::{
-    Outcome, Transport, V4, V6,
+    Ends, Outcome, Transport, V4, V6,
     embedded::{Nat64Prefixes, embedded},
     judge::decide,
     table::{Endpoint, Match},
@@ -9,8 +9,9 @@ use crate::{
 
 /// Answers for one packet, as the kernel maps or host slices give them.
 pub trait Lookup: Nat64Prefixes {
+    /// The prefilter: an end that it does not name is not listed.
+    fn near_v4(&self, source: V4, destination: V4) -> Ends;
     /// The prefilter: false only when neither address is listed.
-    fn near_v4(&self, source: V4, destination: V4) -> bool;
     fn near_v6(&self, source: V6, destination: V6) -> bool;
     /// As [`Self::near_v4`] of one address, off the pass path.
     fn close_v4(&self, address: V4) -> bool;

@@ -2,11 +2,36 @@
 
 use crate::Reason;
 
+/// Which ends of a packet may be listed: bit 0 the destination, bit 1 the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends(pub u64);
+
+impl Ends {
+    pub const NONE: Self = Self(0);
+    pub const BOTH: Self = Self(3);
+
+    /// 0 for an end that may be listed.
+    #[inline(always)]
+    pub const fn without(destination: u64, source: u64) -> Self {
+        Self((destination == 0) as u64 | ((source == 0) as u64) << 1)
+    }
+
+    #[inline(always)]
+    pub const fn destination(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    #[inline(always)]
+    pub const fn source(self) -> bool {
+        self.0 & 2 != 0
+    }
+}
+
 /// A packet inside a frame, in one scalar: the kernel passes it to the part behind the prefilter, and the
 /// verifier must not tell one number of tags from another there.
 ///
 /// Bits 0–15 offset (bytes; of a frame that could not be followed so far the number of the reason), 16–17 kind, 18 guess, 20–21 tunnel,
-/// 22–38 limit (see [`Place::limit`]).
+/// 22–38 limit (see [`Place::limit`]), 39–40 ends that may be listed (see [`Ends`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(pub u64);
 
@@ -20,6 +45,7 @@ impl Place {
     const TUNNEL: u64 = 1 << 20;
     const UDP_TUNNEL: u64 = 1 << 21;
     const LIMIT: u32 = 22;
+    const NEAR: u32 = 39;
 
     /// The greatest limit: beyond all that lengths in IPv4 and IPv6 headers can say.
     pub const FAR: usize = 0x1_ffff;
@@ -64,6 +90,18 @@ impl Place {
         };
         let guess = if guess { Self::GUESS } else { 0 };
         Self(self.0 | kind | guess | (limit as u64 & Self::FAR as u64) << Self::LIMIT)
+    }
+
+    /// With what the prefilter said of the packet's ends.
+    #[inline(always)]
+    pub const fn near(self, ends: Ends) -> Self {
+        Self(self.0 | ends.0 << Self::NEAR)
+    }
+
+    /// What the prefilter said of an IPv4 packet's ends; it is not asked of packets in tunnels.
+    #[inline(always)]
+    pub const fn ends(self) -> Ends {
+        Ends(self.0 >> Self::NEAR & 3)
     }
 
     #[inline(always)]

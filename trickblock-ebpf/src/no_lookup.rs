@@ -3,7 +3,7 @@
 use core::cell::Cell;
 
 use trickblock_common::{
-    Lookup, V4, V6,
+    Ends, Lookup, V4, V6,
     embedded::{Nat64, Nat64Prefixes},
     table::{Endpoint, Match},
 };
@@ -28,12 +28,12 @@ impl Nat64Prefixes for NoLookup {
 
 impl Lookup for NoLookup {
     #[inline(always)]
-    fn near_v4(&self, source: V4, destination: V4) -> bool {
+    fn near_v4(&self, source: V4, destination: V4) -> Ends {
         self.seen
             .set(u64::from(source.0) + u64::from(destination.0));
         self.source.set(source.0);
         self.destination.set(destination.0);
-        false
+        Ends::NONE
     }
 
     fn close_v4(&self, _: V4) -> bool {

@@ -4,7 +4,7 @@
 use core::arch::asm;
 
 use trickblock_common::{
-    Lookup, Outcome, Transport, V4, V6,
+    Ends, Lookup, Outcome, Transport, V4, V6,
     embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
@@ -150,7 +150,7 @@ impl Live {
 
 impl Lookup for Live {
     #[inline(always)]
-    fn near_v4(&self, source: V4, destination: V4) -> bool {
+    fn near_v4(&self, source: V4, destination: V4) -> Ends {
         near_v4(&self.half, || maps::BLOOM_WORDS.load(), source, destination)
     }
 

@@ -5,7 +5,7 @@ use super::{
     hash::{Spot, fold, hash, spot},
     layout::{ANY_24, BLOOM, LENGTHS_V4, SEED, WHOLE_24, WIDE_V6},
 };
-use crate::{V4, V6};
+use crate::{Ends, V4, V6};
 
 /// The parts of an IPv6 address that are marked in the Bloom filter: an indicator marks the longest
 /// part that is not longer than its prefix.
@@ -60,7 +60,7 @@ pub const fn bit_24(address: V4, bitmap: u64) -> (u64, u64) {
     )
 }
 
-/// Whether either address may be listed. `bloom` gives the words of the Bloom filter; it is asked
+/// Which address may be listed. `bloom` gives the words of the Bloom filter; it is asked
 /// only where a /24 holds something, since most packets do not get that far.
 #[inline(always)]
 pub fn near_v4<W: Words + ?Sized>(
@@ -68,18 +68,18 @@ pub fn near_v4<W: Words + ?Sized>(
     bloom: impl Fn() -> u64,
     source: V4,
     destination: V4,
-) -> bool {
+) -> Ends {
     let source_24 = test(words, bit_24(source, ANY_24)) & 1;
     let destination_24 = test(words, bit_24(destination, ANY_24)) & 1;
     if source_24 | destination_24 == 0 {
-        return false;
+        return Ends::NONE;
     }
     // Both ends' words are on their way before one of them decides, and none of an end whose /24 holds nothing.
     let (destination, source) = (
         absent_v4(words, &bloom, destination, destination_24),
         absent_v4(words, &bloom, source, source_24),
     );
-    destination == 0 || source == 0
+    Ends::without(destination, source)
 }
 
 /// Whether one address may be listed.

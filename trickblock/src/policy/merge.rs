@@ -318,10 +318,10 @@ impl<'a> Rows<'a> {
 
     /// Reads these rows, all at once: the memory is slower than everything that is done with them.
     fn fetch(&self, kept: &[Kept]) {
-        // A row lies in two cache lines.
+        // A row lies in two cache lines: its number in the first, its port in the second.
         let lines = kept.iter().map(|kept| {
             let row = self.said(*kept).row;
-            row.line ^ u32::from(row.sighting.family.is_some())
+            row.line ^ u32::from(row.indicator.port.is_some())
         });
         black_box(lines.fold(0, |sum, line| sum ^ line));
     }

@@ -58,9 +58,10 @@ impl Ids {
             .rev()
             .copied()
             .chain(self.next..self.capacity);
+        let wanted = wanted.into_iter();
         let mut live = live.iter().peekable();
         let mut plan = Plan {
-            entries: Vec::new(),
+            entries: Vec::with_capacity(wanted.size_hint().0),
             fresh: Vec::new(),
             retired: Vec::new(),
         };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Constants, Never};
 use ipnet::IpNet;
 use trickblock_common::{
-    Lookup, Outcome, Transport, V4, V6,
+    Ends, Lookup, Outcome, Transport, V4, V6,
     embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
@@ -81,7 +81,7 @@ impl Lookup for Snapshot {
         self.constants.tunnels
     }
 
-    fn near_v4(&self, source: V4, destination: V4) -> bool {
+    fn near_v4(&self, source: V4, destination: V4) -> Ends {
         near_v4(
             self.half.as_slice(),
             || self.geometry.bloom,
