@@ -106,7 +106,7 @@ fn absent_v4<W: Words + ?Sized>(
     }
     let (word, bit) = bit_24(address, WHOLE_24);
     let whole = words.word(words.where_set(near, word)) >> bit;
-    absent * (!whole & 1) | (near ^ 1)
+    (absent * (!whole & 1)) | (near ^ 1)
 }
 
 /// Bits of the lengths of prefixes that are a /24 or more.
