@@ -213,7 +213,7 @@ fn dropping(report: &Report) -> Vec<Goal> {
 fn updating(report: &Report) -> Vec<Goal> {
     let median = |name| report.figures.median(name);
     vec![
-        Goal::least("P7_adds", "single additions", 20e6, "/s").is(median("adds_per_s")),
+        Goal::least("P7_adds", "additions", 20e6, "/s").is(median("adds_per_s")),
         Goal::most("P7_swap", "whole-set swap of 1 M", 60.0, "ms").is(median("swap_1m_ms")),
         Goal::most(
             "P7_verdicts",

@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use trickblock::{indicator::Indicator, table::Change};
+use trickblock::{
+    indicator::Indicator,
+    table::{Change, Entry},
+};
 
 use super::{
     figure::Figures,
@@ -32,7 +35,7 @@ pub fn measure(
         figures.set(name, filter(size).and_then(|one| swaps(repetitions, one)));
     }
     say("single additions");
-    figures.set("adds_per_s", adds(repetitions, pool));
+    adds(repetitions, pool, figures);
     for (name, size) in [
         ("bytes_per_indicator_1m", 1_000_000),
         ("bytes_per_indicator_10m", 10_000_000),
@@ -54,32 +57,64 @@ fn swaps(repetitions: usize, filter: &Loaded) -> anyhow::Result<Vec<f64>> {
     seeds.map(swap).collect()
 }
 
-/// Addresses that are added to a list of a million, and what it has room for beyond that million. Nothing
-/// is moved in place: a table that is all but full does not take each address.
-const ADDED: usize = 100_000;
-const ROOM: u64 = 1_000_000;
+/// A list of a million, and addresses that are not in it.
+struct Additions {
+    filter: Loaded,
+    added: Vec<Entry>,
+}
 
-/// Per second, until the call returns. What was added is taken out again in between.
-fn adds(repetitions: usize, pool: &Pool) -> anyhow::Result<Vec<f64>> {
-    const LISTED: usize = 1_000_000;
-    let filter = Loaded::with_room(List::V4, hosts(pool, LISTED), ROOM)?;
-    let mut added = entries(hosts(pool, LISTED + ADDED).skip(LISTED));
-    anyhow::ensure!(added.len() == ADDED, "the pool of addresses is too small");
-    let first = u32::try_from(LISTED)?;
-    added.iter_mut().for_each(|entry| entry.id += first);
-    let ids: Vec<u32> = added.iter().map(|entry| entry.id).collect();
-    let change = |before, after| Change { before, after };
-    let add: Vec<_> = added.chunks(1).map(|one| change(&[], one)).collect();
-    let remove: Vec<_> = added.chunks(1).map(|one| change(one, &[])).collect();
-    let run = |_| {
+impl Additions {
+    /// Addresses that are added, and what the list has room for beyond its million. Nothing is moved in place: a table that
+    /// is all but full does not take each address.
+    const COUNT: usize = 100_000;
+    const ROOM: u64 = 1_000_000;
+
+    fn new(pool: &Pool) -> anyhow::Result<Self> {
+        const LISTED: usize = 1_000_000;
+        let filter = Loaded::with_room(List::V4, hosts(pool, LISTED), Self::ROOM)?;
+        let mut added = entries(hosts(pool, LISTED + Self::COUNT).skip(LISTED));
+        anyhow::ensure!(
+            added.len() == Self::COUNT,
+            "the pool of addresses is too small"
+        );
+        let first = u32::try_from(LISTED)?;
+        added.iter_mut().for_each(|entry| entry.id += first);
+        Ok(Self { filter, added })
+    }
+
+    /// Adds the first `count`, each a change of its own; seconds until the call returned. What was added is taken out again.
+    fn time(&self, count: usize) -> anyhow::Result<f64> {
         sys::stop_if_interrupted()?;
+        let (added, maps) = (&self.added[..count], &self.filter.filter.maps);
+        let ids: Vec<u32> = added.iter().map(|entry| entry.id).collect();
+        let change = |before, after| Change { before, after };
+        let add: Vec<_> = added.chunks(1).map(|one| change(&[], one)).collect();
+        let remove: Vec<_> = added.chunks(1).map(|one| change(one, &[])).collect();
         let start = Instant::now();
-        filter.filter.maps.apply(&add, &ids)?;
+        maps.apply(&add, &ids)?;
         let took = start.elapsed();
-        filter.filter.maps.apply(&remove, &[])?;
-        Ok(ADDED as f64 / took.as_secs_f64())
+        maps.apply(&remove, &[])?;
+        Ok(took.as_secs_f64())
+    }
+}
+
+/// How many additions there are in a second, where many come at once, and how many microseconds one takes that comes alone.
+fn adds(repetitions: usize, pool: &Pool, figures: &mut Figures) {
+    let additions = Additions::new(pool);
+    let times = |count: usize| -> anyhow::Result<Vec<f64>> {
+        let additions = additions
+            .as_ref()
+            .map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        (0..repetitions).map(|_| additions.time(count)).collect()
     };
-    (0..repetitions).map(run).collect()
+    let many = times(Additions::COUNT);
+    let rate = |seconds: &f64| Additions::COUNT as f64 / seconds;
+    figures.set("adds_per_s", many.map(|all| all.iter().map(rate).collect()));
+    let one = times(1);
+    figures.set(
+        "one_add_us",
+        one.map(|all| all.iter().map(|one| one * 1e6).collect()),
+    );
 }
 
 fn hosts(pool: &Pool, size: usize) -> impl Iterator<Item = Indicator> {

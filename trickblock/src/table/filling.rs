@@ -209,3 +209,31 @@ fn in_order<T: Copy>(items: &mut Vec<T>, hash: impl Fn(&T) -> u64) -> Vec<T> {
     }
     ordered
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Multiplied by an odd number, so that none comes twice.
+    fn scattered(count: u64) -> Vec<u64> {
+        (0..count)
+            .map(|item| item.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            .collect()
+    }
+
+    #[test]
+    fn parts_follow_each_other_and_keep_their_order() {
+        for count in [0, 1, 4_095, 4_096, 8_192, 100_000] {
+            let mut items = scattered(count);
+            let before = items.clone();
+            let ordered = in_order(&mut items, |item| *item);
+            assert!(items.is_empty());
+            let bits = count.checked_ilog2().unwrap_or(0).saturating_sub(12);
+            let part = |item: &u64| item.checked_shr(64 - bits).unwrap_or(0);
+            let mut expected = before;
+            // A stable sort by the same parts.
+            expected.sort_by_key(part);
+            assert_eq!(ordered, expected, "{count}");
+        }
+    }
+}
