@@ -16,8 +16,9 @@ pub(super) const MAX_WARNINGS: usize = 100;
 /// Names kept for sharing; beyond that each row owns its own, which only a hostile feed causes.
 pub(super) const MAX_FAMILIES: usize = 4096;
 
-/// Rows that are gathered before they are given away.
-const BATCH: usize = 16 << 10;
+/// Rows that are gathered before they are given away: few enough that whoever takes them works on some while the next ones
+/// are read.
+const BATCH: usize = 4 << 10;
 
 /// Takes rows as they are found, in the order in which they are.
 pub(super) type Taker = Box<dyn FnMut(&[Row])>;
