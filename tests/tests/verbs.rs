@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         wire("no_contact_is_no_all_clear", contacts::unheard),
         wire("off_and_on_with_a_daemon", life::off_and_on),
         wire("off_and_on_without_a_daemon", life::off_and_on_alone),
+        wire("filter_of_another_version", life::another_version),
         wire("a_kill_leaves_no_gap", life::kill),
         wire("the_last_good_copy_starts_the_filter", life::last_good_copy),
         wire(

@@ -63,6 +63,15 @@ impl Words for Half {
     }
 
     #[inline(always)]
+    fn block(&self, mut number: u64) -> u64 {
+        // SAFETY: one instruction on one register.
+        unsafe {
+            asm!("{0} &= {1}", inout(reg) number, const (1 << 18) - 1, options(pure, nomem, nostack));
+        }
+        number
+    }
+
+    #[inline(always)]
     fn where_set(&self, bit: u64, mut number: u64) -> u64 {
         let mask = bit.wrapping_neg();
         // SAFETY: one instruction on two registers.

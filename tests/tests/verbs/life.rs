@@ -3,9 +3,10 @@
 use std::{fs, thread, time::Duration};
 
 use serde_json::{Value, json};
+use trickblock_common::abi::ABI_VERSION;
 use trickblock_tests::{
     bpf,
-    gateway::{BENIGN, C2, Gateway, body, wait_for},
+    gateway::{BENIGN, C2, Gateway, body, list_of, wait_for},
 };
 
 use crate::{END, verb};
@@ -66,6 +67,49 @@ pub fn off_and_on_alone() {
     fs::remove_dir_all(gateway.site.pins()).unwrap();
     let output = verb(&gateway, 1, &["on"]);
     assert!(output.stderr.contains("no filter is pinned"), "{output:?}");
+}
+
+/// The program was replaced while its daemon was down.
+pub fn another_version() {
+    let gateway = Gateway::new().unwrap();
+    let (now, then) = (format!("v{ABI_VERSION}"), "v0");
+    let older = || {
+        gateway.daemon().unwrap().terminate(END).unwrap();
+        let pins = gateway.site.pins();
+        fs::rename(pins.join(&now), pins.join(then)).unwrap();
+        gateway.filters().unwrap();
+    };
+    older();
+    for asked in ["status", "on", "list"] {
+        let output = verb(&gateway, 1, &[asked]);
+        assert!(
+            output.stderr.contains("another version of trickblock (v0)"),
+            "{output:?}"
+        );
+    }
+    let off = verb(&gateway, 0, &["off", "--json"]).json().unwrap();
+    assert_eq!(off["interfaces"], json!(["eth0"]));
+    assert_eq!(gateway.wire.passes(C2, 3), 3);
+    let output = verb(&gateway, 1, &["off"]);
+    assert!(output.stderr.contains("no filter is pinned"), "{output:?}");
+
+    // Without anything to put in its place it stays.
+    older();
+    fs::remove_dir_all(gateway.site.state()).unwrap();
+    gateway.answer(body("<html>no list</html>"));
+    let output = gateway.run().unwrap();
+    assert!(
+        output.code == Some(1) && output.stderr.contains("nothing to put in its place"),
+        "{output:?}"
+    );
+    gateway.filters().unwrap();
+
+    gateway.answer(body(list_of(&[C2])));
+    let daemon = gateway.daemon().unwrap();
+    gateway.wait_for_active();
+    gateway.filters().unwrap();
+    assert!(!gateway.site.pins().join(then).exists());
+    drop(daemon);
 }
 
 /// Under a stream of packets: a killed daemon, and the one that takes over.

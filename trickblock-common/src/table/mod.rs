@@ -29,6 +29,13 @@ pub trait Words {
         hash::product(hash, size)
     }
 
+    /// `number`, which is below 2¹⁸. The kernel's verifier has to be told: it knows nothing of a number whose bytes were
+    /// swapped, and the compiler leaves out what it knows.
+    #[inline(always)]
+    fn block(&self, number: u64) -> u64 {
+        number
+    }
+
     /// `number` where `bit` is 1, 0 where it is 0. Who reads what it gives has a word that is read anyway in the place
     /// of one that is not needed: the kernel's compiler would make a branch of it, which nobody can foretell.
     #[inline(always)]

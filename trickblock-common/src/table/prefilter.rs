@@ -85,7 +85,7 @@ pub fn near_v4<W: Words + ?Sized>(
 /// Whether one address may be listed.
 #[inline(always)]
 pub fn alone_v4<W: Words + ?Sized>(words: &W, bloom: impl Fn() -> u64, address: V4) -> bool {
-    let near = test(words, bit_24(address, ANY_24)) & 1;
+    let near = test(words, told_24(words, address, ANY_24)) & 1;
     near != 0 && absent_v4(words, &bloom, address, near) == 0
 }
 
@@ -104,13 +104,20 @@ fn absent_v4<W: Words + ?Sized>(
     if words.word(LENGTHS_V4) & WHOLE == 0 {
         return absent | (near ^ 1);
     }
-    let (word, bit) = bit_24(address, WHOLE_24);
+    let (word, bit) = told_24(words, address, WHOLE_24);
     let whole = words.word(words.where_set(near, word)) >> bit;
     (absent * (!whole & 1)) | (near ^ 1)
 }
 
 /// Bits of the lengths of prefixes that are a /24 or more.
 const WHOLE: u64 = (1 << 25) - 1;
+
+/// As [`bit_24`], off the pass path.
+#[inline(always)]
+fn told_24<W: Words + ?Sized>(words: &W, address: V4, bitmap: u64) -> (u64, u64) {
+    let (word, bit) = bit_24(address, 0);
+    (bitmap + words.block(word), bit)
+}
 
 /// Bit 0 of the result is the bit asked for.
 #[inline(always)]

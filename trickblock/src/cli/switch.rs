@@ -62,9 +62,8 @@ pub fn on(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<E
 /// Where nothing is pinned nothing was switched off: the filter may be elsewhere, and on.
 fn switch_off(args: &Args) -> Result<Vec<String>, FilterError> {
     let pins = Pins::new(&args.place.pins);
-    if !pins.has_filter() {
-        let path = args.place.pins.clone();
-        return Err(FilterError::NoFilter { path });
+    if !pins.has_filter() && pins.other_version().is_none() {
+        return Err(pins.no_filter());
     }
     hooks(args).off()
 }

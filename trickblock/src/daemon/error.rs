@@ -17,6 +17,10 @@ pub enum DaemonError {
         "another trickblock daemon keeps its state in {path}: what either remembers would be lost to the other; stop it, or name another directory with `[paths] state`"
     )]
     StateHeld { path: PathBuf },
+    #[error(
+        "the filter of another version of trickblock (pins {version}) is on, and there is nothing to put in its place: no feed answers, and no last good copy is there; it stays on as it is. Mend the feeds and start again, or end it by `trickblock off`"
+    )]
+    NothingInstead { version: String },
     #[error("none of the interfaces can be filtered: {}", .0.join("; "))]
     NoInterface(Vec<String>),
     #[error("allow file {path}: {reason}; nothing is blocked or changed before it is mended")]

@@ -70,13 +70,13 @@ pub async fn start(
     warn_of_private(&config.paths.pins);
     let hold = (pins.hold()?, hold_state(&config.paths.state)?);
     some_interface(&config)?;
-    let found = pins.has_filter();
+    let found = Found::at(&pins);
     let engine = filled(config, (guard, kinds), reader, &first)?;
     let engine = Arc::new(Mutex::new(engine));
     for Read { event, content } in first {
         settle_event(&engine, event, content).await;
     }
-    attach(&engine, &pins, found)?;
+    attach(&engine, &pins, &found)?;
     let events = Events::open(&pins)?;
     Daemon::new(
         engine,
@@ -243,16 +243,48 @@ async fn read(feeds: &[FeedConfig], reader: &Reader, events: Vec<FeedEvent>) -> 
     all
 }
 
-/// `found`: an earlier filter's pins were there before.
-fn attach(engine: &Mutex<Engine>, pins: &Pins, found: bool) -> Result<(), DaemonError> {
+/// Which earlier filters' pins were there before.
+struct Found {
+    this_version: bool,
+    other_version: Option<String>,
+}
+
+impl Found {
+    fn at(pins: &Pins) -> Self {
+        Self {
+            this_version: pins.has_filter(),
+            other_version: pins.other_version(),
+        }
+    }
+
+    /// Leaves no pins that look like a filter; those of an earlier one keep its counters, or are it.
+    fn clear(&self, pins: &Pins) {
+        let removed = match (self.this_version, &self.other_version) {
+            (true, _) => Ok(()),
+            (false, Some(_)) => pins.remove_this_version(),
+            (false, None) => pins.remove(),
+        };
+        if let Err(error) = removed {
+            tracing::warn!("pins are left at {}: {error}", pins.root().display());
+        }
+    }
+}
+
+fn attach(engine: &Mutex<Engine>, pins: &Pins, found: &Found) -> Result<(), DaemonError> {
     let mut engine = super::handler::lock(engine);
+    if let Some(version) = found
+        .other_version
+        .clone()
+        .filter(|_| engine.live.is_empty())
+    {
+        // Its rules cannot be read: an empty set in its place would end the blocking.
+        found.clear(pins);
+        return Err(DaemonError::NothingInstead { version });
+    }
     if !engine.on()?.is_empty() {
         return Ok(());
     }
-    // Leave no pins that look like a filter; those of an earlier one keep its counters.
-    if !found && let Err(error) = pins.remove() {
-        tracing::warn!("pins are left at {}: {error}", pins.root().display());
-    }
+    found.clear(pins);
     let reasons = engine.unattached.values().cloned().collect();
     Err(DaemonError::NoInterface(reasons))
 }

@@ -1,6 +1,9 @@
 //! What goes wrong between user space and the kernel, each with its fix.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use trickblock_common::table::Room;
 
@@ -69,10 +72,12 @@ pub enum FilterError {
     Private { name: String },
     #[error("the kernel refuses the program: {reason}; trickblock needs Linux 6.1 or newer{hint}")]
     Load { reason: String, hint: &'static str },
-    #[error(
-        "no filter is pinned at {path}; start one with `trickblock run`, or name its directory with `--pins`"
-    )]
-    NoFilter { path: PathBuf },
+    #[error("{}", no_filter(path, other.as_deref()))]
+    NoFilter {
+        path: PathBuf,
+        /// What pins of another version of trickblock are below, if a filter of it may be on.
+        other: Option<String>,
+    },
     #[error(
         "a table of {} IPv4 addresses, {} IPv4 prefixes and ports and {} IPv6 entries is more than a BPF map can be; shorten the lists, or lower `capacity` in [table] (at most 4000000)",
         .0.hosts, .0.v4, .0.v6
@@ -116,6 +121,18 @@ impl FilterError {
             map,
             reason: chain(&error),
         }
+    }
+}
+
+fn no_filter(path: &Path, other: Option<&str>) -> String {
+    let path = path.display();
+    match other {
+        Some(version) => format!(
+            "the filter that is pinned at {path} is that of another version of trickblock ({version}) and may be on: `trickblock run` takes it over, `trickblock off` ends it"
+        ),
+        None => format!(
+            "no filter is pinned at {path}; start one with `trickblock run`, or name its directory with `--pins`"
+        ),
     }
 }
 

@@ -85,9 +85,7 @@ impl Interfaces {
     /// The map of a pinned filter.
     pub fn open(pins: &Pins) -> Result<Self, FilterError> {
         if pins.check(&abi::INTERFACES)?.is_none() {
-            return Err(FilterError::NoFilter {
-                path: pins.root().to_owned(),
-            });
+            return Err(pins.no_filter());
         }
         let data = MapData::from_pin(pins.map(MAP)).map_err(FilterError::map(MAP))?;
         Self::new(Map::from_map_data(data).map_err(FilterError::map(MAP))?)

@@ -86,9 +86,7 @@ impl Maps {
     /// Opens the pinned maps of a running filter.
     pub fn open(pins: &Pins) -> Result<Self, FilterError> {
         if pins.check(&abi::TABLE)?.is_none() {
-            return Err(FilterError::NoFilter {
-                path: pins.root().to_owned(),
-            });
+            return Err(pins.no_filter());
         }
         pins.check_maps()?;
         let mut open = |name: &'static str| {

@@ -11,6 +11,7 @@
 //! ```
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, TryLockError},
     io,
     os::unix::fs::MetadataExt as _,
@@ -99,9 +100,11 @@ impl Pins {
         Ok(self.clsact().join(format!("{}-{index}", namespace()?)))
     }
 
-    /// Interfaces of this network namespace with such a mark.
+    /// Interfaces of this network namespace with such a mark, of this or any other ABI version.
     pub(super) fn clsact_marks(&self) -> io::Result<Vec<u32>> {
-        let marks = names(&self.clsact());
+        let versions = self.versions();
+        let marks = versions.flat_map(|version| names(&self.root.join(version).join("clsact")));
+        let marks: BTreeSet<String> = marks.collect();
         if marks.is_empty() {
             return Ok(Vec::new());
         }
@@ -232,12 +235,16 @@ impl Pins {
         }
     }
 
+    /// ABI versions that have pins here.
+    fn versions(&self) -> impl Iterator<Item = String> {
+        let all = names(&self.root).into_iter();
+        all.filter(|name| is_version(name))
+    }
+
     /// Links pinned by this or any other ABI version: (path, name that the interface had then).
     pub(super) fn pinned_links(&self) -> Vec<(PathBuf, String)> {
-        let versions = names(&self.root)
-            .into_iter()
-            .filter(|name| is_version(name));
-        let mut links: Vec<_> = versions
+        let mut links: Vec<_> = self
+            .versions()
             .flat_map(|version| {
                 let dir = self.root.join(version).join("links");
                 names(&dir)
@@ -249,6 +256,26 @@ impl Pins {
         links
     }
 
+    /// Nothing of this version is pinned here.
+    pub fn no_filter(&self) -> FilterError {
+        FilterError::NoFilter {
+            path: self.root.clone(),
+            other: self.other_version(),
+        }
+    }
+
+    /// The name of another ABI version that has links or marks of clsact filters here: its filter may be on.
+    pub fn other_version(&self) -> Option<String> {
+        let mut others = self.versions();
+        others.find(|version| {
+            let dir = self.root.join(version);
+            dir != self.dir
+                && ["links", "clsact"]
+                    .iter()
+                    .any(|what| !names(&dir.join(what)).is_empty())
+        })
+    }
+
     /// What `off` detached.
     pub(super) fn switched_off(&self) -> Vec<(String, Hook)> {
         names(&self.off()).iter().map(|name| decode(name)).collect()
@@ -256,10 +283,7 @@ impl Pins {
 
     /// Removes the directories of older ABI versions: their links have been taken over.
     pub(super) fn remove_other_versions(&self) -> io::Result<()> {
-        for version in names(&self.root)
-            .into_iter()
-            .filter(|name| is_version(name))
-        {
+        for version in self.versions() {
             let dir = self.root.join(version);
             if dir != self.dir {
                 fs::remove_dir_all(dir)?;
@@ -268,12 +292,22 @@ impl Pins {
         Ok(())
     }
 
+    /// Removes the pins of this version; links that are still pinned by another one stay.
+    pub fn remove_this_version(&self) -> io::Result<()> {
+        gone(fs::remove_dir_all(&self.dir))
+    }
+
     /// Removes every pin; a filter that is still attached then ends.
     pub fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        gone(fs::remove_dir_all(&self.root))
+    }
+}
+
+/// What is not there need not be removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -338,7 +372,7 @@ mod tests {
             "%xdp",
             "%tcx-egress",
         ];
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for name in names {
             for hook in Hook::ALL {
                 let encoded = encode(name, hook);

@@ -41,9 +41,7 @@ impl Programs {
     /// Those of a pinned filter.
     pub(super) fn pinned(pins: &Pins) -> Result<Self, FilterError> {
         if !pins.has_filter() {
-            return Err(FilterError::NoFilter {
-                path: pins.root().to_owned(),
-            });
+            return Err(pins.no_filter());
         }
         all(|program| {
             let path = pins.program(program.name());

@@ -25,6 +25,12 @@ impl Hooks {
 
     /// `trickblock off`: detaches everywhere and remembers where. Returns the names.
     pub fn off(&self) -> Result<Vec<String>, FilterError> {
+        if !self.pins.has_filter() {
+            // A filter of another version: nothing here could attach it again.
+            let names = self.detach_others(&[])?;
+            self.forget_other_versions()?;
+            return Ok(names);
+        }
         // Marked first: whatever interrupts this, `on` undoes it.
         for place in self.places()?.iter().filter(|place| place.is_live()) {
             make_dir(&self.pins.switched_off_mark(&place.name, place.hook))?;

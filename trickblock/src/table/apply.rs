@@ -42,8 +42,16 @@ impl<'a> Change<'a> {
 
     /// Whether a counter is given back.
     pub fn retires(&self) -> bool {
-        let is_kept = |entry: &Entry| self.after.iter().any(|other| other.id == entry.id);
+        let is_kept = |entry: &Entry| self.then(entry).is_some_and(|then| then.id == entry.id);
         !self.before.iter().all(is_kept)
+    }
+
+    /// What becomes of an entry. One prefix may have a hundred thousand ports.
+    fn then(&self, entry: &Entry) -> Option<&'a Entry> {
+        let found = self
+            .after
+            .binary_search_by_key(&entry.indicator, |other| other.indicator);
+        self.after.get(found.ok()?)
     }
 
     fn sides(&self) -> [&'a [Entry]; 2] {
@@ -264,14 +272,18 @@ impl<C: Cells> Image<'_, C> {
             return;
         };
         let record = Record::NONE;
-        let kept = |scope: Scope| record::narrow(change.after).any(|(other, _)| other == scope);
-        let narrow = record::narrow(change.before).map(|(scope, _)| scope);
-        let narrow: Vec<Scope> = narrow.filter(|scope| !kept(*scope)).collect();
+        let gone = change
+            .before
+            .iter()
+            .filter(|entry| change.then(entry).is_none());
+        let narrow = gone
+            .filter(|entry| record::is_narrow(entry))
+            .map(record::scope);
         let all = change.after.is_empty();
         match prefix {
             Prefix::V4(address, length) => {
                 let mut clear = |scope| self.clear(&SlotV4::new(address, scope, record), cleared);
-                narrow.into_iter().for_each(&mut clear);
+                narrow.for_each(&mut clear);
                 if all && length < 32 {
                     clear(Scope::wide(u64::from(length)));
                 }
@@ -283,7 +295,7 @@ impl<C: Cells> Image<'_, C> {
             }
             Prefix::V6(prefix, length) => {
                 let mut clear = |scope| self.clear(&SlotV6::new(prefix, scope, record), cleared);
-                narrow.into_iter().for_each(&mut clear);
+                narrow.for_each(&mut clear);
                 if all {
                     clear(Scope::wide(u64::from(length)));
                 }

@@ -33,7 +33,7 @@ fn own(entry: &Entry) -> Record {
     Record(action | u64::from(entry.id))
 }
 
-fn scope(entry: &Entry) -> Scope {
+pub(super) fn scope(entry: &Entry) -> Scope {
     Scope {
         length: u64::from(entry.indicator.prefix.prefix_len()),
         protocol: entry.indicator.protocol.map_or(0, |protocol| protocol.0),

@@ -65,13 +65,9 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new(STDIN)
 }
 
-/// The bytes of a file or of standard input to its end, gzip decoded, within the bounds of a fetched body. Long lines are left to the
-/// parser: it rejects the row, and the report names it.
+/// The bytes of a file or of standard input to its end, gzip decoded, within the bounds of a fetched body.
 pub(super) fn load(path: &Path) -> Result<Bytes, Unreadable> {
-    let caps = Caps {
-        line: usize::MAX,
-        ..Caps::default()
-    };
+    let caps = Caps::default();
     let input: Box<dyn Read> = match is_stdin(path) {
         true => Box::new(io::stdin()),
         false => Box::new(File::open(path)?),

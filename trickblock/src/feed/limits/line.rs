@@ -1,6 +1,6 @@
 //! The bound of a line.
 
-use memchr::memchr;
+use memchr::memchr2;
 
 use super::LimitError;
 
@@ -11,6 +11,8 @@ pub(super) struct Lines {
     number: usize,
     length: usize,
     kind: Kind,
+    /// An LF that is next ends no other line.
+    after_cr: bool,
     /// The first line that is too long. Blanks may be before a document, so that only its first sign decides.
     overlong: Option<usize>,
 }
@@ -29,6 +31,7 @@ impl Lines {
             number: 1,
             length: 0,
             kind: Kind::Unknown,
+            after_cr: false,
             overlong: None,
         }
     }
@@ -41,10 +44,9 @@ impl Lines {
             return Ok(());
         }
         let mut rest = fresh;
-        while let Some(end) = memchr(b'\n', rest) {
+        while let Some(end) = memchr2(b'\n', b'\r', rest) {
             self.grow(end);
-            self.number = self.number.saturating_add(1);
-            self.length = 0;
+            self.end(rest[end]);
             rest = &rest[end + 1..];
         }
         self.grow(rest.len());
@@ -59,8 +61,17 @@ impl Lines {
 }
 
 impl Lines {
+    /// The line ends with LF, CRLF or CR.
+    fn end(&mut self, sign: u8) {
+        let second = sign == b'\n' && self.after_cr;
+        self.number = self.number.saturating_add(usize::from(!second));
+        self.length = 0;
+        self.after_cr = sign == b'\r';
+    }
+
     /// More of the line.
     fn grow(&mut self, bytes: usize) {
+        self.after_cr &= bytes == 0;
         self.length = self.length.saturating_add(bytes);
         if self.length > self.cap {
             self.overlong.get_or_insert(self.number);

@@ -215,6 +215,37 @@ fn blanks_before_a_document_count_the_same_in_any_pieces() {
 }
 
 #[test]
+fn a_line_ends_with_lf_crlf_or_cr() {
+    for end in ["\n", "\r\n", "\r"] {
+        let most = "7".repeat(100);
+        let text = format!("{most}{end}{most}{end}");
+        assert!(
+            read_capped(text.as_bytes(), &small(), false).is_ok(),
+            "{end:?}"
+        );
+        let text = format!("a{end}{end}{most}7{end}");
+        // One byte at a time, so that the end of a line is in two pieces.
+        let mut lines = Lines::new(100);
+        let pieces: Vec<_> = text
+            .as_bytes()
+            .chunks(1)
+            .map(|piece| lines.scan(piece))
+            .collect();
+        let refused = pieces.into_iter().find_map(Result::err);
+        assert!(
+            matches!(
+                refused,
+                Some(LimitError::Line {
+                    number: 3,
+                    cap: 100
+                })
+            ),
+            "{end:?}: {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn json_and_xml_may_be_one_line() {
     for start in ["[", "{", "<mcconf>", "\u{feff}\n ["] {
         let text = format!("{start}{}", "x".repeat(200));
