@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: builds everything in release mode and becomes the benchmark.
 
-use std::os::unix::process::CommandExt;
+use std::{env, os::unix::process::CommandExt, path::Path};
 
 use anyhow::{Context, Result};
 
@@ -36,6 +36,11 @@ pub fn run(args: &Args) -> Result<bool> {
         .args(FEATURE);
     streamed("release build", build)?;
     let mut bench = cargo();
+    // It was built with the benchmark; built by itself it has other features, and half the tree with it.
+    let own = env::current_exe().context("where this program is")?;
+    let target = own.parent().and_then(Path::parent);
+    let target = target.context("no build directory around this program")?;
+    bench.env("TRICKBLOCK_BIN", target.join("release/trickblock"));
     bench
         .args(["run", "--quiet", "--release"])
         .args(["-p", "trickblock-tests", "--bin", "bench"])
