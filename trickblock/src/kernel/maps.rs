@@ -13,11 +13,13 @@ use trickblock_common::{
     table::{Geometry, Room},
 };
 
-use super::{FilterError, Interfaces, Pins, abi, sys::Mapping, table::Table};
-use crate::table::{Change, Constants, Entry, Never, Plan, Snapshot, changes};
+use super::{FilterError, Interfaces, Pins, abi, pages::Pages, sys::Mapping, table::Table};
+use crate::table::{Cells as _, Change, Constants, Entry, Never, Plan, Snapshot, changes};
 
 /// Changes that are made in place however small the set is.
 const FEW_CHANGES: usize = 1_000;
+/// Counters up to which single pages are mapped, not all of them.
+const FEW_IDS: usize = 64;
 
 /// Typed maps.
 pub struct Maps {
@@ -242,6 +244,12 @@ impl Maps {
     }
 
     fn zero_hits(&self, ids: &[u32]) -> Result<(), FilterError> {
+        if ids.len() <= FEW_IDS {
+            // Mapping millions of counters would take longer than the change that they are zeroed for.
+            let mut pages = Pages::new(self.hits.fd().as_fd(), "HITS", 0);
+            ids.iter().for_each(|id| pages.store(*id as usize, 0));
+            return pages.finish();
+        }
         let hits = self.hits_mapping()?;
         ids.iter().for_each(|id| hits.store(u64::from(*id), 0));
         Ok(())

@@ -18,6 +18,7 @@ const PAGE: u64 = PREAMBLE;
 /// For a few words of a large table: mapping all of it would take longer than changing them.
 pub(super) struct Pages<'a> {
     map: BorrowedFd<'a>,
+    name: &'static str,
     /// Word of the map that is word 0 here; begins a page.
     from: u64,
     state: RefCell<State>,
@@ -30,9 +31,10 @@ struct State {
 }
 
 impl<'a> Pages<'a> {
-    pub(super) fn new(map: BorrowedFd<'a>, from: u64) -> Self {
+    pub(super) fn new(map: BorrowedFd<'a>, name: &'static str, from: u64) -> Self {
         Self {
             map,
+            name,
             from,
             state: RefCell::default(),
         }
@@ -42,7 +44,7 @@ impl<'a> Pages<'a> {
     /// If a page could not be mapped: what was to be read there was 0, and what was to be written is not.
     pub(super) fn finish(self) -> Result<(), FilterError> {
         match self.state.into_inner().failed {
-            Some(error) => Err(FilterError::io("map a page of", "TABLE")(error)),
+            Some(error) => Err(FilterError::io("map a page of", self.name)(error)),
             None => Ok(()),
         }
     }

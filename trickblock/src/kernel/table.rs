@@ -170,7 +170,7 @@ impl Table {
         let revision = preamble.load(REVISION) & !1;
         preamble.store(REVISION, revision + 1);
         let done = if changes.len() <= FEW {
-            let mut pages = Pages::new(self.fd(), at);
+            let mut pages = Pages::new(self.fd(), "TABLE", at);
             let done = self.change(changes, &mut pages);
             pages.finish().and(done)
         } else {
@@ -201,7 +201,7 @@ impl Table {
     fn wipe(&self, at: u64, cleared: Cleared) -> Result<(), FilterError> {
         grace();
         if cleared.len() <= FEW {
-            let mut pages = Pages::new(self.fd(), at);
+            let mut pages = Pages::new(self.fd(), "TABLE", at);
             cleared.wipe(&mut pages);
             pages.finish()?;
         } else {
