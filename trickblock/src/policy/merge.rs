@@ -165,10 +165,9 @@ impl RuleSet {
         confirms: &dyn Fn(&IpNet, Option<u32>) -> bool,
     ) -> Vec<Kept> {
         let mut kept = Vec::with_capacity(feeds.iter().map(|feed| feed.rows.len()).sum());
-        let mut number = 0;
+        let mut start = 0;
         for (index, feed) in (0_u32..).zip(feeds) {
-            for row in feed.rows {
-                number += 1;
+            for (number, row) in (start..).zip(feed.rows) {
                 let source = Source {
                     feed: index,
                     line: row.line,
@@ -187,9 +186,10 @@ impl RuleSet {
                     note(&mut self.refused, &mut self.refusals, refused);
                 } else {
                     let action = self.living(row, source, terms, context);
-                    kept.extend(action.map(|action| Kept::new(row, number - 1, action)));
+                    kept.extend(action.map(|action| Kept::new(row, number, action)));
                 }
             }
+            start += feed.rows.len();
         }
         kept
     }

@@ -16,7 +16,7 @@ use trickblock_common::table::{
 use super::{
     CompileError, Entry, Prefix,
     cells::{Cells, Read},
-    compile::{check_prefixes, check_room},
+    compile::{check_prefixes, check_room, crowded},
     image::Image,
     needed_entries,
     record::{self, groups},
@@ -129,11 +129,7 @@ pub fn apply(
             image.fetch_all(&changes[index..changes.len().min(index + BLOCK)]);
         }
         if !image.put(change) {
-            return Err(CompileError::Full {
-                family: "IPv4 and IPv6",
-                needed: needed.sum(),
-                capacity: geometry.capacity().sum(),
-            });
+            return Err(crowded(needed, geometry));
         }
     }
     let mut cleared = Cleared::default();

@@ -59,11 +59,6 @@ pub fn compile(
     geometry: &Geometry,
     half: &mut [u64],
 ) -> Result<(), CompileError> {
-    let full = |needed: Room| CompileError::Full {
-        family: "IPv4 and IPv6",
-        needed: needed.sum(),
-        capacity: geometry.capacity().sum(),
-    };
     for attempt in 0..ATTEMPTS {
         half.fill(0);
         half[SEED as usize] = seed.wrapping_add(attempt << 1) & !WIDE_V6;
@@ -75,7 +70,16 @@ pub fn compile(
         // Mostly there is no room for them with any seed.
         check_room(needed_of(entries), geometry.capacity())?;
     }
-    Err(full(needed_of(entries)))
+    Err(crowded(needed_of(entries), geometry))
+}
+
+/// There is room for so many, but not in the buckets that they may be in.
+pub(super) fn crowded(needed: Room, geometry: &Geometry) -> CompileError {
+    CompileError::Full {
+        family: "IPv4 and IPv6",
+        needed: needed.sum(),
+        capacity: geometry.capacity().sum(),
+    }
 }
 
 fn needed_of(entries: &[Entry]) -> Room {

@@ -66,28 +66,27 @@ impl<'a> Filling<'a> {
             return Err(CompileError::Everything(net));
         }
         let prefix = Prefix::from(net);
-        let (wide, narrow) = (record::wide(group), record::narrow(group));
+        let own = (
+            Scope::wide(u64::from(net.prefix_len())),
+            record::wide(group),
+        );
+        let all = std::iter::once(own).chain(record::narrow(group));
         match prefix {
             Prefix::V4(address, 32) => {
                 self.image.mark_first_stage(address);
-                self.hosts.slots.push(Host {
-                    address,
-                    record: wide,
-                });
+                let record = own.1;
+                self.hosts.slots.push(Host { address, record });
+                let narrow = all.skip(1);
                 let narrow = narrow.map(|(scope, record)| SlotV4::new(address, scope, record));
                 self.v4.slots.extend(narrow);
             }
-            Prefix::V4(address, length) => {
+            Prefix::V4(address, _) => {
                 self.image.mark(prefix);
-                let own = (Scope::wide(u64::from(length)), wide);
-                let all = std::iter::once(own).chain(narrow);
                 let all = all.map(|(scope, record)| SlotV4::new(address, scope, record));
                 self.v4.slots.extend(all);
             }
-            Prefix::V6(address, length) => {
+            Prefix::V6(address, _) => {
                 self.image.mark(prefix);
-                let own = (Scope::wide(u64::from(length)), wide);
-                let all = std::iter::once(own).chain(narrow);
                 let all = all.map(|(scope, record)| SlotV6::new(address, scope, record));
                 self.v6.slots.extend(all);
             }

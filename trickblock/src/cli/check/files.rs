@@ -67,12 +67,11 @@ fn is_stdin(path: &Path) -> bool {
 
 /// The bytes of a file or of standard input to its end, gzip decoded, within the bounds of a fetched body.
 pub(super) fn load(path: &Path) -> Result<Bytes, Unreadable> {
-    let caps = Caps::default();
     let input: Box<dyn Read> = match is_stdin(path) {
         true => Box::new(io::stdin()),
         false => Box::new(File::open(path)?),
     };
-    read_capped(input, &caps, false).map_err(|error| match error {
+    read_capped(input, &Caps::default(), false).map_err(|error| match error {
         LimitError::Read(error) => Unreadable::Io(error),
         limit => Unreadable::Limit(limit),
     })

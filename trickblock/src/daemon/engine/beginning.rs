@@ -112,8 +112,8 @@ impl Engine {
 
     /// Puts in force what the feeds have said by now.
     fn begin(&mut self, rules: RuleSet, now: Seen) {
-        let before = self.inherited.clone();
-        self.inherited = self.still_inherited(&self.rows(None), now);
+        let left = self.still_inherited(&self.rows(None), now);
+        let before = std::mem::replace(&mut self.inherited, left);
         if let Err(error) = self.enforce_rules(rules, now) {
             tracing::warn!("what all feeds say together is not in force yet: {error}");
             self.inherited = before;
