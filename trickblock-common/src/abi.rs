@@ -5,7 +5,7 @@ use crate::{Direction, Reason, Side};
 
 /// Part of the pin path. Raised whenever a layout here or in [`crate::table`] changes, so that a new
 /// daemon never misreads the maps of an old one.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// Bytes of the event ring buffer.
 pub const EVENT_RING_BYTES: u32 = 256 * 1024;

@@ -10,10 +10,9 @@ impl Ends {
     pub const NONE: Self = Self(0);
     pub const BOTH: Self = Self(3);
 
-    /// 0 for an end that may be listed.
     #[inline(always)]
-    pub const fn without(destination: u64, source: u64) -> Self {
-        Self((destination == 0) as u64 | ((source == 0) as u64) << 1)
+    pub const fn of(destination: bool, source: bool) -> Self {
+        Self(destination as u64 | (source as u64) << 1)
     }
 
     #[inline(always)]

@@ -70,16 +70,6 @@ impl Words for Half {
         }
         number
     }
-
-    #[inline(always)]
-    fn where_set(&self, bit: u64, mut number: u64) -> u64 {
-        let mask = bit.wrapping_neg();
-        // SAFETY: one instruction on two registers.
-        unsafe {
-            asm!("{0} &= {1}", inout(reg) number, in(reg) mask, options(pure, nomem, nostack));
-        }
-        number
-    }
 }
 
 /// `number & 1`, but the compiler does not know that: it would turn a choice by 0 or 1 into a

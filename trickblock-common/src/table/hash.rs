@@ -19,8 +19,13 @@ pub struct Spot {
 /// [`super::layout::WIDE_V6`]; both hash alike.
 #[inline(always)]
 pub const fn hash(key: u64, seed: u64) -> u64 {
-    finish(key.wrapping_mul((seed ^ ODD_1) | 1))
+    let first = key.wrapping_mul((seed ^ ODD_1) | 1);
+    // The place is known after one multiplication, and what is there asked for during the second.
+    first & PLACE | fold_down(first) >> 32
 }
+
+/// The bits of a hash that say where its key is.
+const PLACE: u64 = !0 << 32;
 
 /// The hash of an IPv6 key.
 #[inline(always)]
@@ -52,14 +57,14 @@ pub const fn fold(high: u64, low: u64, tag: u64) -> u64 {
 
 #[inline(always)]
 const fn mix(value: u64) -> u64 {
-    finish(value.wrapping_mul(ODD_1))
+    let second = fold_down(value.wrapping_mul(ODD_1));
+    second ^ (second >> 29)
 }
 
-/// Only high bits of a product are well mixed: they are folded down before the second multiplication, and after it.
+/// Only high bits of a product are well mixed: they are folded down before the second multiplication.
 #[inline(always)]
-const fn finish(first: u64) -> u64 {
-    let second = (first ^ (first >> 32)).wrapping_mul(ODD_2);
-    second ^ (second >> 29)
+const fn fold_down(first: u64) -> u64 {
+    (first ^ (first >> 32)).wrapping_mul(ODD_2)
 }
 
 /// Maps 32 bits onto `0..size` without a division: sizes need not be powers of two, and the

@@ -35,13 +35,6 @@ pub trait Words {
     fn block(&self, number: u64) -> u64 {
         number
     }
-
-    /// `number` where `bit` is 1, 0 where it is 0. Who reads what it gives has a word that is read anyway in the place
-    /// of one that is not needed: the kernel's compiler would make a branch of it, which nobody can foretell.
-    #[inline(always)]
-    fn where_set(&self, bit: u64, number: u64) -> u64 {
-        bit.wrapping_neg() & number
-    }
 }
 
 impl Words for [u64] {

@@ -74,39 +74,25 @@ pub fn near_v4<W: Words + ?Sized>(
     if source_24 | destination_24 == 0 {
         return Ends::NONE;
     }
-    // Both ends' words are on their way before one of them decides, and none of an end whose /24 holds nothing.
-    let (destination, source) = (
-        absent_v4(words, &bloom, destination, destination_24),
-        absent_v4(words, &bloom, source, source_24),
-    );
-    Ends::without(destination, source)
+    // The other end is usually in a /24 without anything: its lines are not worth fetching.
+    Ends::of(
+        destination_24 != 0 && close_v4(words, &bloom, destination),
+        source_24 != 0 && close_v4(words, &bloom, source),
+    )
 }
 
 /// Whether one address may be listed.
 #[inline(always)]
 pub fn alone_v4<W: Words + ?Sized>(words: &W, bloom: impl Fn() -> u64, address: V4) -> bool {
-    let near = test(words, told_24(words, address, ANY_24)) & 1;
-    near != 0 && absent_v4(words, &bloom, address, near) == 0
+    test(words, told_24(words, address, ANY_24)) & 1 != 0 && close_v4(words, &bloom, address)
 }
 
-/// 0 where an address may be listed, of which the first stage says `near`.
+/// For an address whose /24 holds something.
 #[inline(always)]
-fn absent_v4<W: Words + ?Sized>(
-    words: &W,
-    bloom: &impl Fn() -> u64,
-    address: V4,
-    near: u64,
-) -> u64 {
-    let hash = hash(key_v4(address), words.word(SEED));
-    let Spot { word, mask } = spot(hash, bloom(), |hash, size| words.times(hash, size));
-    let marks = words.word(words.where_set(near, BLOOM + word));
-    let absent = !marks & mask;
-    if words.word(LENGTHS_V4) & WHOLE == 0 {
-        return absent | (near ^ 1);
-    }
-    let (word, bit) = told_24(words, address, WHOLE_24);
-    let whole = words.word(words.where_set(near, word)) >> bit;
-    (absent * (!whole & 1)) | (near ^ 1)
+fn close_v4<W: Words + ?Sized>(words: &W, bloom: &impl Fn() -> u64, address: V4) -> bool {
+    marked(words, bloom(), words.word(SEED), key_v4(address))
+        || (words.word(LENGTHS_V4) & WHOLE != 0
+            && test(words, told_24(words, address, WHOLE_24)) & 1 != 0)
 }
 
 /// Bits of the lengths of prefixes that are a /24 or more.
