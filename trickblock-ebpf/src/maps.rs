@@ -62,6 +62,8 @@ pub static BUDGET: PerCpuArray<Budget> = PerCpuArray::with_max_entries(1, 0);
 
 /// `Geometry`, field by field: the verifier takes single words of frozen data as constants.
 #[unsafe(no_mangle)]
+pub static BITMAP_WORDS: Global<u64> = Global::new(1);
+#[unsafe(no_mangle)]
 pub static BLOOM_WORDS: Global<u64> = Global::new(1);
 #[unsafe(no_mangle)]
 pub static BUCKETS_HOST: Global<u64> = Global::new(1);

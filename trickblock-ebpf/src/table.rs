@@ -61,15 +61,6 @@ impl Words for Half {
         }
         hash
     }
-
-    #[inline(always)]
-    fn block(&self, mut number: u64) -> u64 {
-        // SAFETY: one instruction on one register.
-        unsafe {
-            asm!("{0} &= {1}", inout(reg) number, const (1 << 18) - 1, options(pure, nomem, nostack));
-        }
-        number
-    }
 }
 
 /// `number & 1`, but the compiler does not know that: it would turn a choice by 0 or 1 into a
@@ -85,6 +76,16 @@ fn parity(mut number: u64) -> u64 {
 struct Chosen;
 
 impl Sizes for Chosen {
+    #[inline(always)]
+    fn bitmap(&self) -> u64 {
+        maps::BITMAP_WORDS.load()
+    }
+
+    #[inline(always)]
+    fn bloom(&self) -> u64 {
+        maps::BLOOM_WORDS.load()
+    }
+
     #[inline(always)]
     fn hosts(&self) -> Buckets {
         Buckets {
@@ -150,17 +151,17 @@ impl Live {
 impl Lookup for Live {
     #[inline(always)]
     fn near_v4(&self, source: V4, destination: V4) -> Ends {
-        near_v4(&self.half, || maps::BLOOM_WORDS.load(), source, destination)
+        near_v4(&self.half, &Chosen, source, destination)
     }
 
     #[inline(always)]
     fn near_v6(&self, source: V6, destination: V6) -> bool {
-        near_v6(&self.half, || maps::BLOOM_WORDS.load(), source, destination)
+        near_v6(&self.half, &Chosen, source, destination)
     }
 
     #[inline(always)]
     fn close_v4(&self, address: V4) -> bool {
-        alone_v4(&self.half, || maps::BLOOM_WORDS.load(), address)
+        alone_v4(&self.half, &Chosen, address)
     }
 
     #[inline(always)]
@@ -210,7 +211,7 @@ pub extern "C" fn near_inside(high: u64, low: u64, generation: u64) -> u64 {
     );
     let near = inside
         .zip(half)
-        .is_some_and(|(inside, half)| alone_v4(&half, || maps::BLOOM_WORDS.load(), inside));
+        .is_some_and(|(inside, half)| alone_v4(&half, &Chosen, inside));
     u64::from(near)
 }
 

@@ -34,13 +34,24 @@ pub const WIDE_V6: u64 = 1;
 /// Not 0 where an address found its buckets full and stands in the table of all other IPv4 entries.
 pub const SPILLED: u64 = 9;
 
-/// Words of a bitmap with one bit per IPv4 /24.
-pub const BITMAP: u64 = 1 << 18;
+/// Words of a bitmap with one bit for each IPv4 /24.
+const BITMAP: u64 = 1 << 18;
+/// Words of the smallest one: it stays in the first-level cache.
+const SMALLEST_BITMAP: u64 = 1 << 12;
 /// First word of the bitmap of /24s that hold any indicator.
 pub const ANY_24: u64 = HEAD;
-/// First word of the bitmap of /24s that are listed whole.
-pub const WHOLE_24: u64 = ANY_24 + BITMAP;
-pub const BLOOM: u64 = WHOLE_24 + BITMAP;
+
+/// First word of the bitmap of /24s that are listed whole, where a bitmap has so many words.
+#[inline(always)]
+pub const fn whole_24(bitmap: u64) -> u64 {
+    ANY_24 + bitmap
+}
+
+/// First word of the Bloom filter behind both.
+#[inline(always)]
+pub const fn bloom(bitmap: u64) -> u64 {
+    ANY_24 + 2 * bitmap
+}
 
 /// Slots of a bucket of hosts: a cache line. A slot is one word, `address << 32 | flags << 28 | indicator id`.
 pub const SLOTS_HOST: u64 = 8;
@@ -62,14 +73,22 @@ pub struct Room {
     pub v4: u64,
     /// The same of IPv6, addresses included.
     pub v6: u64,
+    /// /24s that the IPv4 prefixes hold. With more of them the prefilter is slower; nothing else comes of it.
+    pub blocks: u64,
 }
 
 impl Room {
     /// Room for so many entries of each family, of whichever kind.
     pub const fn any(v4: u64, v6: u64) -> Self {
-        Self { hosts: v4, v4, v6 }
+        Self {
+            hosts: v4,
+            v4,
+            v6,
+            blocks: v4,
+        }
     }
 
+    /// All entries.
     pub const fn sum(self) -> u64 {
         self.hosts.saturating_add(self.v4).saturating_add(self.v6)
     }
@@ -81,12 +100,16 @@ impl Room {
             hosts: with(self.hosts, other.hosts),
             v4: with(self.v4, other.v4),
             v6: with(self.v6, other.v6),
+            blocks: with(self.blocks, other.blocks),
         }
     }
 
     /// Whether `other` fits.
     pub const fn holds(self, other: Self) -> bool {
-        other.hosts <= self.hosts && other.v4 <= self.v4 && other.v6 <= self.v6
+        other.hosts <= self.hosts
+            && other.v4 <= self.v4
+            && other.v6 <= self.v6
+            && other.blocks <= self.blocks
     }
 }
 
@@ -95,6 +118,8 @@ impl Room {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
+    /// Words of each bitmap of /24s, a power of two. In a short one several /24s share a bit.
+    pub bitmap: u64,
     /// Words of the Bloom filter.
     pub bloom: u64,
     /// Buckets of eight hosts each that may be somebody's first one; [`WINDOW`] more follow.
@@ -112,6 +137,10 @@ pub struct Geometry {
 /// What a lookup needs of the sizes. The program loads each where it is used: it cannot leave out a
 /// load once it is written.
 pub trait Sizes {
+    /// See [`Geometry::bitmap`].
+    fn bitmap(&self) -> u64;
+    /// Words of the Bloom filter.
+    fn bloom(&self) -> u64;
     fn hosts(&self) -> Buckets;
     fn v4(&self) -> Buckets;
     fn v6(&self) -> Buckets;
@@ -127,6 +156,14 @@ pub struct Buckets {
 }
 
 impl Sizes for Geometry {
+    fn bitmap(&self) -> u64 {
+        self.bitmap
+    }
+
+    fn bloom(&self) -> u64 {
+        self.bloom
+    }
+
     fn hosts(&self) -> Buckets {
         Buckets {
             count: self.buckets_host,
@@ -161,6 +198,7 @@ const MAX_ENTRIES: u64 = MAX_HALF;
 impl Geometry {
     /// Of no table.
     pub const EMPTY: Self = Self {
+        bitmap: 0,
         bloom: 0,
         buckets_host: 0,
         buckets_v4: 0,
@@ -174,10 +212,11 @@ impl Geometry {
     /// Room for so many entries of each kind, or `None` where the value would be too large: from about 23 million
     /// hosts, 11 million entries of IPv4, or 6 million of IPv6.
     pub const fn for_entries(room: Room) -> Option<Self> {
-        let Room { hosts, v4, v6 } = room;
+        let Room { hosts, v4, v6, .. } = room;
         if hosts > MAX_ENTRIES || v4 > MAX_ENTRIES || v6 > MAX_ENTRIES {
             return None;
         }
+        let bitmap = bitmap_words(room);
         // An IPv6 entry sets two marks.
         let bloom = bloom_words(hosts + v4 + 2 * v6);
         let buckets_host = buckets(hosts, FILL_HOST_PERCENT * SLOTS_HOST);
@@ -185,7 +224,7 @@ impl Geometry {
             buckets(v4, FILL_PERCENT * SLOTS),
             buckets(v6, FILL_PERCENT * SLOTS),
         );
-        let at_host = BLOOM + bloom;
+        let at_host = self::bloom(bitmap) + bloom;
         let at_v4 = behind(at_host, buckets_host, SLOTS_HOST);
         let at_v6 = behind(at_v4, buckets_v4, SLOTS * SLOT_V4);
         // One bucket more than is used, since the verifier's bound on an index is that much coarser,
@@ -195,6 +234,7 @@ impl Geometry {
             return None;
         }
         Some(Self {
+            bitmap,
             bloom,
             buckets_host,
             buckets_v4,
@@ -207,8 +247,9 @@ impl Geometry {
     }
 
     /// The fields in declaration order.
-    pub const fn to_words(&self) -> [u64; 8] {
+    pub const fn to_words(&self) -> [u64; 9] {
         [
+            self.bitmap,
             self.bloom,
             self.buckets_host,
             self.buckets_v4,
@@ -221,8 +262,9 @@ impl Geometry {
     }
 
     /// The geometry with these fields, or `None` where no [`Self::for_entries`] made them.
-    pub fn from_words(words: [u64; 8]) -> Option<Self> {
+    pub fn from_words(words: [u64; 9]) -> Option<Self> {
         let [
+            bitmap,
             bloom,
             buckets_host,
             buckets_v4,
@@ -233,6 +275,7 @@ impl Geometry {
             half,
         ] = words;
         let geometry = Self {
+            bitmap,
             bloom,
             buckets_host,
             buckets_v4,
@@ -245,11 +288,12 @@ impl Geometry {
         if words.iter().any(|word| *word > MAX_HALF) {
             return None;
         }
-        let ordered = at_host == BLOOM + bloom
+        let ordered = at_host == self::bloom(bitmap) + bloom
             && at_v4 == behind(at_host, buckets_host, SLOTS_HOST)
             && at_v6 == behind(at_v4, buckets_v4, SLOTS * SLOT_V4)
             && behind(at_v6, buckets_v6, SLOTS * SLOT_V6) <= half;
-        let whole = bloom > 0 && bloom % LINE == 0 && half % PREAMBLE == 0;
+        let whole =
+            bitmap.is_power_of_two() && bloom > 0 && bloom % LINE == 0 && half % PREAMBLE == 0;
         (ordered && whole).then_some(geometry)
     }
 
@@ -264,6 +308,11 @@ impl Geometry {
             hosts: self.buckets_host * SLOTS_HOST * FILL_HOST_PERCENT / 100,
             v4: self.buckets_v4 * SLOTS * FILL_PERCENT / 100,
             v6: self.buckets_v6 * SLOTS * FILL_PERCENT / 100,
+            blocks: if self.bitmap < BITMAP {
+                self.bitmap * 64 / BITS_PER_BLOCK
+            } else {
+                u32::MAX as u64
+            },
         }
     }
 
@@ -280,6 +329,33 @@ const fn behind(at: u64, buckets: u64, words: u64) -> u64 {
 
 /// Words of a cache line.
 const LINE: u64 = 8;
+
+/// Of 100 packets to random addresses, three get by a bitmap with so many bits for each address that is listed, were they
+/// all in /24s of their own.
+const BITS_PER_HOST: u64 = 32;
+/// The same for each /24 that a prefix holds. There may be many that nobody talks to: reserved ones.
+const BITS_PER_BLOCK: u64 = 16;
+
+/// As short as it can be: it is read for every packet, and a short one stays in the caches.
+const fn bitmap_words(room: Room) -> u64 {
+    let hosts = if room.hosts > room.v4 {
+        room.hosts
+    } else {
+        room.v4
+    };
+    let (hosts, blocks) = (
+        hosts.saturating_mul(BITS_PER_HOST),
+        room.blocks.saturating_mul(BITS_PER_BLOCK),
+    );
+    let words = if hosts > blocks { hosts } else { blocks }.div_ceil(64);
+    if words <= SMALLEST_BITMAP {
+        SMALLEST_BITMAP
+    } else if words >= BITMAP {
+        BITMAP
+    } else {
+        words.next_power_of_two()
+    }
+}
 
 /// 16 bits per mark, in whole lines: buckets of hosts begin with one.
 const fn bloom_words(marks: u64) -> u64 {
@@ -302,6 +378,7 @@ mod tests {
             hosts,
             v4: 0,
             v6: 0,
+            blocks: 0,
         }
     }
 
@@ -331,6 +408,26 @@ mod tests {
         ] {
             assert_eq!(Geometry::for_entries(room), None);
         }
+    }
+
+    /// Reserved networks are in many lists: in a short bitmap they would set all bits.
+    #[test]
+    fn the_bitmap_is_as_long_as_it_has_to_be() {
+        let words = |room| Geometry::for_entries(room).expect("in range").bitmap;
+        let prefixes = |blocks| Room {
+            blocks,
+            ..hosts(1_000)
+        };
+        let of_hosts = [0, 1_000, 65_536, 100_000, 500_000, 5_000_000];
+        assert_eq!(
+            of_hosts.map(|count| words(hosts(count))),
+            [1 << 12, 1 << 12, 1 << 15, 1 << 16, BITMAP, BITMAP]
+        );
+        let of_prefixes = [0, 16_384, 16_385, 1 << 21, u64::MAX];
+        assert_eq!(
+            of_prefixes.map(|blocks| words(prefixes(blocks))),
+            [1 << 12, 1 << 12, 1 << 13, BITMAP, BITMAP]
+        );
     }
 
     /// The verifier bounds `bucket * 16` by `buckets * 16 - 1`, not by `(buckets - 1) * 16`: where

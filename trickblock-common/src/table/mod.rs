@@ -28,13 +28,6 @@ pub trait Words {
     fn times(&self, hash: u64, size: u64) -> u64 {
         hash::product(hash, size)
     }
-
-    /// `number`, which is below 2¹⁸. The kernel's verifier has to be told: it knows nothing of a number whose bytes were
-    /// swapped, and the compiler leaves out what it knows.
-    #[inline(always)]
-    fn block(&self, number: u64) -> u64 {
-        number
-    }
 }
 
 impl Words for [u64] {

@@ -1,9 +1,9 @@
 //! The pass path: is it worth looking closer? Never says no for a listed address.
 
 use super::{
-    Words,
+    Sizes, Words,
     hash::{Spot, fold, hash, spot},
-    layout::{ANY_24, BLOOM, LENGTHS_V4, SEED, WHOLE_24, WIDE_V6},
+    layout::{self, ANY_24, LENGTHS_V4, SEED, WIDE_V6, whole_24},
 };
 use crate::{Ends, V4, V6};
 
@@ -51,59 +51,53 @@ pub const fn key_v4(address: V4) -> u64 {
     address.0 as u64
 }
 
-/// (word from the start of the half, bit number) of the /24 of `address` in the bitmap at `bitmap`.
+/// (word from the start of the half, bit number) of the /24 of `address` in the bitmap of `words` words at `at`.
 #[inline(always)]
-pub const fn bit_24(address: V4, bitmap: u64) -> (u64, u64) {
+pub const fn bit_24(address: V4, at: u64, words: u64) -> (u64, u64) {
     (
-        bitmap + (address.0 >> 14) as u64,
+        at + ((address.0 >> 14) as u64 & (words - 1)),
         ((address.0 >> 8) & 63) as u64,
     )
 }
 
-/// Which address may be listed. `bloom` gives the words of the Bloom filter; it is asked
-/// only where a /24 holds something, since most packets do not get that far.
+/// Which address may be listed.
 #[inline(always)]
-pub fn near_v4<W: Words + ?Sized>(
+pub fn near_v4<W: Words + ?Sized, S: Sizes>(
     words: &W,
-    bloom: impl Fn() -> u64,
+    sizes: &S,
     source: V4,
     destination: V4,
 ) -> Ends {
-    let source_24 = test(words, bit_24(source, ANY_24)) & 1;
-    let destination_24 = test(words, bit_24(destination, ANY_24)) & 1;
+    let bitmap = sizes.bitmap();
+    let source_24 = test(words, bit_24(source, ANY_24, bitmap)) & 1;
+    let destination_24 = test(words, bit_24(destination, ANY_24, bitmap)) & 1;
     if source_24 | destination_24 == 0 {
         return Ends::NONE;
     }
     // The other end is usually in a /24 without anything: its lines are not worth fetching.
     Ends::of(
-        destination_24 != 0 && close_v4(words, &bloom, destination),
-        source_24 != 0 && close_v4(words, &bloom, source),
+        destination_24 != 0 && close_v4(words, sizes, destination),
+        source_24 != 0 && close_v4(words, sizes, source),
     )
 }
 
 /// Whether one address may be listed.
 #[inline(always)]
-pub fn alone_v4<W: Words + ?Sized>(words: &W, bloom: impl Fn() -> u64, address: V4) -> bool {
-    test(words, told_24(words, address, ANY_24)) & 1 != 0 && close_v4(words, &bloom, address)
+pub fn alone_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> bool {
+    test(words, bit_24(address, ANY_24, sizes.bitmap())) & 1 != 0 && close_v4(words, sizes, address)
 }
 
 /// For an address whose /24 holds something.
 #[inline(always)]
-fn close_v4<W: Words + ?Sized>(words: &W, bloom: &impl Fn() -> u64, address: V4) -> bool {
-    marked(words, bloom(), words.word(SEED), key_v4(address))
+fn close_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> bool {
+    let (bitmap, seed) = (sizes.bitmap(), words.word(SEED));
+    absent(words, sizes, seed, key_v4(address)) == 0
         || (words.word(LENGTHS_V4) & WHOLE != 0
-            && test(words, told_24(words, address, WHOLE_24)) & 1 != 0)
+            && test(words, bit_24(address, whole_24(bitmap), bitmap)) & 1 != 0)
 }
 
 /// Bits of the lengths of prefixes that are a /24 or more.
 const WHOLE: u64 = (1 << 25) - 1;
-
-/// As [`bit_24`], off the pass path.
-#[inline(always)]
-fn told_24<W: Words + ?Sized>(words: &W, address: V4, bitmap: u64) -> (u64, u64) {
-    let (word, bit) = bit_24(address, 0);
-    (bitmap + words.block(word), bit)
-}
 
 /// Bit 0 of the result is the bit asked for.
 #[inline(always)]
@@ -111,11 +105,11 @@ fn test<W: Words + ?Sized>(words: &W, (word, bit): (u64, u64)) -> u64 {
     words.word(word) >> bit
 }
 
-/// Whether either address may be listed; `bloom` as for [`near_v4`].
+/// Whether either address may be listed.
 #[inline(always)]
-pub fn near_v6<W: Words + ?Sized>(
+pub fn near_v6<W: Words + ?Sized, S: Sizes>(
     words: &W,
-    bloom: impl Fn() -> u64,
+    sizes: &S,
     source: V6,
     destination: V6,
 ) -> bool {
@@ -123,33 +117,27 @@ pub fn near_v6<W: Words + ?Sized>(
     if seed & WIDE_V6 != 0 {
         return true;
     }
-    let bloom = bloom();
-    let any = |address: V6| absent(words, bloom, seed, Part::Any32.key(address));
+    let any = |address: V6| absent(words, sizes, seed, Part::Any32.key(address));
     // Both words are on their way before one of them decides.
     let (destination_32, source_32) = (any(destination), any(source));
     if destination_32 != 0 && source_32 != 0 {
         return false;
     }
-    (destination_32 == 0 && close_v6(words, bloom, seed, destination))
-        || (source_32 == 0 && close_v6(words, bloom, seed, source))
+    (destination_32 == 0 && close_v6(words, sizes, seed, destination))
+        || (source_32 == 0 && close_v6(words, sizes, seed, source))
 }
 
 /// For an address whose /32 holds something.
 #[inline(always)]
-fn close_v6<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, address: V6) -> bool {
-    let hit = |part: Part| marked(words, bloom, seed, part.key(address));
+fn close_v6<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, seed: u64, address: V6) -> bool {
+    let hit = |part: Part| absent(words, sizes, seed, part.key(address)) == 0;
     hit(Part::Host) || hit(Part::P64) || hit(Part::P48) || hit(Part::Whole32)
 }
 
+/// The bits of `key` that are not set in the Bloom filter.
 #[inline(always)]
-fn marked<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> bool {
-    absent(words, bloom, seed, key) == 0
-}
-
-/// The bits of `key` that are not set.
-#[inline(always)]
-fn absent<W: Words + ?Sized>(words: &W, bloom: u64, seed: u64, key: u64) -> u64 {
+fn absent<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, seed: u64, key: u64) -> u64 {
     let times = |hash, size| words.times(hash, size);
-    let Spot { word, mask } = spot(hash(key, seed), bloom, times);
-    !words.word(BLOOM + word) & mask
+    let Spot { word, mask } = spot(hash(key, seed), sizes.bloom(), times);
+    !words.word(layout::bloom(sizes.bitmap()) + word) & mask
 }

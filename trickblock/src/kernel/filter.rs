@@ -247,6 +247,7 @@ impl Stage {
         let paths: Vec<(&str, PathBuf)> = names.map(|name| (name, self.path(name))).collect();
         let geometry = self.geometry.to_words();
         let globals = [
+            "BITMAP_WORDS",
             "BLOOM_WORDS",
             "BUCKETS_HOST",
             "BUCKETS_V4",

@@ -103,6 +103,7 @@ impl Table {
             hosts: head.load(ENTRIES),
             v4: head.load(ENTRIES + 1),
             v6: head.load(ENTRIES + 2),
+            ..Room::default()
         })
     }
 

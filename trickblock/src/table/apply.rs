@@ -147,6 +147,7 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
         hosts: word(0),
         v4: word(1),
         v6: word(2),
+        ..Room::default()
     };
     let of = |side: usize| {
         let entries = changes.iter().flat_map(|change| change.sides()[side]);

@@ -41,11 +41,22 @@ pub fn needed_entries<'a>(indicators: impl IntoIterator<Item = &'a Indicator>) -
                 needed.hosts += fresh;
                 needed.v4 += narrow;
             }
-            ipnet::IpNet::V4(_) => needed.v4 += narrow + fresh,
+            ipnet::IpNet::V4(net) => {
+                needed.v4 += narrow + fresh;
+                needed.blocks += fresh * blocks(net.prefix_len());
+            }
             ipnet::IpNet::V6(_) => needed.v6 += narrow + fresh,
         }
     }
     needed
+}
+
+/// /24s that an IPv4 prefix holds.
+const fn blocks(length: u8) -> u64 {
+    match 24u8.checked_sub(length) {
+        Some(bits) => 1 << bits,
+        None => 1,
+    }
 }
 
 /// Fills `half` (of `geometry.half` words, contents arbitrary) from sorted entries. The image is a

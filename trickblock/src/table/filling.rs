@@ -52,6 +52,7 @@ impl<'a> Filling<'a> {
             hosts: filling.hosts.placed,
             v4: filling.v4.placed,
             v6: filling.v6.placed,
+            ..Room::default()
         };
         Ok(self.place().then(|| needed(&self)))
     }

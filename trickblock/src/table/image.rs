@@ -5,7 +5,7 @@ use trickblock_common::{
     table::{
         Geometry, Room,
         hash::{self, Spot, hash, product, spot},
-        layout::{ANY_24, BLOOM, ENTRIES, LENGTHS_V4, LENGTHS_V6, SEED, WHOLE_24, WIDE_V6},
+        layout::{self, ANY_24, ENTRIES, LENGTHS_V4, LENGTHS_V6, SEED, WIDE_V6, whole_24},
         prefilter::{Part, bit_24, key_v4},
     },
 };
@@ -113,21 +113,20 @@ impl<'a, C: Cells> Image<'a, C> {
         if length <= 24 {
             for block in 0..1u32 << (24 - length) {
                 let address = V4(prefix.0 | (block << 8));
-                let (word, bit) = bit_24(address, WHOLE_24);
-                self.set(word, bit);
-                let (word, bit) = bit_24(address, ANY_24);
-                self.set(word, bit);
+                self.mark_24(address, whole_24(self.geometry.bitmap));
+                self.mark_24(address, ANY_24);
             }
             return;
         }
         for host in 0..1u32 << (32 - length) {
             self.mark_key(key_v4(V4(prefix.0 | host)));
         }
-        self.mark_24(prefix);
+        self.mark_24(prefix, ANY_24);
     }
 
-    fn mark_24(&mut self, address: V4) {
-        let (word, bit) = bit_24(address, ANY_24);
+    /// In the bitmap at `at`.
+    fn mark_24(&mut self, address: V4, at: u64) {
+        let (word, bit) = bit_24(address, at, self.geometry.bitmap);
         self.set(word, bit);
     }
 
@@ -135,7 +134,7 @@ impl<'a, C: Cells> Image<'a, C> {
     #[inline]
     pub(super) fn mark_first_stage(&mut self, address: V4) {
         self.set(LENGTHS_V4, 32);
-        self.mark_24(address);
+        self.mark_24(address, ANY_24);
     }
 
     /// Marks the part of the prefix that the lookup will ask for, and its /32 for the first stage.
@@ -162,18 +161,20 @@ impl<'a, C: Cells> Image<'a, C> {
     /// The word of the Bloom filter that a key is marked in.
     #[inline]
     pub(super) fn bloom_word(&self, key: u64) -> usize {
-        (BLOOM + self.spot(key).word) as usize
+        self.spot(key).word as usize
     }
 
     #[inline]
     fn spot(&self, key: u64) -> Spot {
-        spot(hash(key, self.seed), self.geometry.bloom, product)
+        let Spot { word, mask } = spot(hash(key, self.seed), self.geometry.bloom, product);
+        let word = layout::bloom(self.geometry.bitmap) + word;
+        Spot { word, mask }
     }
 
     #[inline]
     pub(super) fn mark_key(&mut self, key: u64) {
         let spot = self.spot(key);
-        self.or((BLOOM + spot.word) as usize, spot.mask);
+        self.or(spot.word as usize, spot.mask);
     }
 
     fn set(&mut self, word: u64, bit: u64) {

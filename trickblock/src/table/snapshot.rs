@@ -82,25 +82,15 @@ impl Lookup for Snapshot {
     }
 
     fn near_v4(&self, source: V4, destination: V4) -> Ends {
-        near_v4(
-            self.half.as_slice(),
-            || self.geometry.bloom,
-            source,
-            destination,
-        )
+        near_v4(self.half.as_slice(), &self.geometry, source, destination)
     }
 
     fn close_v4(&self, address: V4) -> bool {
-        alone_v4(self.half.as_slice(), || self.geometry.bloom, address)
+        alone_v4(self.half.as_slice(), &self.geometry, address)
     }
 
     fn near_v6(&self, source: V6, destination: V6) -> bool {
-        near_v6(
-            self.half.as_slice(),
-            || self.geometry.bloom,
-            source,
-            destination,
-        )
+        near_v6(self.half.as_slice(), &self.geometry, source, destination)
     }
 
     fn side_v4(&self, address: V4, end: Endpoint) -> Match {

@@ -296,9 +296,20 @@ fn ports_take_one_more_entry_per_prefix() {
         )
     };
     let host = Indicator::host("192.0.2.1".parse().expect("an address"));
-    let taken = |hosts, v4| Room { hosts, v4, v6: 0 };
+    let taken = |hosts, v4| Room {
+        hosts,
+        v4,
+        ..Room::default()
+    };
     assert_eq!(needed_entries(&[ports(1)]), taken(1, 1));
     assert_eq!(needed_entries(&[host, ports(1), ports(2)]), taken(1, 2));
+    let prefix = |text: &str| Indicator::new(text.parse().expect("a prefix"), None, None);
+    let wide = [
+        prefix("198.18.0.0/15"),
+        prefix("203.0.113.0/25"),
+        prefix("2001:db8::/32"),
+    ];
+    assert_eq!(needed_entries(&wide).blocks, 512 + 1);
 }
 
 /// What finds no slot of its own goes to the other table, is found there, and leaves it again.
@@ -358,7 +369,7 @@ fn neighbours_of_listed_addresses_seldom_get_by_the_prefilter() {
         .collect();
     let neighbours = listed.iter().map(|address| address ^ 1);
     let benign: Vec<u32> = neighbours.filter(|one| !listed.contains(one)).collect();
-    let near = |address: &&u32| alone_v4(half.as_slice(), || geometry.bloom, V4(**address));
+    let near = |address: &&u32| alone_v4(half.as_slice(), &geometry, V4(**address));
     let alarms = benign.iter().filter(near).count();
     assert!(
         benign.len() > 90_000 && alarms * 50 < benign.len(),
