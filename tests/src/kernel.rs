@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process,
     sync::{
@@ -75,7 +75,12 @@ impl Default for PinDir {
 
 impl Drop for PinDir {
     fn drop(&mut self) {
-        let _never_made = fs::remove_dir_all(&self.0);
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                eprintln!("pins are left behind in {}: {error}", self.0.display());
+            }
+            _ => {}
+        }
     }
 }
 

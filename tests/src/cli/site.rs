@@ -4,44 +4,34 @@ use std::{
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    process,
-    sync::{
-        Arc, Once,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
 };
 
 use anyhow::Context as _;
 use tempfile::TempDir;
 
 use super::Run;
-use crate::needs;
+use crate::{kernel::PinDir, needs};
 
 /// Directories that nothing else uses, removed when the last clone of this handle is dropped:
 /// with the pins goes the filter.
 #[derive(Clone, Debug)]
 pub struct Site {
     dir: Arc<TempDir>,
-    pins: Arc<Pins>,
+    pins: Arc<PinDir>,
 }
 
 impl Site {
-    /// A new site. Mounts bpffs if there is none, and the first site of a process removes the
-    /// pins of processes that were killed.
+    /// A new site. Mounts bpffs if there is none.
     pub fn new() -> anyhow::Result<Self> {
-        static SITES: AtomicU32 = AtomicU32::new(0);
-        static SWEEP: Once = Once::new();
         needs::bpf_file_system()?;
-        SWEEP.call_once(remove_leftovers);
-        let number = SITES.fetch_add(1, Ordering::Relaxed);
         let dir = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix("trickblock-test-")
             .tempdir()
             .context("tempdir")?;
-        let pins = Path::new(BPF_FS).join(format!("{PREFIX}{}-{number}", process::id()));
         Ok(Self {
             dir: Arc::new(dir),
-            pins: Arc::new(Pins(pins)),
+            pins: Arc::new(PinDir::new()),
         })
     }
 
@@ -67,7 +57,7 @@ impl Site {
 
     /// The pin directory, on bpffs.
     pub fn pins(&self) -> &Path {
-        &self.pins.0
+        self.pins.path()
     }
 
     /// Writes the configuration file: the paths of this site, and then `rest`.
@@ -113,18 +103,6 @@ impl Site {
     }
 }
 
-#[derive(Debug)]
-struct Pins(PathBuf);
-
-impl Drop for Pins {
-    fn drop(&mut self) {
-        remove(&self.0);
-    }
-}
-
-const BPF_FS: &str = "/sys/fs/bpf";
-const PREFIX: &str = "trickblock-test-";
-
 fn collect_files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -139,31 +117,4 @@ fn collect_files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn remove(pins: &Path) {
-    match fs::remove_dir_all(pins) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            eprintln!("pins are left behind in {}: {error}", pins.display());
-        }
-        _ => {}
-    }
-}
-
-fn remove_leftovers() {
-    let Ok(entries) = fs::read_dir(BPF_FS) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(maker) = name
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('-').next())
-        else {
-            continue;
-        };
-        if !Path::new("/proc").join(maker).exists() {
-            remove(&entry.path());
-        }
-    }
 }
