@@ -19,13 +19,10 @@ pub struct Spot {
 /// [`super::layout::WIDE_V6`]; both hash alike.
 #[inline(always)]
 pub const fn hash(key: u64, seed: u64) -> u64 {
-    let first = key.wrapping_mul((seed ^ ODD_1) | 1);
+    let folded = fold_down(key.wrapping_mul((seed ^ ODD_1) | 1));
     // The place is known after one multiplication, and what is there asked for during the second.
-    first & PLACE | fold_down(first) >> 32
+    folded << 32 | folded.wrapping_mul(ODD_2) >> 32
 }
-
-/// The bits of a hash that say where its key is.
-const PLACE: u64 = !0 << 32;
 
 /// The hash of an IPv6 key.
 #[inline(always)]
@@ -57,14 +54,15 @@ pub const fn fold(high: u64, low: u64, tag: u64) -> u64 {
 
 #[inline(always)]
 const fn mix(value: u64) -> u64 {
-    let second = fold_down(value.wrapping_mul(ODD_1));
+    let second = fold_down(value.wrapping_mul(ODD_1)).wrapping_mul(ODD_2);
     second ^ (second >> 29)
 }
 
-/// Only high bits of a product are well mixed: they are folded down before the second multiplication.
+/// The upper half of the product of keys that follow each other goes up by the same number each time, which may crowd them
+/// together: it takes both halves.
 #[inline(always)]
-const fn fold_down(first: u64) -> u64 {
-    (first ^ (first >> 32)).wrapping_mul(ODD_2)
+const fn fold_down(product: u64) -> u64 {
+    product ^ (product >> 32)
 }
 
 /// Maps 32 bits onto `0..size` without a division: sizes need not be powers of two, and the

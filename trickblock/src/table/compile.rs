@@ -11,6 +11,9 @@ use crate::indicator::Indicator;
 /// Seeds tried before the set is called too large; the first one nearly always works.
 const ATTEMPTS: u64 = 8;
 
+/// Seeds that are far apart: neighbours put keys in places that are not far from each other either.
+const ANOTHER: u64 = 0xa076_1d64_78bd_642e;
+
 /// The set does not fit.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CompileError {
@@ -72,7 +75,7 @@ pub fn compile(
 ) -> Result<(), CompileError> {
     for attempt in 0..ATTEMPTS {
         half.fill(0);
-        half[SEED as usize] = seed.wrapping_add(attempt << 1) & !WIDE_V6;
+        half[SEED as usize] = seed.wrapping_add(attempt.wrapping_mul(ANOTHER)) & !WIDE_V6;
         if let Some(needed) = Filling::of(&mut *half, geometry).fill(entries)? {
             check_room(needed, geometry.capacity())?;
             Image::of(half, geometry).note(needed);
