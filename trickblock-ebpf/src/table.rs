@@ -8,8 +8,8 @@ use trickblock_common::{
     embedded::{Nat64, Nat64Prefixes, embedded},
     judge::decide,
     table::{
-        Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Words,
-        layout::{Buckets, GENERATION, PREAMBLE, ZERO},
+        Buckets, Endpoint, KeyV4, KeyV6, Match, Query, Record, Sizes, Words,
+        layout::{GENERATION, PREAMBLE, ZERO},
         lookup::{
             find_host, find_v4, find_v6, prefixes_v4, side_v4, side_v6, step_v4, step_v6, walk_v4,
             walk_v6,

@@ -1,9 +1,9 @@
 //! The exact answer for one end of a packet.
 
 use super::{
-    Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Words,
+    Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Sizes, Words,
     hash::{self, hash, hash_v6},
-    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, SPILLED, Sizes},
+    layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, SPILLED},
     prefilter::key_v4,
     scalar::better,
 };

@@ -7,6 +7,7 @@
 //!
 //! A packet reads the generation once and stays in that half, so it sees the old set or the new one.
 
+pub mod geometry;
 pub mod hash;
 pub mod key;
 pub mod layout;
@@ -14,8 +15,8 @@ pub mod lookup;
 pub mod prefilter;
 pub mod scalar;
 
+pub use geometry::{Buckets, Geometry, Room, Sizes};
 pub use key::{KeyV4, KeyV6, Scope};
-pub use layout::{Geometry, Room, Sizes};
 pub use lookup::{Table, side_v4, side_v6};
 pub use scalar::{Endpoint, Match, Query, Record};
 

@@ -1,10 +1,6 @@
 //! A half that no packet looks at, while it is filled: from front to back, since memory is slower than all that is done here.
 
-use trickblock_common::table::{
-    Geometry, Room, Scope,
-    layout::{Buckets, WINDOW},
-    prefilter::key_v4,
-};
+use trickblock_common::table::{Buckets, Geometry, Room, Scope, layout::WINDOW, prefilter::key_v4};
 
 use super::{
     CompileError, Entry, Prefix,

@@ -3,8 +3,8 @@
 use trickblock_common::{
     V4, V6,
     table::{
-        Geometry, KeyV4, KeyV6, Record, Scope, Sizes as _, hash,
-        layout::{Buckets, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST},
+        Buckets, Geometry, KeyV4, KeyV6, Record, Scope, Sizes as _, hash,
+        layout::{SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST},
         prefilter::key_v4,
     },
 };

@@ -21,7 +21,7 @@ fn lists() -> [(&'static str, BTreeSet<u32>); 6] {
         ("one network", all(|n| 0x0b00_0000 + n)),
         ("every other one", all(|n| 0x0b00_0000 + 2 * n)),
         ("one of each /24", all(|n| 0x0b00_0001 + (n << 8))),
-        ("one of each /16", all(|n| n << 16 | n >> 16 | 0x100)),
+        ("one of each /16", all(|n| n.rotate_left(16) | 0x100)),
         ("/24s", networks.collect()),
         ("random", (0..COUNT).map(random).collect()),
     ]

@@ -1,0 +1,80 @@
+use super::*;
+
+const fn hosts(hosts: u64) -> Room {
+    Room {
+        hosts,
+        v4: 0,
+        v6: 0,
+        blocks: 0,
+    }
+}
+
+#[test]
+fn holds_what_was_asked_for_and_stays_under_the_verifiers_bound() {
+    for room in [
+        hosts(0),
+        Room::any(1, 1),
+        Room::any(100_000, 25_000),
+        Room::any(1_000_000, 250_000),
+        Room::any(5_000_000, 1_000_000),
+        hosts(10_000_000),
+        hosts(23_000_000),
+        Room::any(0, 6_000_000),
+    ] {
+        let geometry = Geometry::for_entries(room).expect("in range");
+        assert!(geometry.capacity().holds(room), "{room:?}");
+        assert!(geometry.words() * 8 < 1 << 29, "{room:?}");
+        assert_eq!(Geometry::from_words(geometry.to_words()), Some(geometry));
+        assert_eq!(geometry.at_host % LINE, 0);
+    }
+    for room in [
+        hosts(26_000_000),
+        Room::any(0, 8_000_000),
+        Room::any(u64::MAX, 0),
+        Room::any(0, u64::MAX),
+    ] {
+        assert_eq!(Geometry::for_entries(room), None);
+    }
+}
+
+/// Reserved networks are in many lists: in a short bitmap they would set all bits.
+#[test]
+fn the_bitmap_is_as_long_as_it_has_to_be() {
+    let words = |room| Geometry::for_entries(room).expect("in range").bitmap;
+    let prefixes = |blocks| Room {
+        blocks,
+        ..hosts(1_000)
+    };
+    let of_hosts = [0, 1_000, 65_536, 100_000, 500_000, 5_000_000];
+    assert_eq!(
+        of_hosts.map(|count| words(hosts(count))),
+        [1 << 12, 1 << 12, 1 << 15, 1 << 16, BITMAP, BITMAP]
+    );
+    let of_prefixes = [0, 16_384, 16_385, 1 << 21, u64::MAX];
+    assert_eq!(
+        of_prefixes.map(|blocks| words(prefixes(blocks))),
+        [1 << 12, 1 << 12, 1 << 13, BITMAP, BITMAP]
+    );
+}
+
+/// The verifier bounds `bucket * 16` by `buckets * 16 - 1`, not by `(buckets - 1) * 16`: where
+/// the last bucket ended with the value, the program was refused.
+#[test]
+fn the_last_bucket_never_ends_with_the_half() {
+    for entries in 0..3_000 {
+        let geometry =
+            Geometry::for_entries(Room::any(entries * 7, entries * 3)).expect("in range");
+        let last = behind(geometry.at_v6, geometry.buckets_v6, SLOTS * SLOT_V6);
+        assert!(geometry.half >= last + SLOTS * SLOT_V6, "{entries}");
+    }
+}
+
+/// With eight bytes for the hit counter, 24 are the goal.
+#[test]
+fn memory_per_indicator() {
+    for (count, most) in [(1_000_000, 15.0), (10_000_000, 11.5)] {
+        let geometry = Geometry::for_entries(hosts(count)).expect("in range");
+        let bytes = (geometry.half * 8) as f64 / count as f64;
+        assert!(bytes <= most, "{bytes} at {count}");
+    }
+}
