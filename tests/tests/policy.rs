@@ -36,6 +36,10 @@ fn main() -> ExitCode {
         wire("rollback_goes_back_and_stays_there", held::rollback),
         wire("a_block_by_hand_is_live_and_kept", hand::block),
         wire("a_block_by_hand_ends", hand::block_ends),
+        wire(
+            "a_wide_block_by_hand_leaves_nothing_behind",
+            hand::wide_block,
+        ),
         wire("an_allowance_is_live_and_kept", hand::allow),
         wire("guards_hold_against_the_operator_too", hand::guarded),
         wire("a_block_that_drops_nothing_is_none", hand::idle),

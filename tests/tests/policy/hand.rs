@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use trickblock::kernel::{Maps, Pins};
 use trickblock_tests::gateway::{BENIGN, C2, Gateway, wait_for};
 
 use super::{answer, verb};
@@ -67,6 +68,25 @@ pub fn block() {
     let still = answer(&gateway, 0, &["block", "del", &format!("{C2}:443")]);
     assert_eq!(still["still"], serde_json::json!(["feodo"]));
     gateway.filters().unwrap();
+}
+
+/// All packets would be looked up if its marks stayed in a bitmap that was made for less.
+pub fn wide_block() {
+    let gateway = Gateway::new().unwrap();
+    let _daemon = gateway.daemon().unwrap();
+    let table = || {
+        let maps = Maps::open(&Pins::new(gateway.site.pins())).unwrap();
+        (maps.geometry().bitmap, maps.used().unwrap().covered)
+    };
+    let (bitmap, covered) = table();
+    answer(&gateway, 0, &["block", "add", "16.0.0.0/6", "--wide"]);
+    let marked = covered + (1 << 18);
+    assert!(table().0 > bitmap && table().1 == marked, "{:?}", table());
+    assert_eq!(gateway.wire.passes(C2, 3), 0);
+    answer(&gateway, 0, &["block", "del", "16.0.0.0/6"]);
+    assert_eq!(table().1, covered);
+    assert_eq!(gateway.wire.passes(C2, 3), 0);
+    assert_eq!(gateway.wire.passes(BENIGN, 3), 3);
 }
 
 pub fn block_ends() {

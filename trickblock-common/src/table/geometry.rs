@@ -11,8 +11,8 @@ pub struct Room {
     pub v4: u64,
     /// The same of IPv6, addresses included.
     pub v6: u64,
-    /// /24s that the IPv4 prefixes hold. With more of them the prefilter is slower; nothing else comes of it.
-    pub blocks: u64,
+    /// /24s that the IPv4 prefixes cover. No table is full of them: with more the prefilter is slower.
+    pub covered: u64,
 }
 
 impl Room {
@@ -22,7 +22,7 @@ impl Room {
             hosts: v4,
             v4,
             v6,
-            blocks: v4,
+            covered: v4,
         }
     }
 
@@ -38,7 +38,7 @@ impl Room {
             hosts: with(self.hosts, other.hosts),
             v4: with(self.v4, other.v4),
             v6: with(self.v6, other.v6),
-            blocks: with(self.blocks, other.blocks),
+            covered: with(self.covered, other.covered),
         }
     }
 
@@ -47,7 +47,7 @@ impl Room {
         other.hosts <= self.hosts
             && other.v4 <= self.v4
             && other.v6 <= self.v6
-            && other.blocks <= self.blocks
+            && other.covered <= self.covered
     }
 }
 
@@ -227,7 +227,7 @@ impl Geometry {
             at_v6,
             half,
         };
-        if words.iter().any(|word| *word > MAX_HALF) {
+        if words.iter().any(|word| *word > MAX_HALF) || bitmap > BITMAP {
             return None;
         }
         let ordered = at_host == layout::bloom(bitmap) + bloom
@@ -250,8 +250,8 @@ impl Geometry {
             hosts: self.buckets_host * SLOTS_HOST * FILL_HOST_PERCENT / 100,
             v4: self.buckets_v4 * SLOTS * FILL_PERCENT / 100,
             v6: self.buckets_v6 * SLOTS * FILL_PERCENT / 100,
-            blocks: if self.bitmap < BITMAP {
-                self.bitmap * 64 / BITS_PER_BLOCK
+            covered: if self.bitmap < BITMAP {
+                self.bitmap * 64 / BITS_PER_COVERED
             } else {
                 u32::MAX as u64
             },
@@ -273,10 +273,10 @@ const fn behind(at: u64, buckets: u64, words: u64) -> u64 {
 const LINE: u64 = 8;
 
 /// Of 100 packets to random addresses, three get by a bitmap with so many bits for each address that is listed, were they
-/// all in /24s of their own.
-const BITS_PER_HOST: u64 = 32;
-/// The same for each /24 that a prefix holds. There may be many that nobody talks to: reserved ones.
-const BITS_PER_BLOCK: u64 = 16;
+/// all in /24s of their own. Not 32: a table has room for a few more than it was made for, and is no longer for those.
+const BITS_PER_HOST: u64 = 30;
+/// The same for each /24 that a prefix covers.
+const BITS_PER_COVERED: u64 = 16;
 
 /// As short as it can be: it is read for every packet, and a short one stays in the caches.
 const fn bitmap_words(room: Room) -> u64 {
@@ -285,11 +285,11 @@ const fn bitmap_words(room: Room) -> u64 {
     } else {
         room.v4
     };
-    let (hosts, blocks) = (
+    let (hosts, covered) = (
         hosts.saturating_mul(BITS_PER_HOST),
-        room.blocks.saturating_mul(BITS_PER_BLOCK),
+        room.covered.saturating_mul(BITS_PER_COVERED),
     );
-    let words = if hosts > blocks { hosts } else { blocks }.div_ceil(64);
+    let words = if hosts > covered { hosts } else { covered }.div_ceil(64);
     if words <= SMALLEST_BITMAP {
         SMALLEST_BITMAP
     } else if words >= BITMAP {

@@ -15,13 +15,19 @@ pub struct Spot {
     pub mask: u64,
 }
 
-/// The hash of an IPv4 address, an IPv4 key, or a part of an IPv6 address. `seed` has bit 0 cleared or set by
+/// The hash of an IPv4 address or a part of an IPv6 address. `seed` has bit 0 cleared or set by
 /// [`super::layout::WIDE_V6`]; both hash alike.
 #[inline(always)]
 pub const fn hash(key: u64, seed: u64) -> u64 {
     let folded = fold_down(key.wrapping_mul((seed ^ ODD_1) | 1));
     // The place is known after one multiplication, and what is there asked for during the second.
     folded << 32 | folded.wrapping_mul(ODD_2) >> 32
+}
+
+/// The hash of an IPv4 key. Keys of one scope have the same lower half: one multiplication is not enough.
+#[inline(always)]
+pub const fn hash_v4(key: u64, seed: u64) -> u64 {
+    mix(mix(key ^ (seed | 1)))
 }
 
 /// The hash of an IPv6 key.

@@ -2,7 +2,7 @@
 
 use super::{
     Endpoint, KeyV4, KeyV6, Match, Query, Record, Scope, Sizes, Words,
-    hash::{self, hash, hash_v6},
+    hash::{self, hash, hash_v4, hash_v6},
     layout::{LENGTHS_V4, LENGTHS_V6, SEED, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, SPILLED},
     prefilter::key_v4,
     scalar::better,
@@ -334,7 +334,7 @@ pub fn find_host<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4)
 #[inline(always)]
 pub fn find_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, key: KeyV4) -> Record {
     let buckets = sizes.v4();
-    let (first, second) = pair(words, hash(key.0, words.word(SEED)), buckets.count);
+    let (first, second) = pair(words, hash_v4(key.0, words.word(SEED)), buckets.count);
     for bucket in [first, second] {
         let at = buckets.at + bucket * (SLOTS * SLOT_V4);
         for slot in 0..SLOTS {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! word 0: generation   …512 words…   half 0   half 1        the half in use is generation & 1
-//! half: head | /24 bitmap | whole-/24 bitmap | Bloom words | hosts | IPv4 buckets | IPv6 buckets
+//! half: head | bitmap of /24s | bitmap of whole /24s | Bloom words | hosts | IPv4 buckets | IPv6 buckets
 //! ```
 //!
 //! A packet reads the generation once and stays in that half, so it sees the old set or the new one.

@@ -87,7 +87,7 @@ pub fn alone_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) 
     test(words, bit_24(address, ANY_24, sizes.bitmap())) & 1 != 0 && close_v4(words, sizes, address)
 }
 
-/// For an address whose /24 holds something.
+/// For an address whose /24 holds something, or shares its bit with one that does.
 #[inline(always)]
 fn close_v4<W: Words + ?Sized, S: Sizes>(words: &W, sizes: &S, address: V4) -> bool {
     let (bitmap, seed) = (sizes.bitmap(), words.word(SEED));

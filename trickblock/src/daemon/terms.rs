@@ -81,11 +81,16 @@ pub(super) fn capacity<'a>(config: &Config, first: impl Iterator<Item = &'a Cont
     }
     let parts = first.flat_map(|content| &content.parts);
     let rows = parts.flat_map(PartRows::rows);
-    rows.map(|row| needed_entries([&row.indicator]))
-        .fold(Capacity::default(), |sum, row| {
-            sum.map(row, |sum, row| sum + row)
-        })
-        .map(LEAST, u64::max)
+    let rows = rows.map(|row| needed_entries([&row.indicator]));
+    let sum = rows.fold(Capacity::default(), |sum, row| {
+        sum.map(row, |sum, row| sum + row)
+    });
+    // Wide prefixes are mostly refused, or of networks that are never blocked: where they are not, the table grows.
+    let covered = LEAST.covered;
+    Capacity {
+        covered,
+        ..sum.map(LEAST, u64::max)
+    }
 }
 
 /// Room for `needed` in the place of what there is, with a quarter to spare where that can be: a table that grew does not

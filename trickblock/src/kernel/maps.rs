@@ -181,12 +181,12 @@ impl Maps {
         self.table.swap(entries, seed, || self.zero_hits(fresh))
     }
 
-    /// Whether changes in place have filled the table with what is not used any more.
+    /// Whether [`Self::apply`] is the way to make these changes: the prefilter is as good afterwards.
     ///
     /// # Errors
     /// If the table cannot be read.
-    pub fn is_worn(&self) -> Result<bool, FilterError> {
-        self.table.is_worn()
+    pub fn takes(&self, changes: &[Change<'_>]) -> Result<bool, FilterError> {
+        self.table.takes(changes)
     }
 
     /// Changes what is in force in place, after zeroing the counters of `fresh` ids: each change is whole for every packet,
@@ -221,7 +221,7 @@ impl Maps {
         if changes.is_empty() {
             return Ok(());
         }
-        let in_place = changes.len() <= most && !self.table.is_worn()?;
+        let in_place = changes.len() <= most && self.takes(&changes)?;
         if in_place && self.apply(&changes, &next.fresh).is_ok() {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use std::{
 use aya::maps::MapData;
 use trickblock_common::table::{
     Geometry, Room,
-    layout::{CONSTANTS, ENTRIES, GENERATION, IDENTITY, MAGIC, PREAMBLE, REVISION},
+    layout::{CONSTANTS, COVERED, ENTRIES, GENERATION, IDENTITY, MAGIC, PREAMBLE, REVISION},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     pages::Pages,
     sys::{self, Mapping},
 };
-use crate::table::{Cells, Change, Cleared, Constants, Entry, apply, compile, dump, is_worn};
+use crate::table::{Cells, Change, Cleared, Constants, Entry, apply, compile, dump, takes};
 
 /// Changes up to which single pages are mapped, not the whole half.
 const FEW: usize = 64;
@@ -103,7 +103,7 @@ impl Table {
             hosts: head.load(ENTRIES),
             v4: head.load(ENTRIES + 1),
             v6: head.load(ENTRIES + 2),
-            ..Room::default()
+            covered: head.load(COVERED),
         })
     }
 
@@ -151,13 +151,13 @@ impl Table {
         Ok(self.revision()? % 2 == 1)
     }
 
-    /// Whether a compilation would do more good than changes in place.
-    pub(super) fn is_worn(&self) -> Result<bool, FilterError> {
+    /// Whether these changes are made in place, not by a compilation.
+    pub(super) fn takes(&self, changes: &[Change<'_>]) -> Result<bool, FilterError> {
         if !self.compiled.load(Ordering::Relaxed) {
-            return Ok(true);
+            return Ok(false);
         }
         let at = self.geometry.half_at(self.generation()?);
-        Ok(is_worn(&self.map(at, PREAMBLE)?))
+        Ok(takes(changes, &self.map(at, PREAMBLE)?, &self.geometry))
     }
 
     /// Changes the live half in place. Nothing waits for what comes; what goes is out of reach at once, and this returns after

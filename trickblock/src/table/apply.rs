@@ -9,14 +9,14 @@ use std::hint::black_box;
 
 use trickblock_common::table::{
     Geometry, Record, Room, Scope,
-    layout::{DEAD, ENTRIES, SPILLED},
+    layout::{COVERED, DEAD, ENTRIES, SPILLED},
     prefilter::key_v4,
 };
 
 use super::{
     CompileError, Entry, Prefix,
     cells::{Cells, Read},
-    compile::{check_prefixes, check_room, crowded},
+    compile::{check_prefixes, check_room, covered, crowded},
     image::Image,
     needed_entries,
     record::{self, groups},
@@ -147,13 +147,15 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
         hosts: word(0),
         v4: word(1),
         v6: word(2),
-        ..Room::default()
+        covered: cells.load(COVERED as usize),
     };
     let of = |side: usize| {
         let entries = changes.iter().flat_map(|change| change.sides()[side]);
         needed_entries(entries.map(|entry| &entry.indicator))
     };
-    let [gone, come] = [of(0), of(1)];
+    let [mut gone, come] = [of(0), of(1)];
+    // Its marks stay.
+    gone.covered = 0;
     now.map(come, |now, come| now + come)
         .map(gone, u64::saturating_sub)
 }
@@ -299,7 +301,7 @@ impl<C: Cells> Image<'_, C> {
             }
         }
         if all {
-            let dead = self.cells.load(DEAD as usize) + 1;
+            let dead = self.cells.load(DEAD as usize) + covers(prefix).max(1);
             self.cells.store(DEAD as usize, dead);
         }
     }
@@ -312,11 +314,37 @@ impl<C: Cells> Image<'_, C> {
     }
 }
 
-/// Whether so much was taken out that the prefilter is worth compiling anew.
-pub fn is_worn(cells: &impl Read) -> bool {
+/// /24s that an IPv4 prefix marks in the bitmaps; 0 for addresses, and for IPv6.
+const fn covers(prefix: Prefix) -> u64 {
+    match prefix {
+        Prefix::V4(_, length) if length < 32 => covered(length),
+        _ => 0,
+    }
+}
+
+/// /24s that may come, or go and stay behind, without a compilation.
+const MOST_COVERED: u64 = 4_096;
+
+/// Whether a half takes these changes in place and is none the worse for it. A compilation does more good where much of what
+/// the prefilter lets through was taken out, where it would let through more than the bitmaps are made for, and where wide prefixes
+/// come or go.
+pub fn takes(changes: &[Change<'_>], cells: &(impl Read + ?Sized), geometry: &Geometry) -> bool {
+    let weigh = |side: usize| -> u64 {
+        let alone = |change: &&Change<'_>| change.sides()[1 - side].is_empty();
+        let alone = changes.iter().filter(alone);
+        alone.filter_map(Change::prefix).map(covers).sum()
+    };
+    let (gone, come) = (weigh(0), weigh(1));
+    let marked = cells.load(COVERED as usize) + come;
+    !is_worn(cells) && gone + come <= MOST_COVERED && marked <= geometry.capacity().covered
+}
+
+fn is_worn(cells: &(impl Read + ?Sized)) -> bool {
     let live: u64 = (0..3)
         .map(|table| cells.load((ENTRIES + table) as usize))
         .sum();
     let dead = cells.load(DEAD as usize);
-    dead > 1_000 && dead * 4 > live + dead
+    // Prefixes that were taken out are among those that are covered.
+    let marked = dead.max(cells.load(COVERED as usize));
+    dead > 1_000 && dead * 4 > live + marked
 }

@@ -46,7 +46,7 @@ pub fn needed_entries<'a>(indicators: impl IntoIterator<Item = &'a Indicator>) -
             }
             ipnet::IpNet::V4(net) => {
                 needed.v4 += narrow + fresh;
-                needed.blocks += fresh * blocks(net.prefix_len());
+                needed.covered += fresh * covered(net.prefix_len());
             }
             ipnet::IpNet::V6(_) => needed.v6 += narrow + fresh,
         }
@@ -54,8 +54,8 @@ pub fn needed_entries<'a>(indicators: impl IntoIterator<Item = &'a Indicator>) -
     needed
 }
 
-/// /24s that an IPv4 prefix holds.
-const fn blocks(length: u8) -> u64 {
+/// /24s that an IPv4 prefix covers, part of one for the whole.
+pub(super) const fn covered(length: u8) -> u64 {
     match 24u8.checked_sub(length) {
         Some(bits) => 1 << bits,
         None => 1,

@@ -4,6 +4,7 @@ use trickblock_common::table::{Buckets, Geometry, Room, Scope, layout::WINDOW, p
 
 use super::{
     CompileError, Entry, Prefix,
+    compile::covered,
     image::Image,
     record::{self, groups},
     slot::{Host, Slot, SlotV4, SlotV6},
@@ -19,6 +20,8 @@ pub(super) struct Filling<'a> {
     hosts: Waiting<Host>,
     v4: Waiting<SlotV4>,
     v6: Waiting<SlotV6>,
+    /// /24s that the IPv4 prefixes cover.
+    covered: u64,
 }
 
 impl<'a> Filling<'a> {
@@ -29,6 +32,7 @@ impl<'a> Filling<'a> {
             hosts: Waiting::new(geometry),
             v4: Waiting::new(geometry),
             v6: Waiting::new(geometry),
+            covered: 0,
         }
     }
 
@@ -48,7 +52,7 @@ impl<'a> Filling<'a> {
             hosts: filling.hosts.placed,
             v4: filling.v4.placed,
             v6: filling.v6.placed,
-            ..Room::default()
+            covered: filling.covered,
         };
         Ok(self.place().then(|| needed(&self)))
     }
@@ -77,7 +81,8 @@ impl<'a> Filling<'a> {
                 let narrow = narrow.map(|(scope, record)| SlotV4::new(address, scope, record));
                 self.v4.slots.extend(narrow);
             }
-            Prefix::V4(address, _) => {
+            Prefix::V4(address, length) => {
+                self.covered += covered(length);
                 self.image.mark(prefix);
                 let all = all.map(|(scope, record)| SlotV4::new(address, scope, record));
                 self.v4.slots.extend(all);

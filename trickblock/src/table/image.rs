@@ -5,7 +5,7 @@ use trickblock_common::{
     table::{
         Geometry, Room,
         hash::{self, Spot, hash, product, spot},
-        layout::{self, ANY_24, ENTRIES, LENGTHS_V4, LENGTHS_V6, SEED, WIDE_V6, whole_24},
+        layout::{self, ANY_24, COVERED, ENTRIES, LENGTHS_V4, LENGTHS_V6, SEED, WIDE_V6, whole_24},
         prefilter::{Part, bit_24, key_v4},
     },
 };
@@ -91,6 +91,7 @@ impl<'a, C: Cells> Image<'a, C> {
         for (index, count) in (ENTRIES as usize..).zip(counts) {
             self.cells.store(index, count);
         }
+        self.cells.store(COVERED as usize, needed.covered);
     }
 
     /// Makes the prefilter let packets of this prefix through.

@@ -20,7 +20,7 @@ use std::fmt::Display;
 use ipnet::IpNet;
 use trickblock_common::{V4, V6, table::Geometry};
 
-pub use apply::{Change, Cleared, apply, changes, is_worn};
+pub use apply::{Change, Cleared, apply, changes, takes};
 pub use cells::{Cells, Read};
 pub use compile::{CompileError, compile, needed_entries};
 pub use constants::Constants;

@@ -139,7 +139,7 @@ impl Slot for SlotV4 {
 
     #[inline]
     fn hash(&self, seed: u64) -> u64 {
-        hash::hash(self.key.0, seed)
+        hash::hash_v4(self.key.0, seed)
     }
 
     fn read(cells: &(impl Read + ?Sized), at: usize) -> Option<Self> {

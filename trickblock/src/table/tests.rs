@@ -1,6 +1,7 @@
 //! The compiled table against a model that keeps a plain list.
 
 mod hashing;
+mod wide;
 
 use std::{collections::BTreeMap, net::IpAddr, num::NonZeroU16};
 
@@ -307,7 +308,7 @@ fn ports_take_one_more_entry_per_prefix() {
         prefix("203.0.113.0/25"),
         prefix("2001:db8::/32"),
     ];
-    assert_eq!(needed_entries(&wide).blocks, 512 + 1);
+    assert_eq!(needed_entries(&wide).covered, 512 + 1);
 }
 
 /// What finds no slot of its own goes to the other table, is found there, and leaves it again.

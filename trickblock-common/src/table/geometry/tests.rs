@@ -5,7 +5,7 @@ const fn hosts(hosts: u64) -> Room {
         hosts,
         v4: 0,
         v6: 0,
-        blocks: 0,
+        covered: 0,
     }
 }
 
@@ -37,12 +37,11 @@ fn holds_what_was_asked_for_and_stays_under_the_verifiers_bound() {
     }
 }
 
-/// Reserved networks are in many lists: in a short bitmap they would set all bits.
 #[test]
 fn the_bitmap_is_as_long_as_it_has_to_be() {
     let words = |room| Geometry::for_entries(room).expect("in range").bitmap;
-    let prefixes = |blocks| Room {
-        blocks,
+    let prefixes = |covered| Room {
+        covered,
         ..hosts(1_000)
     };
     let of_hosts = [0, 1_000, 65_536, 100_000, 500_000, 5_000_000];
@@ -52,7 +51,7 @@ fn the_bitmap_is_as_long_as_it_has_to_be() {
     );
     let of_prefixes = [0, 16_384, 16_385, 1 << 21, u64::MAX];
     assert_eq!(
-        of_prefixes.map(|blocks| words(prefixes(blocks))),
+        of_prefixes.map(|covered| words(prefixes(covered))),
         [1 << 12, 1 << 12, 1 << 13, BITMAP, BITMAP]
     );
 }
@@ -76,5 +75,23 @@ fn memory_per_indicator() {
         let geometry = Geometry::for_entries(hosts(count)).expect("in range");
         let bytes = (geometry.half * 8) as f64 / count as f64;
         assert!(bytes <= most, "{bytes} at {count}");
+    }
+}
+
+/// A table that grows for one family has room for what it had room for, and no longer bitmap.
+#[test]
+fn what_there_is_room_for_asks_for_the_same_bitmap() {
+    for room in [
+        Room::any(65_536, 16_384),
+        hosts(1 << 13),
+        hosts(1 << 17),
+        Room {
+            covered: 1 << 20,
+            ..hosts(10)
+        },
+    ] {
+        let geometry = Geometry::for_entries(room).expect("in range");
+        let again = Geometry::for_entries(geometry.capacity()).expect("in range");
+        assert_eq!(again.bitmap, geometry.bitmap, "{room:?}");
     }
 }

@@ -47,7 +47,6 @@ impl Engine {
             hosts = load.capacity.hosts,
             v4 = load.capacity.v4,
             v6 = load.capacity.v6,
-            blocks = load.capacity.blocks,
             "the table grew"
         );
         self.outgrown = true;

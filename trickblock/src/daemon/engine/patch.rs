@@ -76,7 +76,7 @@ impl Engine {
         if changes.is_empty() {
             return Ok(true);
         }
-        if maps.is_worn()? {
+        if !maps.takes(&changes)? {
             return Ok(false);
         }
         if maps.apply(&changes, &patch.plan.fresh).is_err() {
