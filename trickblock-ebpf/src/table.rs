@@ -161,7 +161,7 @@ impl Lookup for Live {
 
     #[inline(always)]
     fn close_v4(&self, address: V4) -> bool {
-        alone_v4(&self.half, &Chosen, address)
+        near_alone(address.0, self.generation) != 0
     }
 
     #[inline(always)]
@@ -199,6 +199,14 @@ impl Lookup for Live {
     fn tunnels(&self) -> u64 {
         maps::TUNNELS.load()
     }
+}
+
+/// The prefilter for one IPv4 address, off the pass path: inline it would take stack from who looks into tunnels.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn near_alone(address: u32, generation: u64) -> u64 {
+    let near = Half::of(generation).is_some_and(|half| alone_v4(&half, &Chosen, V4(address)));
+    u64::from(near)
 }
 
 /// The prefilter for the IPv4 address inside of an IPv6 one.

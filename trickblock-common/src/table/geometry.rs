@@ -2,7 +2,7 @@
 
 use super::layout::{self, PREAMBLE, SLOT_V4, SLOT_V6, SLOTS, SLOTS_HOST, WINDOW};
 
-/// Entries of each exact table.
+/// Entries of each exact table, and what the prefilter is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Room {
     /// IPv4 addresses, with or without a port.

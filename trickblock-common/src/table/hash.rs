@@ -27,7 +27,7 @@ pub const fn hash(key: u64, seed: u64) -> u64 {
 /// The hash of an IPv4 key. Keys of one scope have the same lower half: one multiplication is not enough.
 #[inline(always)]
 pub const fn hash_v4(key: u64, seed: u64) -> u64 {
-    mix(mix(key ^ (seed | 1)))
+    finish(key.wrapping_mul((seed ^ ODD_1) | 1))
 }
 
 /// The hash of an IPv6 key.
@@ -60,7 +60,12 @@ pub const fn fold(high: u64, low: u64, tag: u64) -> u64 {
 
 #[inline(always)]
 const fn mix(value: u64) -> u64 {
-    let second = fold_down(value.wrapping_mul(ODD_1)).wrapping_mul(ODD_2);
+    finish(value.wrapping_mul(ODD_1))
+}
+
+#[inline(always)]
+const fn finish(product: u64) -> u64 {
+    let second = fold_down(product).wrapping_mul(ODD_2);
     second ^ (second >> 29)
 }
 

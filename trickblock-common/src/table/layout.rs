@@ -34,8 +34,10 @@ pub const WIDE_V6: u64 = 1;
 /// Not 0 where an address found its buckets full and stands in the table of all other IPv4 entries.
 pub const SPILLED: u64 = 9;
 
-/// /24s that IPv4 prefixes have marked in the bitmaps since the half was compiled, also of prefixes that were taken out.
+/// /24s that IPv4 prefixes have marked in the bitmaps since the half was compiled, and those of them whose prefixes were taken
+/// out: their marks are still there.
 pub const COVERED: u64 = 10;
+pub const UNCOVERED: u64 = 11;
 
 /// First word of the bitmap of /24s that hold any indicator.
 pub const ANY_24: u64 = HEAD;

@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use trickblock_common::table::{
     Geometry, Record, Room, Scope,
-    layout::{COVERED, DEAD, ENTRIES, SPILLED},
+    layout::{COVERED, DEAD, ENTRIES, SPILLED, UNCOVERED},
     prefilter::key_v4,
 };
 
@@ -153,11 +153,13 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
         let entries = changes.iter().flat_map(|change| change.sides()[side]);
         needed_entries(entries.map(|entry| &entry.indicator))
     };
-    let [mut gone, come] = [of(0), of(1)];
-    // Its marks stay.
-    gone.covered = 0;
-    now.map(come, |now, come| now + come)
-        .map(gone, u64::saturating_sub)
+    let [gone, come] = [of(0), of(1)];
+    let needed = now
+        .map(come, |now, come| now + come)
+        .map(gone, u64::saturating_sub);
+    // The marks of what goes stay.
+    let covered = now.covered + covered_by(changes, 1);
+    Room { covered, ..needed }
 }
 
 impl<C: Cells> Image<'_, C> {
@@ -301,9 +303,14 @@ impl<C: Cells> Image<'_, C> {
             }
         }
         if all {
-            let dead = self.cells.load(DEAD as usize) + covers(prefix).max(1);
-            self.cells.store(DEAD as usize, dead);
+            self.count(DEAD, 1);
+            self.count(UNCOVERED, covers(prefix));
         }
+    }
+
+    fn count(&mut self, word: u64, more: u64) {
+        let count = self.cells.load(word as usize) + more;
+        self.cells.store(word as usize, count);
     }
 
     fn clear<S: Slot>(&mut self, key: &S, cleared: &mut Cleared) {
@@ -322,6 +329,13 @@ const fn covers(prefix: Prefix) -> u64 {
     }
 }
 
+/// /24s of the prefixes that are on one side alone: 0 for what goes, 1 for what comes.
+fn covered_by(changes: &[Change<'_>], side: usize) -> u64 {
+    let alone = |change: &&Change<'_>| change.sides()[1 - side].is_empty();
+    let alone = changes.iter().filter(alone);
+    alone.filter_map(Change::prefix).map(covers).sum()
+}
+
 /// /24s that may come, or go and stay behind, without a compilation.
 const MOST_COVERED: u64 = 4_096;
 
@@ -329,12 +343,7 @@ const MOST_COVERED: u64 = 4_096;
 /// the prefilter lets through was taken out, where it would let through more than the bitmaps are made for, and where wide prefixes
 /// come or go.
 pub fn takes(changes: &[Change<'_>], cells: &(impl Read + ?Sized), geometry: &Geometry) -> bool {
-    let weigh = |side: usize| -> u64 {
-        let alone = |change: &&Change<'_>| change.sides()[1 - side].is_empty();
-        let alone = changes.iter().filter(alone);
-        alone.filter_map(Change::prefix).map(covers).sum()
-    };
-    let (gone, come) = (weigh(0), weigh(1));
+    let (gone, come) = (covered_by(changes, 0), covered_by(changes, 1));
     let marked = cells.load(COVERED as usize) + come;
     !is_worn(cells) && gone + come <= MOST_COVERED && marked <= geometry.capacity().covered
 }
@@ -343,8 +352,8 @@ fn is_worn(cells: &(impl Read + ?Sized)) -> bool {
     let live: u64 = (0..3)
         .map(|table| cells.load((ENTRIES + table) as usize))
         .sum();
-    let dead = cells.load(DEAD as usize);
-    // Prefixes that were taken out are among those that are covered.
-    let marked = dead.max(cells.load(COVERED as usize));
-    dead > 1_000 && dead * 4 > live + marked
+    let load = |word: u64| cells.load(word as usize);
+    let worn = |dead: u64, all: u64| dead > 1_000 && dead * 4 > all;
+    let dead = load(DEAD);
+    worn(dead, live + dead) || worn(load(UNCOVERED), load(COVERED))
 }

@@ -47,6 +47,7 @@ impl Engine {
             hosts = load.capacity.hosts,
             v4 = load.capacity.v4,
             v6 = load.capacity.v6,
+            covered = needed.covered,
             "the table grew"
         );
         self.outgrown = true;

@@ -96,9 +96,10 @@ fn prefixes_and_ports_fill_their_table() {
             all(&|n| entry(0x0b00_0000 + n / 1_000, 32, 1 + (n % 1_000) as u16)),
         ),
     ];
-    let lists = lists.map(|(name, entries)| (name, tried_again(&entries, 25)));
-    let sum: usize = lists.iter().map(|(_, again)| again).sum();
-    assert!(sum <= 5, "{lists:?}");
+    let [networks, smaller, port, ports] =
+        lists.map(|(name, entries)| (name, tried_again(&entries, 40)));
+    assert!(networks.1 + smaller.1 <= 14, "{networks:?} {smaller:?}");
+    assert!(port.1 + ports.1 <= 1, "{port:?} {ports:?}");
 }
 
 #[test]

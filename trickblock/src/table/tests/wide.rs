@@ -1,6 +1,12 @@
 //! Wide prefixes mark many /24s at once, in bitmaps where /24s may share a bit.
 
-use trickblock_common::{V4, table::prefilter::alone_v4};
+use trickblock_common::{
+    V4,
+    table::{
+        layout::{COVERED, UNCOVERED},
+        prefilter::alone_v4,
+    },
+};
 
 use super::*;
 
@@ -34,6 +40,32 @@ fn they_come_and_go_by_compilations() {
     assert!(takes(&[], &[narrow]) && takes(&[narrow], &[]) && takes(&[wide], &[wide, narrow]));
     assert!(takes(&[], &["192.0.0.0/12"]) && takes(&[], &["203.0.113.7/32", "2001:db8::/32"]));
     assert!(!takes(&[], &[wide]) && !takes(&[wide], &[]) && !takes(&[wide], &["17.0.0.0/8"]));
+}
+
+/// A port of a prefix that is listed marks nothing.
+#[test]
+fn what_is_marked_is_counted_once() {
+    let geometry = Geometry::for_entries(Room::any(65_536, 16_384)).expect("in range");
+    let before = drops(&["16.0.0.0/8", "198.51.100.0/24"]);
+    let mut half = compiled(&before, &geometry);
+    let mut after = before.clone();
+    let port = Indicator {
+        port: NonZeroU16::new(443),
+        ..before[0].indicator
+    };
+    after.insert(
+        1,
+        Entry {
+            indicator: port,
+            ..before[0]
+        },
+    );
+    after.extend(drops(&["203.0.113.0/24"]));
+    let changes: Vec<_> = changes(&before, &after).collect();
+    let cleared = apply(&changes, &mut half.as_mut_slice(), &geometry).expect("room");
+    assert!(cleared.is_empty());
+    let [covered, uncovered] = [COVERED, UNCOVERED].map(|word| half[word as usize]);
+    assert_eq!((covered, uncovered), ((1 << 16) + 2, 0));
 }
 
 /// One of a few hundred networks each: what was taken out is still marked.
