@@ -16,13 +16,13 @@ pub struct Room {
 }
 
 impl Room {
-    /// Room for so many entries of each family, of whichever kind.
+    /// Room for so many entries of each family, of whichever kind; prefixes may cover an eighth as many /24s.
     pub const fn any(v4: u64, v6: u64) -> Self {
         Self {
             hosts: v4,
             v4,
             v6,
-            covered: v4,
+            covered: v4 / 8,
         }
     }
 
@@ -275,8 +275,8 @@ const LINE: u64 = 8;
 /// Of 100 packets to random addresses, three get by a bitmap with so many bits for each address that is listed, were they
 /// all in /24s of their own. Not 32: a table has room for a few more than it was made for, and is no longer for those.
 const BITS_PER_HOST: u64 = 30;
-/// The same for each /24 that a prefix covers.
-const BITS_PER_COVERED: u64 = 16;
+/// Bits for each /24 that a prefix covers: more, since who shares one is not stopped by the Bloom filter, and looked up.
+const BITS_PER_COVERED: u64 = 256;
 
 /// As short as it can be: it is read for every packet, and a short one stays in the caches.
 const fn bitmap_words(room: Room) -> u64 {

@@ -18,6 +18,9 @@ use crate::{
 /// Entries that every table has room for when the configuration says nothing.
 const LEAST: Capacity = Capacity::any(65_536, 16_384);
 
+/// /24s of the widest prefixes that room is made for before anybody has looked at them: those of a /12.
+const WIDE: u64 = 4_096;
+
 pub(super) fn settings(config: &Config) -> Settings {
     let hits = Reason::ALL
         .iter()
@@ -82,15 +85,15 @@ pub(super) fn capacity<'a>(config: &Config, first: impl Iterator<Item = &'a Cont
     let parts = first.flat_map(|content| &content.parts);
     let rows = parts.flat_map(PartRows::rows);
     let rows = rows.map(|row| needed_entries([&row.indicator]));
-    let sum = rows.fold(Capacity::default(), |sum, row| {
-        sum.map(row, |sum, row| sum + row)
-    });
     // Wide prefixes are mostly refused, or of networks that are never blocked: where they are not, the table grows.
-    let covered = LEAST.covered;
-    Capacity {
-        covered,
-        ..sum.map(LEAST, u64::max)
-    }
+    let rows = rows.map(|row| Capacity {
+        covered: if row.covered > WIDE { 0 } else { row.covered },
+        ..row
+    });
+    rows.fold(Capacity::default(), |sum, row| {
+        sum.map(row, |sum, row| sum + row)
+    })
+    .map(LEAST, u64::max)
 }
 
 /// Room for `needed` in the place of what there is, with a quarter to spare where that can be: a table that grew does not

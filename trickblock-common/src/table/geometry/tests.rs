@@ -49,7 +49,7 @@ fn the_bitmap_is_as_long_as_it_has_to_be() {
         of_hosts.map(|count| words(hosts(count))),
         [1 << 12, 1 << 12, 1 << 15, 1 << 16, BITMAP, BITMAP]
     );
-    let of_prefixes = [0, 16_384, 16_385, 1 << 21, u64::MAX];
+    let of_prefixes = [0, 1_024, 1_025, 1 << 16, u64::MAX];
     assert_eq!(
         of_prefixes.map(|covered| words(prefixes(covered))),
         [1 << 12, 1 << 12, 1 << 13, BITMAP, BITMAP]
@@ -86,7 +86,7 @@ fn what_there_is_room_for_asks_for_the_same_bitmap() {
         hosts(1 << 13),
         hosts(1 << 17),
         Room {
-            covered: 1 << 20,
+            covered: 1 << 14,
             ..hosts(10)
         },
     ] {
