@@ -1,6 +1,6 @@
 //! Updates that are too large a change to be believed.
 
-use trickblock_tests::gateway::{BENIGN, C2, Gateway, body, list_of};
+use trickblock_tests::gateway::{BENIGN, C2, Gateway, body, list_of, wait_for};
 
 use super::{answer, verb, wait_for_feed, wait_for_version};
 
@@ -165,6 +165,14 @@ fn further_back(gateway: &Gateway) {
     for host in ["203.0.113.50", "203.0.113.51"] {
         gateway.answer(body(list_of(&[C2, host])));
         verb(gateway, 0, &["reload"]);
+        // A reload does not wait for what the sources say.
+        let listed = || {
+            Ok(answer(gateway, 0, &["list"])
+                .to_string()
+                .contains(host)
+                .then_some(()))
+        };
+        wait_for(host, listed).unwrap();
     }
     let history = answer(gateway, 0, &["feeds", "history", "feodo"]);
     let versions = history["versions"].as_array().unwrap();
