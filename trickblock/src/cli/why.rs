@@ -59,17 +59,15 @@ fn usage(err: &mut dyn Write, error: &NoTarget) -> Exit {
 fn of_pins(target: &Target, pins: &Pins) -> Result<Why, FilterError> {
     let maps = Maps::open(pins)?;
     let entries = maps.entries()?;
-    let hits = |id: u32| {
-        maps.hits([id])
-            .ok()
-            .and_then(|hits| hits.first().copied())
-            .unwrap_or(0)
-    };
     let monitor = maps.settings()?.monitor != 0;
     let snapshot = maps.snapshot()?;
-    Ok(explain(target, &snapshot, monitor, &entries, |entry| {
-        Listed::of_entry(entry, hits(entry.id))
-    }))
+    explain(target, &snapshot, monitor, &entries, |holding| {
+        let hits = maps.hits(holding.iter().map(|entry| entry.id))?;
+        let listed = holding.iter().zip(hits);
+        Ok(listed
+            .map(|(entry, hits)| Listed::of_entry(entry, hits))
+            .collect())
+    })
 }
 
 fn write_text(out: &mut dyn Write, why: &Why) -> io::Result<()> {

@@ -200,17 +200,8 @@ impl Engine {
     pub fn why(&self, target: &Target) -> Result<Why, FilterError> {
         let snapshot = self.filter.maps.snapshot()?;
         let monitor = self.filter.maps.settings()?.monitor != 0;
-        let mut why = why::explain(target, &snapshot, monitor, &self.live, |entry| {
-            let hits = self
-                .filter
-                .maps
-                .hits([entry.id])
-                .ok()
-                .and_then(|hits| hits.first().copied());
-            let mut listed = self.listed(entry, hits.unwrap_or(0));
-            self.date(&mut listed, entry);
-            listed
-        });
+        let describe = |holding: &[&Entry]| self.described(holding);
+        let mut why = why::explain(target, &snapshot, monitor, &self.live, describe)?;
         if let Some(protected) = &mut why.protected_by {
             let prefix = protected.prefix.parse().ok();
             protected.reason = prefix.and_then(|prefix| self.guard.name_of(&prefix));
@@ -228,6 +219,20 @@ impl Engine {
             })
             .collect();
         Ok(why)
+    }
+
+    /// With hits, and with the dates that only `why` looks for.
+    fn described(&self, entries: &[&Entry]) -> Result<Vec<Listed>, FilterError> {
+        let hits = self
+            .filter
+            .maps
+            .hits(entries.iter().map(|entry| entry.id))?;
+        let described = entries.iter().zip(hits).map(|(entry, hits)| {
+            let mut listed = self.listed(entry, hits);
+            self.date(&mut listed, entry);
+            listed
+        });
+        Ok(described.collect())
     }
 
     pub(super) fn listed(&self, entry: &Entry, hits: u64) -> Listed {

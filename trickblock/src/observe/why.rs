@@ -156,14 +156,18 @@ pub struct RefusedRow {
     pub reason: String,
 }
 
-/// What the table and the never-block list say, with nothing dropped where `monitor` holds; `describe` adds what only the daemon knows.
-pub fn explain(
+/// What the table and the never-block list say, with nothing dropped where `monitor` holds; `describe` adds hits, and what only the
+/// daemon knows, to all indicators that hold the address: one may have a hundred thousand ports.
+///
+/// # Errors
+/// Those of `describe`.
+pub fn explain<E>(
     target: &Target,
     snapshot: &Snapshot,
     monitor: bool,
     entries: &[Entry],
-    mut describe: impl FnMut(&Entry) -> Listed,
-) -> Why {
+    describe: impl FnOnce(&[&Entry]) -> Result<Vec<Listed>, E>,
+) -> Result<Why, E> {
     let outcome = match judge(target, snapshot) {
         outcome if monitor => outcome.monitored(),
         outcome => outcome,
@@ -172,29 +176,32 @@ pub fn explain(
     // Either form of an address that holds another one.
     let forms = [Some(target.address), snapshot.embedded(target.address)];
     let holds = |prefix: &ipnet::IpNet| forms.iter().flatten().any(|form| prefix.contains(form));
+    let decides =
+        |entry: &Entry| outcome.indicator() != NO_INDICATOR && entry.id == outcome.indicator();
     let holding = entries
         .iter()
         .filter(|entry| holds(&entry.indicator.prefix));
-    let (deciding, also): (Vec<&Entry>, Vec<&Entry>) = holding
-        .partition(|entry| outcome.indicator() != NO_INDICATOR && entry.id == outcome.indicator());
+    let (deciding, also): (Vec<&Entry>, Vec<&Entry>) = holding.partition(|entry| decides(entry));
     let mut explanation = reason.explanation().trim().to_owned();
     if target.port.is_none() && also.iter().any(|entry| entry.indicator.port.is_some()) {
         explanation += " Services of it are listed, see below: ask with a port";
     }
-    Why {
+    let holding = [&deciding[..], &also].concat();
+    let mut listed = describe(&holding)?.into_iter();
+    Ok(Why {
         schema: super::status::SCHEMA,
         target: target_text(target),
         verdict: reason.verdict().name().to_owned(),
         reason: reason.name().to_owned(),
         explanation,
-        indicator: deciding.first().map(|entry| describe(entry)),
-        also: also.into_iter().map(describe).collect(),
+        indicator: listed.by_ref().take(deciding.len()).next(),
+        also: listed.collect(),
         protected_by: (forms.iter().flatten())
             .filter_map(|form| snapshot.protection(*form))
             .max_by_key(|(_, class)| *class)
             .map(protected),
         refused: Vec::new(),
-    }
+    })
 }
 
 /// Without a protocol, the one of TCP and UDP that fares worse.
