@@ -247,7 +247,7 @@ impl Engine {
 
     /// Puts these rules in force, which are of `now`, and what is inherited.
     fn enforce_rules(&mut self, rules: RuleSet, now: Seen) -> Result<(), Held> {
-        let wanted = self.with_inherited(&rules, &|_| true);
+        let wanted = self.with_inherited(&rules, None);
         self.put_in_force(wanted)?;
         let trials = self.feeds.iter().filter_map(|feed| feed.trial.as_ref());
         let trial = trials.map(|trial| trial.until).min();

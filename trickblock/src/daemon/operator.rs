@@ -22,7 +22,7 @@ use crate::{
 /// The name under which these rows are listed.
 pub const LABEL: &str = "operator";
 /// Its number among feeds: no feed's.
-const FEED: u32 = u32::MAX;
+pub const FEED: u32 = u32::MAX;
 /// Raised when the layout of the file changes.
 const VERSION: u32 = 1;
 

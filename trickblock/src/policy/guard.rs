@@ -95,7 +95,7 @@ const COMPILED_IN: [IpNet; 15] = [
 ];
 
 /// IPv6 space that stands for IPv4 addresses: the prefix, and where in it the address begins.
-const EMBEDDING: [(Ipv6Net, u8); 3] = [
+pub(super) const EMBEDDING: [(Ipv6Net, u8); 3] = [
     (
         Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
         96,

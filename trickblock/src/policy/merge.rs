@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Refused rows kept with their reason; `RuleSet::refused` counts all of them.
-const MAX_REFUSALS: usize = 50_000;
+pub(super) const MAX_REFUSALS: usize = 50_000;
 
 /// The rows of one feed, or of one of its files.
 #[derive(Clone, Debug)]

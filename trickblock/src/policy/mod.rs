@@ -9,6 +9,7 @@ mod life;
 mod merge;
 mod part;
 mod prefixes;
+mod reach;
 mod second;
 mod terms;
 mod width;
@@ -20,11 +21,11 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     brake::{Braked, Sizes},
     canary::{Canary, Harm, Trial},
-    guard::standing_for,
     guard::{Counts, Guard, Learned, Lists, Protection, Refusal, Surroundings},
     kind::{Kind, Kinds},
     life::Departed,
     merge::{Context, FeedRows, Label, Refused, Rule, RuleSet, Source, Sources, merge, merge_some},
+    reach::Reach,
     second::{Second, voices},
     terms::{Authority, AuthorityKind, Terms},
     width::{Covered, MAX_ADDRESSES, WIDEST_V4, WIDEST_V6, is_vast, is_wide},

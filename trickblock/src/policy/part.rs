@@ -1,20 +1,54 @@
 //! A part of a rule set is made anew, and the rest of it stays.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use super::{Label, Rule, RuleSet, Source, Sources};
-use crate::indicator::Indicator;
+use super::{Label, Reach, Rule, RuleSet, Source, Sources, merge::MAX_REFUSALS};
 
 /// Rules that are put where they belong one by one: the others need not be looked at.
 const FEW: usize = 16;
 
 impl RuleSet {
-    /// Puts `part` in the place of all that is concerned. Its labels are those of the whole set; what stays is
+    /// Names of the lists of this set of which no row in reach was kept or refused: they need not be read through. What has ended
+    /// stays so. None where not all of the refused rows are known.
+    pub fn silent(&self, reach: &Reach) -> BTreeSet<&str> {
+        if usize::try_from(self.refused).is_ok_and(|refused| refused > MAX_REFUSALS) {
+            return BTreeSet::new();
+        }
+        let rules = reach.of(&self.rules, |rule| &rule.indicator);
+        let kept = rules.flat_map(|rule| rule.sources.as_slice());
+        let refusals = self.refusals.iter();
+        let refused = refusals.filter(|refused| reach.holds(&refused.indicator));
+        let spoke = kept.chain(refused.map(|refused| &refused.source));
+        let spoke: BTreeSet<u32> = spoke.map(|source| source.feed).collect();
+        let (mut silent, mut loud) = (BTreeSet::new(), BTreeSet::new());
+        for (index, label) in (0_u32..).zip(&self.feeds) {
+            let names = if spoke.contains(&index) {
+                &mut loud
+            } else {
+                &mut silent
+            };
+            names.insert(&*label.name);
+        }
+        // What a list says and what it said before have one name.
+        &silent - &loud
+    }
+
+    /// Puts `part` in the place of all that is in reach. Its labels are those of the whole set; what stays is
     /// made to point at them, since a list of the operator that comes or goes moves all that follow.
-    pub fn replace_some(&mut self, part: Self, concerns: &dyn Fn(&Indicator) -> bool) {
-        self.rules.retain(|rule| !concerns(&rule.indicator));
+    pub fn replace_some(&mut self, part: Self, reach: &Reach) {
+        for range in reach
+            .ranges(&self.rules, |rule| &rule.indicator)
+            .into_iter()
+            .rev()
+        {
+            let others = |rule: &mut Rule| reach.holds(&rule.indicator);
+            self.rules.extract_if(range, others).for_each(drop);
+        }
         for list in [&mut self.refusals, &mut self.notices] {
-            list.retain(|refused| !concerns(&refused.indicator));
+            list.retain(|refused| !reach.holds(&refused.indicator));
         }
         if self.feeds != part.feeds {
             self.follow(&part.feeds);
@@ -141,23 +175,52 @@ mod tests {
         let mut all = feeds();
         all.insert(0, by_hand());
         let after = merged(&all);
-        let is_by_hand = |indicator: &Indicator| indicator.to_string() == "203.0.113.9/32";
+        let by_hand_alone = Reach::Just("203.0.113.9".parse().expect("an indicator"));
         let mut part = after.clone();
-        part.rules.retain(|rule| is_by_hand(&rule.indicator));
+        part.rules
+            .retain(|rule| by_hand_alone.holds(&rule.indicator));
         part.refusals.clear();
 
         let mut set = before.clone();
-        set.replace_some(part, &is_by_hand);
+        set.replace_some(part, &by_hand_alone);
         assert_eq!((&set.rules, &set.refusals), (&after.rules, &after.refusals));
 
         let gone = RuleSet {
             feeds: before.feeds.clone(),
             ..RuleSet::default()
         };
-        set.replace_some(gone, &is_by_hand);
+        set.replace_some(gone, &by_hand_alone);
         assert_eq!(
             (&set.rules, &set.refusals),
             (&before.rules, &before.refusals)
+        );
+    }
+
+    #[test]
+    fn who_names_or_named_something_in_reach_is_not_silent() {
+        let mut before = label("three", 2);
+        before.departed = true;
+        let set = merged(&[
+            (label("one", 0), "203.0.113.1\n10.0.0.1\n"),
+            (label("two", 1), "203.0.113.2\n203.0.113.1:443/tcp\n"),
+            (label("three", 2), "203.0.113.3\n"),
+            (before, "203.0.113.4\n"),
+        ]);
+        let silent = |reach: Reach| set.silent(&reach).into_iter().collect::<Vec<_>>();
+        let just = |text: &str| Reach::Just(text.parse().expect("an indicator"));
+        let inside = |text: &str| Reach::Inside(text.parse().expect("a prefix"));
+        assert_eq!(silent(just("203.0.113.9")), ["one", "three", "two"]);
+        assert_eq!(silent(just("203.0.113.1")), ["three", "two"]);
+        assert_eq!(silent(just("203.0.113.4")), ["one", "two"], "it said so");
+        assert_eq!(silent(just("10.0.0.1")), ["three", "two"], "refused");
+        assert_eq!(silent(inside("203.0.113.0/30")), Vec::<&str>::new());
+        assert_eq!(silent(inside("203.0.113.4/30")), ["one", "two"]);
+
+        let mut full = set.clone();
+        full.refused = 50_001;
+        assert!(
+            full.silent(&just("203.0.113.9")).is_empty(),
+            "not all refused rows are known"
         );
     }
 }

@@ -4,22 +4,13 @@
 use super::{Engine, Held};
 use crate::{
     daemon::{
-        operator::{Allow, Block, Lists, Overview},
+        operator::{Allow, Block, FEED, Lists, Overview},
         protocol::SCHEMA,
     },
     feed::Row,
     indicator::{Indicator, Seen},
-    policy::{FeedRows, Label, Refusal, RuleSet, merge_some, standing_for},
+    policy::{FeedRows, Label, Reach, Refusal, RuleSet, merge_some},
 };
-
-/// Whether an indicator may be changed by what was done.
-pub(super) type Concerns<'a> = &'a dyn Fn(&Indicator) -> bool;
-
-/// Whether an indicator is inside of a prefix, also as the IPv6 form of an IPv4 one.
-fn lies_in(indicator: &Indicator, prefix: &ipnet::IpNet) -> bool {
-    let embedded = standing_for(&indicator.prefix);
-    prefix.contains(&indicator.prefix) || embedded.is_some_and(|net| prefix.contains(&net))
-}
 
 impl Engine {
     /// Blocks, or changes a block. `Err` of the inner result: it would not drop, and nothing was done.
@@ -31,7 +22,7 @@ impl Engine {
         let mut lists = self.living_lists();
         lists.blocks.retain(|known| known.indicator != indicator);
         lists.blocks.push(block);
-        self.change_by_hand(lists, &|other| *other == indicator)?;
+        self.change_by_hand(lists, Reach::Just(indicator))?;
         Ok(Ok(()))
     }
 
@@ -43,7 +34,7 @@ impl Engine {
         if lists.blocks.len() == before {
             return Ok(false);
         }
-        self.change_by_hand(lists, &|other| other == indicator)?;
+        self.change_by_hand(lists, Reach::Just(*indicator))?;
         Ok(true)
     }
 
@@ -53,7 +44,7 @@ impl Engine {
         let mut lists = self.living_lists();
         lists.allows.retain(|known| known.prefix != prefix);
         lists.allows.push(allow);
-        self.change_by_hand(lists, &|other| lies_in(other, &prefix))
+        self.change_by_hand(lists, Reach::Inside(prefix))
     }
 
     /// Takes a protection back; false where there is none.
@@ -64,7 +55,7 @@ impl Engine {
         if lists.allows.len() == before {
             return Ok(false);
         }
-        self.change_by_hand(lists, &|other| lies_in(other, prefix))?;
+        self.change_by_hand(lists, Reach::Inside(*prefix))?;
         Ok(true)
     }
 
@@ -105,13 +96,13 @@ impl Engine {
     }
 
     /// On disk first: what was said and is forgotten is worse than what is said twice.
-    fn change_by_hand(&mut self, lists: Lists, concerns: Concerns<'_>) -> Result<(), Held> {
+    fn change_by_hand(&mut self, lists: Lists, reach: Reach) -> Result<(), Held> {
         self.note_trials()?;
         let before = self.operator.clone();
         self.operator = self.operator.replaced(lists)?;
         self.renew_guard();
         let done = self.settle_kernel().map_err(Held::from);
-        if let Err(error) = done.and_then(|()| self.enforce_some(concerns)) {
+        if let Err(error) = done.and_then(|()| self.enforce_some(&reach)) {
             let lists = before.lists.clone();
             self.operator = before.replaced(lists).unwrap_or_else(|error| {
                 tracing::error!("{error}");
@@ -124,23 +115,26 @@ impl Engine {
         Ok(())
     }
 
-    /// As [`Engine::enforce`], for the indicators that are concerned; all others stay as they are.
-    fn enforce_some(&mut self, concerns: Concerns<'_>) -> Result<(), Held> {
+    /// As [`Engine::enforce`], for the indicators in reach; all others stay as they are.
+    fn enforce_some(&mut self, reach: &Reach) -> Result<(), Held> {
         let now = Seen::now();
-        let part = self.merged_some(concerns, now);
-        if !self.patch(&part, concerns)? {
-            self.put_in_force(self.wanted_with(&part, concerns))?;
+        let part = self.merged_some(reach, now);
+        if !self.patch(&part, reach)? {
+            self.put_in_force(self.wanted_with(&part, reach))?;
         }
         let allow_end = self.operator.next_allow_end(now);
         let ends = [self.next_end, part.next_end, allow_end];
         self.next_end = ends.into_iter().flatten().min();
-        self.rules.replace_some(part, concerns);
+        self.rules.replace_some(part, reach);
         Ok(())
     }
 
-    fn merged_some(&self, concerns: Concerns<'_>, now: Seen) -> RuleSet {
+    fn merged_some(&self, reach: &Reach, now: Seen) -> RuleSet {
+        let silent = self.rules.silent(reach);
         let concerned = |feed: &FeedRows<'_>| -> (Label, Vec<Row>) {
-            let rows = feed.rows.iter().filter(|row| concerns(&row.indicator));
+            let is_silent = feed.label.feed != FEED && silent.contains(&*feed.label.name);
+            let rows = if is_silent { &[] } else { feed.rows };
+            let rows = rows.iter().filter(|row| reach.holds(&row.indicator));
             (feed.label.clone(), rows.cloned().collect())
         };
         let all = self.rows(None);
@@ -155,11 +149,16 @@ impl Engine {
         merge_some(&some, &all, self.context(now))
     }
 
-    /// What is in force, with the rules of `part` in the place of all that is concerned.
-    fn wanted_with(&self, part: &RuleSet, concerns: Concerns<'_>) -> Vec<(Indicator, bool)> {
-        let others = self.live.iter().filter(|entry| !concerns(&entry.indicator));
+    /// What is in force, with the rules of `part` in the place of all that is in reach.
+    fn wanted_with(&self, part: &RuleSet, reach: &Reach) -> Vec<(Indicator, bool)> {
+        let others = self
+            .live
+            .iter()
+            .filter(|entry| !reach.holds(&entry.indicator));
         let others = others.map(|entry| (entry.indicator, entry.drop));
-        let mut wanted: Vec<_> = others.chain(self.with_inherited(part, concerns)).collect();
+        let mut wanted: Vec<_> = others
+            .chain(self.with_inherited(part, Some(reach)))
+            .collect();
         // Sorted runs: this is a merge of them.
         wanted.sort();
         wanted.dedup_by_key(|(indicator, _)| *indicator);

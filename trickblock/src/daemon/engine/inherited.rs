@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engine, hand::Concerns};
+use super::Engine;
 use crate::{
     indicator::{Indicator, Seen},
-    policy::{Action, FeedRows, Rule, RuleSet},
+    policy::{Action, FeedRows, Reach, Rule, RuleSet},
     table::Entry,
 };
 
@@ -67,11 +67,11 @@ impl Engine {
         ends.filter_map(|inherited| inherited.until).min()
     }
 
-    /// What rules want of what is concerned, and what is inherited besides; sorted.
+    /// What rules want, of all or of what is in reach, and what is inherited besides; sorted.
     pub(super) fn with_inherited(
         &self,
         rules: &RuleSet,
-        concerns: Concerns<'_>,
+        reach: Option<&Reach>,
     ) -> Vec<(Indicator, bool)> {
         let drops = |rule: &Rule| rule.action == Action::Drop || self.is_open(rules, rule);
         let wanted = rules.rules.iter();
@@ -84,7 +84,9 @@ impl Engine {
             found.is_ok()
         };
         let others = self.inherited.iter().filter(|(indicator, _)| {
-            concerns(indicator) && !is_named(indicator) && self.guard.refuse(indicator).is_none()
+            reach.is_none_or(|reach| reach.holds(indicator))
+                && !is_named(indicator)
+                && self.guard.refuse(indicator).is_none()
         });
         let others = others.map(|(indicator, inherited)| {
             let is_soft = self.guard.soften(indicator).is_some();

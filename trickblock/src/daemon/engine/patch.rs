@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use ipnet::IpNet;
 
-use super::{Engine, Held, hand::Concerns};
+use super::{Engine, Held};
 use crate::{
     kernel::{FilterError, random_seed},
-    policy::RuleSet,
+    policy::{Reach, RuleSet},
     table::{Entry, Plan, changes},
 };
 
@@ -23,10 +23,10 @@ struct Patch {
 }
 
 impl Engine {
-    /// Puts `part` in the place of what is concerned; false where that is too much, or does not fit: then the whole set has
+    /// Puts `part` in the place of what is in reach; false where that is too much, or does not fit: then the whole set has
     /// to be put in force.
-    pub(super) fn patch(&mut self, part: &RuleSet, concerns: Concerns<'_>) -> Result<bool, Held> {
-        let Some(patch) = self.patch_of(part, concerns).filter(|_| !self.outgrown) else {
+    pub(super) fn patch(&mut self, part: &RuleSet, reach: &Reach) -> Result<bool, Held> {
+        let Some(patch) = self.patch_of(part, reach).filter(|_| !self.outgrown) else {
             return Ok(false);
         };
         if !self.patch_kernel(&patch)? {
@@ -43,10 +43,10 @@ impl Engine {
         Ok(true)
     }
 
-    fn patch_of(&self, part: &RuleSet, concerns: Concerns<'_>) -> Option<Patch> {
-        let wanted = self.with_inherited(part, concerns);
-        let live = self.live.iter().map(|entry| entry.indicator);
-        let concerned = live.filter(|indicator| concerns(indicator));
+    fn patch_of(&self, part: &RuleSet, reach: &Reach) -> Option<Patch> {
+        let wanted = self.with_inherited(part, Some(reach));
+        let concerned = reach.of(&self.live, |entry| &entry.indicator);
+        let concerned = concerned.map(|entry| entry.indicator);
         let named = wanted.iter().map(|(indicator, _)| *indicator);
         let mut prefixes: Vec<IpNet> = concerned.chain(named).map(|found| found.prefix).collect();
         prefixes.dedup();
@@ -57,7 +57,7 @@ impl Engine {
         }
         let groups = prefixes.iter().flat_map(|prefix| self.live_at(prefix));
         let before: Vec<Entry> = groups.copied().collect();
-        let others = before.iter().filter(|entry| !concerns(&entry.indicator));
+        let others = before.iter().filter(|entry| !reach.holds(&entry.indicator));
         let others = others.map(|entry| (entry.indicator, entry.drop));
         let mut after: Vec<_> = others.chain(wanted).collect();
         after.sort_unstable();
