@@ -12,11 +12,11 @@ mod site;
 use std::{process::ExitCode, time::Duration};
 
 use site::{BENIGN, C2, C2_6, Site, rules};
-use trickblock::kernel::{Capacity, Filter, FilterError, Hook, Hooks, Mode, ModeChoice};
+use trickblock::kernel::{Capacity, Filter, FilterError, Hook, Hooks, Maps, Mode, ModeChoice};
 use trickblock_tests::{
     bpf, child,
     harness::{self, Need, Test},
-    kernel::{PinDir, SMALL, counts},
+    kernel::{PinDir, SMALL, counts, entries},
 };
 
 fn main() -> ExitCode {
@@ -39,6 +39,10 @@ fn main() -> ExitCode {
             a_reload_updates_the_link_in_place,
         ),
         test("a_grown_table_opens_no_gap", a_grown_table_opens_no_gap),
+        test(
+            "a_crash_while_the_table_grows_loses_nothing",
+            a_crash_while_the_table_grows_loses_nothing,
+        ),
         test("off_and_on", off_and_on),
         test(
             "on_does_not_stop_at_a_missing_interface",
@@ -207,6 +211,44 @@ fn a_grown_table_opens_no_gap() {
         dropped,
         "no hit is lost"
     );
+}
+
+/// Whoever is killed before the programs with the larger table are attached leaves what decides and counts pinned.
+fn a_crash_while_the_table_grows_loses_nothing() {
+    let site = Site::new("eth0");
+    let mut filter = site.load(SMALL);
+    site.attach(&mut filter, ModeChoice::Native).unwrap();
+    drop(filter);
+    assert_eq!(site.wire.passes(C2, 5), 0);
+    let hits = |maps: &Maps| maps.hits(0..2).unwrap().iter().sum::<u64>();
+    for step in 2..5 {
+        let before = hits(&Maps::open(&site.pins.pins()).unwrap());
+        let capacity = Capacity::any(step * 10_000, step * 2_000);
+        let grown = Filter::load(&site.pins.pins(), capacity).unwrap();
+        let other = entries(&["drop 203.0.113.8"]).unwrap();
+        grown.maps.swap(&other, &[2], 7).unwrap();
+        drop(grown);
+
+        assert_eq!(
+            (site.wire.passes(C2, 7), site.wire.passes(BENIGN, 5)),
+            (0, 5)
+        );
+        let maps = Maps::open(&site.pins.pins()).unwrap();
+        assert_eq!(maps.entries().unwrap(), rules(), "what decides");
+        assert_eq!(hits(&maps), before + 7, "what counts");
+    }
+    let mut filter = Filter::load(&site.pins.pins(), Capacity::any(50_000, 10_000)).unwrap();
+    let all = hits(&filter.maps);
+    site.attach(&mut filter, ModeChoice::Native).unwrap();
+    assert_eq!(site.wire.passes(C2, 7), 0);
+    assert_eq!(hits(&filter.maps), all + 7);
+    assert_eq!(
+        hits(&Maps::open(&site.pins.pins()).unwrap()),
+        all + 7,
+        "settled"
+    );
+    let dropped = counts(&filter.maps)[&("address", Some("source"))].0;
+    assert_eq!(all + 7, dropped, "no hit is lost");
 }
 
 fn off_and_on() {

@@ -60,6 +60,10 @@ fn main() -> ExitCode {
         test("a_renamed_interface_keeps_its_hooks", life::renamed),
         test("an_interface_that_moves_away", life::moved),
         test("a_killed_daemon_leaves_no_gap_at_any_hook", running::killed),
+        test(
+            "an_interface_that_is_renamed_and_back_is_no_problem",
+            running::renamed_and_back,
+        ),
         test("a_new_interface_gets_every_hook", running::comes_back),
         test(
             "mode_and_roles_are_told_and_follow_the_routes",

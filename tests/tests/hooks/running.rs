@@ -222,6 +222,24 @@ pub fn comes_back() {
     }
 }
 
+pub fn renamed_and_back() {
+    let installed = Installed::new(&both(""));
+    let daemon = installed.start();
+    let rename = |from: &str, to: &str| {
+        let host = &installed.road.gateway;
+        host.ip(&["link", "set", from, "down"]).unwrap();
+        host.ip(&["link", "set", from, "name", to]).unwrap();
+        host.ip(&["link", "set", to, "up"]).unwrap();
+    };
+    rename(WAN, "up0");
+    let away = installed.wait("the end of wan0", |status| hooks(status)[WAN] == json!([]));
+    assert_eq!(away["state"], "degraded", "{away}");
+    rename("up0", WAN);
+    let back = installed.wait("wan0", |status| status["state"] == "active");
+    assert_eq!(hooks(&back)[WAN], json!(["xdp", "tcx-egress"]));
+    drop(daemon);
+}
+
 /// Index, role, and whether arrivals are judged.
 fn described(pins: &Path) -> Vec<(u32, Role, bool)> {
     let known = Interfaces::open(&Pins::new(pins)).unwrap().all().unwrap();

@@ -104,11 +104,14 @@ impl Engine {
         self.take_over();
         let attached = self.hooks.attached()?;
         let known = self.find_roles();
-        let back: Vec<_> = self
-            .missing(&attached)
-            .iter()
-            .flat_map(|name| self.attach(name))
-            .collect();
+        let missing = self.missing(&attached);
+        // One that was renamed away and back brings its programs along.
+        let returned = self.missed.difference(&missing).cloned();
+        let tried: Vec<_> = returned.chain(missing.iter().cloned()).collect();
+        let back: Vec<_> = tried.iter().flat_map(|name| self.attach(name)).collect();
+        self.missed = missing;
+        self.missed
+            .retain(|name| self.unattached.contains_key(name));
         if !back.is_empty() {
             self.leave_others()?;
         }
@@ -122,14 +125,15 @@ impl Engine {
     }
 
     /// Configured interfaces on which a direction is not seen.
-    fn missing(&self, attached: &[Attached]) -> Vec<String> {
+    fn missing(&self, attached: &[Attached]) -> BTreeSet<String> {
         let seen = |name: &str, egress: bool| {
             let mut on = attached.iter().filter(|on| on.name == name);
             on.any(|on| on.hook.is_egress() == egress)
         };
-        let mut missing = self.wanted();
-        missing.retain(|name| !(seen(name, false) && seen(name, true)));
-        missing
+        let wanted = self.wanted().into_iter();
+        wanted
+            .filter(|name| !(seen(name, false) && seen(name, true)))
+            .collect()
     }
 
     /// False where mode or roles are others than before. While no default route leads anywhere, which

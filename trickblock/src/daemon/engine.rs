@@ -110,6 +110,8 @@ pub struct Engine {
     older: BTreeMap<u32, Program>,
     /// Indices of the interfaces that were attached to at the last look.
     pub(super) seen: BTreeSet<u32>,
+    /// Configured interfaces that could not be had at the last look.
+    pub(super) missed: BTreeSet<String>,
 }
 
 impl Engine {

@@ -63,6 +63,8 @@ pub struct Filter {
     hooks: Option<Hooks>,
     /// The smaller maps that this filter replaces, as long as a program may count in them.
     outgrown: Option<Outgrown>,
+    /// Its pins are not in their places yet: those of the programs that are attached still are.
+    unsettled: Option<Stage>,
 }
 
 impl Filter {
@@ -79,12 +81,36 @@ impl Filter {
         pins.check_maps()?;
         let mut stage = Stage::new(pins, capacity)?;
         let mut filter = stage.load(&constants)?;
-        stage.settle(pins)?;
-        filter.programs()?.pin(pins)?;
+        filter.unsettled = Some(stage);
+        if !(filter.outgrown.is_some() && pins.has_hooks()) {
+            filter.outgrown = None;
+            filter.settle()?;
+        }
         // Not before: where a program is refused, the old ones stay, and what they were loaded with.
         filter.maps.note_constants(&constants)?;
         filter.hooks = Some(Hooks::new(pins.clone()));
         Ok(filter)
+    }
+
+    /// Whether others may still be attached that use smaller maps.
+    pub fn is_taking_over(&self) -> bool {
+        self.outgrown.is_some()
+    }
+
+    /// Puts its pins where those of the former filter are. Whoever comes after a crash takes what is pinned for what is in
+    /// force, and for what counts: with larger maps this is only so when the programs that use them are attached.
+    ///
+    /// # Errors
+    /// If it cannot be pinned; it can be tried again.
+    pub fn settle(&mut self) -> Result<(), FilterError> {
+        let Some(stage) = self.unsettled.take() else {
+            return Ok(());
+        };
+        let pinned = self.programs().and_then(|programs| stage.settle(&programs));
+        if pinned.is_err() {
+            self.unsettled = Some(stage);
+        }
+        pinned
     }
 
     /// Loads a filter that nobody else can see and that is attached nowhere: for `replay` and tests.
@@ -145,10 +171,10 @@ impl Filter {
         let hooks = self.hooks.clone().ok_or_else(|| FilterError::Private {
             name: name.to_owned(),
         })?;
+        self.hand_on()?;
         let attached = hooks.attach(&self.programs()?, name, &way.into())?;
-        if let Some(outgrown) = &mut self.outgrown {
-            outgrown.catch_up(&self.maps)?;
-        }
+        self.settle()?;
+        self.catch_up()?;
         Ok(attached)
     }
 
@@ -161,13 +187,28 @@ impl Filter {
         let Some(hooks) = self.hooks.clone() else {
             return Ok(());
         };
+        self.hand_on()?;
         let replaced = hooks.replace(&self.programs()?, older);
-        if let Some(outgrown) = &mut self.outgrown {
-            outgrown.catch_up(&self.maps)?;
-        }
+        self.settle()?;
+        self.catch_up()?;
         replaced?;
         self.outgrown = None;
         Ok(())
+    }
+
+    /// Before the first program is replaced: little is left then that a crash could lose.
+    fn hand_on(&mut self) -> Result<(), FilterError> {
+        match &mut self.outgrown {
+            Some(outgrown) if self.unsettled.is_some() => outgrown.hand_on(&self.maps),
+            _ => Ok(()),
+        }
+    }
+
+    fn catch_up(&mut self) -> Result<(), FilterError> {
+        match &mut self.outgrown {
+            Some(outgrown) => outgrown.catch_up(&self.maps),
+            None => Ok(()),
+        }
     }
 
     /// Instructions that the verifier processed for a program, where the kernel tells.
@@ -225,9 +266,10 @@ impl Stage {
                 outgrown,
             });
         }
-        let capacity = outgrown.as_ref().map_or(capacity, |maps| {
-            capacity.map(maps.geometry().capacity(), u64::max)
-        });
+        let capacity = match &outgrown {
+            Some(maps) => beside(capacity, maps)?,
+            None => capacity,
+        };
         let (table, hits) = (pins.map("TABLE_new"), pins.map("HITS_new"));
         let _ = (fs::remove_file(&table), fs::remove_file(&hits));
         let geometry = geometry(capacity)?;
@@ -294,6 +336,7 @@ impl Stage {
             events: Events::new(events)?,
             hooks: None,
             outgrown,
+            unsettled: None,
         };
         filter.xdp()?.load().map_err(|error| load_error(&error))?;
         Ok(filter)
@@ -309,15 +352,25 @@ impl Stage {
 
     /// Gives new maps the names of the old ones, which live on as long as a program uses them. The
     /// table comes last: where it has its name, all maps have theirs, whenever this is interrupted.
-    fn settle(&self, pins: &Pins) -> Result<(), FilterError> {
+    fn settle(&self, programs: &Programs) -> Result<(), FilterError> {
         for (from, name) in [(&self.hits, "HITS"), (&self.table, "TABLE")] {
-            let to = pins.map(name);
-            if *from != to {
+            let to = self.pins.map(name);
+            // Not where a former attempt came as far as this.
+            if *from != to && from.exists() {
                 fs::rename(from, &to).map_err(FilterError::io("pin", to.display()))?;
             }
         }
-        Ok(())
+        programs.pin(&self.pins)
     }
+}
+
+/// Room for what a smaller table could hold besides, or at least for what it does: its contents move first.
+fn beside(capacity: Capacity, old: &Maps) -> Result<Capacity, FilterError> {
+    let all = capacity.map(old.geometry().capacity(), u64::max);
+    if Geometry::for_entries(all).is_some() {
+        return Ok(all);
+    }
+    Ok(capacity.map(old.used()?, u64::max))
 }
 
 fn fits(maps: &Maps, capacity: Capacity) -> bool {

@@ -9,11 +9,14 @@ use std::{
 /// True where `pins` lies on a file system that the host's first process does not see: it goes with this process's mount
 /// namespace, and what is pinned there with it. `ip netns exec` makes such a namespace.
 pub fn are_private(pins: &Path) -> bool {
-    let seen_by_init = Path::new("/proc/1/root").join(pins.strip_prefix("/").unwrap_or(pins));
-    // Where the host may not be looked at, nothing is known.
-    device(pins)
-        .zip(device(&seen_by_init))
-        .is_some_and(|(ours, theirs)| ours != theirs)
+    differ(pins, Path::new("/proc/1/root"))
+}
+
+/// Whether a path is on another file system from below another `root`. Where that may not be looked at, nothing is known.
+fn differ(path: &Path, root: &Path) -> bool {
+    let theirs = root.join(path.strip_prefix("/").unwrap_or(path));
+    let may_look = fs::metadata(root.join(".")).is_ok();
+    may_look && device(path) != device(&theirs)
 }
 
 /// Of the path, or of the nearest directory above that exists.
@@ -33,5 +36,13 @@ mod tests {
             device(Path::new("/proc"))
         );
         assert_ne!(device(Path::new("/proc")), device(Path::new("/sys")));
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_root_that_may_not_be_looked_at() {
+        let path = Path::new("/sys/fs");
+        assert!(!differ(path, Path::new("/")));
+        assert!(differ(path, Path::new("/proc/self")));
+        assert!(!differ(path, Path::new("/proc/self/not/there")));
     }
 }

@@ -22,15 +22,19 @@ impl Outgrown {
             old,
             entries,
         };
-        outgrown.catch_up(new)?;
+        outgrown.hand_on(new)?;
         Ok(outgrown)
     }
 
-    /// Hands on what the old program counted since the last time. Called after each interface, since
-    /// the others still have the old one.
+    /// As [`Self::hand_on`], when no packet is inside of the program that was just replaced. Called after each interface,
+    /// since the others still have the old one.
     pub(super) fn catch_up(&mut self, new: &Maps) -> Result<(), FilterError> {
-        // Until no packet is inside of the program that was just replaced.
         sys::grace_period().map_err(FilterError::io("wait for", "a grace period"))?;
+        self.hand_on(new)
+    }
+
+    /// Hands on what the old program counted since the last time.
+    pub(super) fn hand_on(&mut self, new: &Maps) -> Result<(), FilterError> {
         let now = self.old.hits(self.entries.iter().map(|entry| entry.id))?;
         let live = new.entries()?;
         let mut live = live.iter().peekable();

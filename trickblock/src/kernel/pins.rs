@@ -191,6 +191,11 @@ impl Pins {
         self.program(XDP).exists()
     }
 
+    /// Whether something of this version is attached, or was when its interface was there.
+    pub(super) fn has_hooks(&self) -> bool {
+        !names(&self.links()).is_empty() || !names(&self.clsact()).is_empty()
+    }
+
     /// Fails where a pinned map is not what this version would have made.
     pub(super) fn check_maps(&self) -> Result<(), FilterError> {
         SHAPES

@@ -94,6 +94,7 @@ impl Engine {
             outgrown: false,
             older: BTreeMap::new(),
             seen: BTreeSet::new(),
+            missed: BTreeSet::new(),
             feeds,
             filter,
             live,
@@ -107,6 +108,11 @@ impl Engine {
         };
         engine.settle_kernel()?;
         engine.begin(rules, now);
+        // Its programs are put on the configured interfaces next, and then wherever else the older ones are.
+        if engine.filter.is_taking_over() {
+            engine.older = engine.hooks.known().unwrap_or_default();
+            engine.outgrown = true;
+        }
         Ok(engine)
     }
 

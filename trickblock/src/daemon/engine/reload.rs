@@ -27,6 +27,7 @@ impl Engine {
         let guard = guard
             .moved(&self.guard.lists().surroundings)
             .unwrap_or(guard);
+        self.filter.settle()?;
         let filter = self.reloaded_for(&config)?;
         self.note_trials()?;
         let (feeds, renamed) = self.carried_over(&config);
