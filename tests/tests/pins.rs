@@ -9,6 +9,7 @@ use trickblock::{
     kernel::{Capacity, Filter, FilterError, Maps},
     table::Entry,
 };
+use trickblock_common::table::Geometry;
 use trickblock_tests::{
     bpf,
     harness::{self, Need, Test},
@@ -39,6 +40,10 @@ fn main() -> ExitCode {
         test(
             "a_larger_table_keeps_rules_hits_and_counters",
             a_larger_table_keeps_rules_hits_and_counters,
+        ),
+        test(
+            "room_for_other_entries_is_made_where_both_do_not_fit",
+            room_for_other_entries_is_made_where_both_do_not_fit,
         ),
         test(
             "a_smaller_capacity_changes_nothing",
@@ -213,6 +218,21 @@ fn a_larger_table_keeps_rules_hits_and_counters() {
     second.maps.swap(&many, &ids, 7).unwrap();
     judge(&mut second, "198.18.117.47", "address");
     judge(&mut second, "198.18.117.48", "miss");
+}
+
+/// A table has room for what the former one could hold, or for what it holds where that is too much for a BPF map.
+fn room_for_other_entries_is_made_where_both_do_not_fit() {
+    let dir = PinDir::new();
+    let [addresses, v6] = [Capacity::any(5_000_000, 0), Capacity::any(0, 4_500_000)];
+    assert!(Geometry::for_entries(addresses.map(v6, u64::max)).is_none());
+    let mut first = Filter::load(&dir.pins(), addresses).unwrap();
+    first.report_everything(false).unwrap();
+    first.maps.swap(&rules(), &[0, 1, 2], 7).unwrap();
+    drop(first);
+    let mut second = Filter::load(&dir.pins(), v6).unwrap();
+    assert!(second.maps.geometry().capacity().holds(v6));
+    assert_eq!(second.maps.entries().unwrap(), rules());
+    judge(&mut second, LISTED, "address");
 }
 
 fn a_smaller_capacity_changes_nothing() {

@@ -13,16 +13,21 @@ pub struct Room {
     pub v6: u64,
     /// /24s that the IPv4 prefixes cover. No table is full of them: with more the prefilter is slower.
     pub covered: u64,
+    /// Keys that all of them mark in the Bloom filter: one of an IPv4 address and two of most IPv6 prefixes, but those that are
+    /// expanded mark more. With more keys than it is made for the prefilter is slower.
+    pub marks: u64,
 }
 
 impl Room {
-    /// Room for so many entries of each family, of whichever kind; prefixes may cover an eighth as many /24s.
+    /// Room for so many entries of each family, of whichever kind; prefixes may cover an eighth as many /24s, and all entries together
+    /// mark as many keys as so many addresses of each family would.
     pub const fn any(v4: u64, v6: u64) -> Self {
         Self {
             hosts: v4,
             v4,
             v6,
             covered: v4 / 8,
+            marks: 0,
         }
     }
 
@@ -39,6 +44,7 @@ impl Room {
             v4: with(self.v4, other.v4),
             v6: with(self.v6, other.v6),
             covered: with(self.covered, other.covered),
+            marks: with(self.marks, other.marks),
         }
     }
 
@@ -48,6 +54,7 @@ impl Room {
             && other.v4 <= self.v4
             && other.v6 <= self.v6
             && other.covered <= self.covered
+            && other.marks <= self.marks
     }
 }
 
@@ -159,13 +166,13 @@ impl Geometry {
             return None;
         }
         let bitmap = bitmap_words(room);
-        // An IPv6 entry sets two marks.
-        let bloom = bloom_words(hosts + v4 + 2 * v6);
         let buckets_host = buckets(hosts, FILL_HOST_PERCENT * SLOTS_HOST);
         let (buckets_v4, buckets_v6) = (
             buckets(v4, FILL_PERCENT * SLOTS),
             buckets(v6, FILL_PERCENT * SLOTS),
         );
+        let usable = usable([buckets_host, buckets_v4, buckets_v6]);
+        let bloom = bloom_words(usable, room.marks);
         let at_host = layout::bloom(bitmap) + bloom;
         let at_v4 = behind(at_host, buckets_host, SLOTS_HOST);
         let at_v6 = behind(at_v4, buckets_v4, SLOTS * SLOT_V4);
@@ -246,12 +253,18 @@ impl Geometry {
 
     /// Entries that may be used.
     pub const fn capacity(&self) -> Room {
+        let [hosts, v4, v6] = usable([self.buckets_host, self.buckets_v4, self.buckets_v6]);
         Room {
-            hosts: self.buckets_host * SLOTS_HOST * FILL_HOST_PERCENT / 100,
-            v4: self.buckets_v4 * SLOTS * FILL_PERCENT / 100,
-            v6: self.buckets_v6 * SLOTS * FILL_PERCENT / 100,
+            hosts,
+            v4,
+            v6,
             covered: if self.bitmap < BITMAP {
                 self.bitmap * 64 / BITS_PER_COVERED
+            } else {
+                u32::MAX as u64
+            },
+            marks: if self.bloom < LONGEST_BLOOM {
+                self.bloom * MARKS_PER_WORD
             } else {
                 u32::MAX as u64
             },
@@ -299,10 +312,36 @@ const fn bitmap_words(room: Room) -> u64 {
     }
 }
 
-/// 16 bits per mark, in whole lines: buckets of hosts begin with one.
-const fn bloom_words(marks: u64) -> u64 {
-    let words = marks.div_ceil(4).next_multiple_of(LINE);
-    if words < 1024 { 1024 } else { words }
+/// 16 bits per mark.
+const MARKS_PER_WORD: u64 = 4;
+/// Words that prefixes which mark many keys get at most, 32 MiB: addresses may need more.
+const LONGEST_BLOOM: u64 = 1 << 22;
+
+/// In whole lines: buckets of hosts begin with one. `usable`: see [`usable`].
+const fn bloom_words([hosts, v4, v6]: [u64; 3], marks: u64) -> u64 {
+    // An IPv6 entry marks two keys.
+    let least = (hosts + v4 + 2 * v6).div_ceil(MARKS_PER_WORD);
+    let asked = marks.div_ceil(MARKS_PER_WORD);
+    let asked = if asked > LONGEST_BLOOM {
+        LONGEST_BLOOM
+    } else {
+        asked
+    };
+    let words = if asked > least { asked } else { least };
+    if words < 1024 {
+        1024
+    } else {
+        words.next_multiple_of(LINE)
+    }
+}
+
+/// Entries that may be used in so many buckets of hosts, IPv4 and IPv6.
+const fn usable([hosts, v4, v6]: [u64; 3]) -> [u64; 3] {
+    [
+        hosts * SLOTS_HOST * FILL_HOST_PERCENT / 100,
+        v4 * SLOTS * FILL_PERCENT / 100,
+        v6 * SLOTS * FILL_PERCENT / 100,
+    ]
 }
 
 /// `filled`: a hundred times the entries that a bucket takes.

@@ -38,6 +38,9 @@ pub const SPILLED: u64 = 9;
 /// out: their marks are still there.
 pub const COVERED: u64 = 10;
 pub const UNCOVERED: u64 = 11;
+/// The same of the keys that entries have marked in the Bloom filter.
+pub const MARKED: u64 = 12;
+pub const UNMARKED: u64 = 13;
 
 /// First word of the bitmap of /24s that hold any indicator.
 pub const ANY_24: u64 = HEAD;

@@ -18,7 +18,7 @@ use crate::{
 /// Entries that every table has room for when the configuration says nothing.
 const LEAST: Capacity = Capacity::any(65_536, 16_384);
 
-/// /24s of the widest prefixes that room is made for before anybody has looked at them: those of a /12.
+/// Marks of the widest prefixes that room is made for before anybody has looked at them: the /24s of a /12.
 const WIDE: u64 = 4_096;
 
 pub(super) fn settings(config: &Config) -> Settings {
@@ -88,6 +88,7 @@ pub(super) fn capacity<'a>(config: &Config, first: impl Iterator<Item = &'a Cont
     // Wide prefixes are mostly refused, or of networks that are never blocked: where they are not, the table grows.
     let rows = rows.map(|row| Capacity {
         covered: if row.covered > WIDE { 0 } else { row.covered },
+        marks: if row.marks > WIDE { 0 } else { row.marks },
         ..row
     });
     rows.fold(Capacity::default(), |sum, row| {

@@ -9,7 +9,9 @@ use std::{
 use aya::maps::MapData;
 use trickblock_common::table::{
     Geometry, Room,
-    layout::{CONSTANTS, COVERED, ENTRIES, GENERATION, IDENTITY, MAGIC, PREAMBLE, REVISION},
+    layout::{
+        CONSTANTS, COVERED, ENTRIES, GENERATION, IDENTITY, MAGIC, MARKED, PREAMBLE, REVISION,
+    },
 };
 
 use super::{
@@ -104,6 +106,7 @@ impl Table {
             v4: head.load(ENTRIES + 1),
             v6: head.load(ENTRIES + 2),
             covered: head.load(COVERED),
+            marks: head.load(MARKED),
         })
     }
 

@@ -9,15 +9,15 @@ use std::hint::black_box;
 
 use trickblock_common::table::{
     Geometry, Record, Room, Scope,
-    layout::{COVERED, DEAD, ENTRIES, SPILLED, UNCOVERED},
+    layout::{COVERED, DEAD, ENTRIES, MARKED, SPILLED, UNCOVERED, UNMARKED},
     prefilter::key_v4,
 };
 
 use super::{
     CompileError, Entry, Prefix,
     cells::{Cells, Read},
-    compile::{check_prefixes, check_room, covered, crowded},
-    image::Image,
+    compile::{check_prefixes, check_room, covered, crowded, marks},
+    image::{Image, SHORTEST_MARKED_V6},
     needed_entries,
     record::{self, groups},
     slot::{Host, Slot, SlotV4, SlotV6},
@@ -148,6 +148,7 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
         v4: word(1),
         v6: word(2),
         covered: cells.load(COVERED as usize),
+        marks: cells.load(MARKED as usize),
     };
     let of = |side: usize| {
         let entries = changes.iter().flat_map(|change| change.sides()[side]);
@@ -158,8 +159,11 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
         .map(come, |now, come| now + come)
         .map(gone, u64::saturating_sub);
     // The marks of what goes stay.
-    let covered = now.covered + covered_by(changes, 1);
-    Room { covered, ..needed }
+    Room {
+        covered: now.covered + of_those_alone(changes, 1, covers),
+        marks: now.marks + of_those_alone(changes, 1, marks),
+        ..needed
+    }
 }
 
 impl<C: Cells> Image<'_, C> {
@@ -305,6 +309,7 @@ impl<C: Cells> Image<'_, C> {
         if all {
             self.count(DEAD, 1);
             self.count(UNCOVERED, covers(prefix));
+            self.count(UNMARKED, marks(prefix));
         }
     }
 
@@ -329,23 +334,42 @@ const fn covers(prefix: Prefix) -> u64 {
     }
 }
 
-/// /24s of the prefixes that are on one side alone: 0 for what goes, 1 for what comes.
-fn covered_by(changes: &[Change<'_>], side: usize) -> u64 {
-    let alone = |change: &&Change<'_>| change.sides()[1 - side].is_empty();
-    let alone = changes.iter().filter(alone);
-    alone.filter_map(Change::prefix).map(covers).sum()
+/// What a prefix marks beyond one or two keys: /24s in the bitmaps and keys in the Bloom filter.
+const fn expands(prefix: Prefix) -> u64 {
+    match prefix {
+        // For every packet of its family nothing is asked any more.
+        Prefix::V6(_, length) if length < SHORTEST_MARKED_V6 => u32::MAX as u64,
+        Prefix::V4(_, 32) | Prefix::V6(_, 32..) => 0,
+        other => covers(other) + marks(other),
+    }
 }
 
-/// /24s that may come, or go and stay behind, without a compilation.
-const MOST_COVERED: u64 = 4_096;
+/// Sum over the prefixes that are on one side alone: 0 for what goes, 1 for what comes.
+fn of_those_alone(changes: &[Change<'_>], side: usize, of: fn(Prefix) -> u64) -> u64 {
+    let alone = |change: &&Change<'_>| change.sides()[1 - side].is_empty();
+    let alone = changes.iter().filter(alone);
+    alone.filter_map(Change::prefix).map(of).sum()
+}
+
+/// Marks of what is expanded that may come, or go and stay behind, without a compilation.
+const MOST_EXPANDED: u64 = 4_096;
 
 /// Whether a half takes these changes in place and is none the worse for it. A compilation does more good where much of what
-/// the prefilter lets through was taken out, where it would let through more than the bitmaps are made for, and where wide prefixes
-/// come or go.
+/// the prefilter lets through was taken out, where it would let through more than it is made for, and where prefixes come or go
+/// that mark much.
 pub fn takes(changes: &[Change<'_>], cells: &(impl Read + ?Sized), geometry: &Geometry) -> bool {
-    let (gone, come) = (covered_by(changes, 0), covered_by(changes, 1));
-    let marked = cells.load(COVERED as usize) + come;
-    !is_worn(cells) && gone + come <= MOST_COVERED && marked <= geometry.capacity().covered
+    let expanded: u64 = [0, 1]
+        .map(|side| of_those_alone(changes, side, expands))
+        .iter()
+        .sum();
+    let room = geometry.capacity();
+    let has_room = |word: u64, of: fn(Prefix) -> u64, most: u64| {
+        cells.load(word as usize) + of_those_alone(changes, 1, of) <= most
+    };
+    !is_worn(cells)
+        && expanded <= MOST_EXPANDED
+        && has_room(COVERED, covers, room.covered)
+        && has_room(MARKED, marks, room.marks)
 }
 
 fn is_worn(cells: &(impl Read + ?Sized)) -> bool {
@@ -355,5 +379,7 @@ fn is_worn(cells: &(impl Read + ?Sized)) -> bool {
     let load = |word: u64| cells.load(word as usize);
     let worn = |dead: u64, all: u64| dead > 1_000 && dead * 4 > all;
     let dead = load(DEAD);
-    worn(dead, live + dead) || worn(load(UNCOVERED), load(COVERED))
+    worn(dead, live + dead)
+        || worn(load(UNCOVERED), load(COVERED))
+        || worn(load(UNMARKED), load(MARKED))
 }

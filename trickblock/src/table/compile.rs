@@ -5,7 +5,11 @@ use trickblock_common::table::{
     layout::{SEED, WIDE_V6},
 };
 
-use super::{Entry, filling::Filling, image::Image};
+use super::{
+    Entry, Prefix,
+    filling::Filling,
+    image::{Image, SHORTEST_MARKED_V6},
+};
 use crate::indicator::Indicator;
 
 /// Seeds tried before the set is called too large; the first one nearly always works.
@@ -42,13 +46,18 @@ pub fn needed_entries<'a>(indicators: impl IntoIterator<Item = &'a Indicator>) -
         match indicator.prefix {
             ipnet::IpNet::V4(net) if net.prefix_len() == 32 => {
                 needed.hosts += fresh;
+                needed.marks += fresh;
                 needed.v4 += narrow;
             }
             ipnet::IpNet::V4(net) => {
                 needed.v4 += narrow + fresh;
                 needed.covered += fresh * covered(net.prefix_len());
+                needed.marks += fresh * marks(indicator.prefix.into());
             }
-            ipnet::IpNet::V6(_) => needed.v6 += narrow + fresh,
+            ipnet::IpNet::V6(_) => {
+                needed.v6 += narrow + fresh;
+                needed.marks += fresh * marks(indicator.prefix.into());
+            }
         }
     }
     needed
@@ -59,6 +68,19 @@ pub(super) const fn covered(length: u8) -> u64 {
     match 24u8.checked_sub(length) {
         Some(bits) => 1 << bits,
         None => 1,
+    }
+}
+
+/// Keys that a prefix marks in the Bloom filter: those of its addresses where it is longer than a /24, or of the /32s that an
+/// IPv6 one covers, each twice.
+pub(super) const fn marks(prefix: Prefix) -> u64 {
+    match prefix {
+        Prefix::V4(_, length @ 25..) => 1 << (32 - length),
+        Prefix::V4(..) => 0,
+        Prefix::V6(_, 32..) => 2,
+        Prefix::V6(_, length) if length >= SHORTEST_MARKED_V6 => 2 << (32 - length),
+        // All packets get by.
+        Prefix::V6(..) => 0,
     }
 }
 

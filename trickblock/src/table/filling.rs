@@ -4,7 +4,7 @@ use trickblock_common::table::{Buckets, Geometry, Room, Scope, layout::WINDOW, p
 
 use super::{
     CompileError, Entry, Prefix,
-    compile::covered,
+    compile::{covered, marks},
     image::Image,
     record::{self, groups},
     slot::{Host, Slot, SlotV4, SlotV6},
@@ -22,6 +22,8 @@ pub(super) struct Filling<'a> {
     v6: Waiting<SlotV6>,
     /// /24s that the IPv4 prefixes cover.
     covered: u64,
+    /// Keys of all of them in the Bloom filter.
+    marks: u64,
 }
 
 impl<'a> Filling<'a> {
@@ -33,6 +35,7 @@ impl<'a> Filling<'a> {
             v4: Waiting::new(geometry),
             v6: Waiting::new(geometry),
             covered: 0,
+            marks: 0,
         }
     }
 
@@ -53,6 +56,7 @@ impl<'a> Filling<'a> {
             v4: filling.v4.placed,
             v6: filling.v6.placed,
             covered: filling.covered,
+            marks: filling.marks,
         };
         Ok(self.place().then(|| needed(&self)))
     }
@@ -67,6 +71,7 @@ impl<'a> Filling<'a> {
             return Err(CompileError::Everything(net));
         }
         let prefix = Prefix::from(net);
+        self.marks += marks(prefix);
         let own = (
             Scope::wide(u64::from(net.prefix_len())),
             record::wide(group),

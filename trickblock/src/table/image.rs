@@ -5,7 +5,9 @@ use trickblock_common::{
     table::{
         Geometry, Room,
         hash::{self, Spot, hash, product, spot},
-        layout::{self, ANY_24, COVERED, ENTRIES, LENGTHS_V4, LENGTHS_V6, SEED, WIDE_V6, whole_24},
+        layout::{
+            self, ANY_24, COVERED, ENTRIES, LENGTHS_V4, LENGTHS_V6, MARKED, SEED, WIDE_V6, whole_24,
+        },
         prefilter::{Part, bit_24, key_v4},
     },
 };
@@ -13,7 +15,7 @@ use trickblock_common::{
 use super::{Prefix, cells::Cells, slot::Slot};
 
 /// IPv6 prefixes shorter than this would expand to more than 65,536 /32s in the prefilter.
-const SHORTEST_MARKED_V6: u8 = 16;
+pub(super) const SHORTEST_MARKED_V6: u8 = 16;
 
 pub(super) struct Image<'a, C> {
     pub cells: C,
@@ -92,6 +94,7 @@ impl<'a, C: Cells> Image<'a, C> {
             self.cells.store(index, count);
         }
         self.cells.store(COVERED as usize, needed.covered);
+        self.cells.store(MARKED as usize, needed.marks);
     }
 
     /// Makes the prefilter let packets of this prefix through.

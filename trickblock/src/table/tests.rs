@@ -298,6 +298,7 @@ fn ports_take_one_more_entry_per_prefix() {
     let taken = |hosts, v4| Room {
         hosts,
         v4,
+        marks: 1,
         ..Room::default()
     };
     assert_eq!(needed_entries(&[ports(1)]), taken(1, 1));
@@ -308,7 +309,8 @@ fn ports_take_one_more_entry_per_prefix() {
         prefix("203.0.113.0/25"),
         prefix("2001:db8::/32"),
     ];
-    assert_eq!(needed_entries(&wide).covered, 512 + 1);
+    let needed = needed_entries(&wide);
+    assert_eq!((needed.covered, needed.marks), (512 + 1, 128 + 2));
 }
 
 /// What finds no slot of its own goes to the other table, is found there, and leaves it again.

@@ -6,6 +6,7 @@ const fn hosts(hosts: u64) -> Room {
         v4: 0,
         v6: 0,
         covered: 0,
+        marks: 0,
     }
 }
 
@@ -53,6 +54,33 @@ fn the_bitmap_is_as_long_as_it_has_to_be() {
     assert_eq!(
         of_prefixes.map(|covered| words(prefixes(covered))),
         [1 << 12, 1 << 12, 1 << 13, BITMAP, BITMAP]
+    );
+}
+
+/// A /25 marks 128 keys; what is expanded to a hundred million does not ask for a table that no map can be.
+#[test]
+fn the_bloom_filter_is_as_long_as_what_it_is_marked_with() {
+    let made = |marks| {
+        let room = Room {
+            marks,
+            ..hosts(1_000)
+        };
+        let geometry = Geometry::for_entries(room).expect("in range");
+        assert!(geometry.capacity().holds(room), "{marks}");
+        geometry.bloom
+    };
+    let marks = [0, 1_000, 4_096, 4_100, 1 << 20, 1 << 24, 100_000_000];
+    assert_eq!(
+        marks.map(made),
+        [
+            1024,
+            1024,
+            1024,
+            1032,
+            1 << 18,
+            LONGEST_BLOOM,
+            LONGEST_BLOOM
+        ]
     );
 }
 
