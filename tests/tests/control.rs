@@ -53,6 +53,7 @@ fn other_users_read_through_the_group_and_change_nothing() {
 
     drop(stop);
     server.join().unwrap();
+    let root: Value = serde_json::from_str(root.get()).unwrap();
     assert_eq!(root, json!({ "verb": "off", "uid": 0 }));
     for verb in ["status", "list", "why"] {
         let expected = json!({ "verb": verb, "uid": NOBODY });

@@ -40,6 +40,13 @@ pub fn off_and_on() {
 
 fn passes_while_off(gateway: &Gateway) {
     assert_eq!(gateway.wire.passes(C2, 3), 3);
+    let service = format!("{C2}:443");
+    let why = verb(gateway, 0, &["why", &service, "--json"])
+        .json()
+        .unwrap();
+    let said = ["verdict", "reason", "off"].map(|field| &why[field]);
+    let expected = [&json!("pass"), &json!("address_port"), &json!(true)];
+    assert_eq!(said, expected, "{why}");
     let (code, status) = gateway.status().unwrap();
     assert_eq!(
         (code, &status["state"]),

@@ -111,6 +111,7 @@ pub fn json() {
                 "also",
                 "explanation",
                 "indicator",
+                "off",
                 "protected_by",
                 "reason",
                 "refused",

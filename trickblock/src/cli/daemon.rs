@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{Exit, failed};
 use crate::daemon::{
@@ -39,7 +39,11 @@ pub struct Place {
 }
 
 /// The daemon's answer; `None` where no daemon runs.
-pub(super) fn ask(place: &Place, verb: Verb, args: Value) -> Result<Option<Value>, ClientError> {
+pub(super) fn ask(
+    place: &Place,
+    verb: Verb,
+    args: Value,
+) -> Result<Option<Box<RawValue>>, ClientError> {
     match client::call(&place.socket, &Request::new(verb, args)) {
         Ok(value) => Ok(Some(value)),
         Err(ClientError::NoDaemon { .. }) => Ok(None),
@@ -57,8 +61,8 @@ pub(super) fn no_daemon(place: &Place, err: &mut dyn Write) -> Exit {
 }
 
 /// What an answer holds, as the type that the verb knows.
-pub(super) fn typed<T: DeserializeOwned>(value: &Value) -> io::Result<T> {
-    T::deserialize(value).map_err(|error| io::Error::other(format!("the daemon's answer is not understood ({error}): use the trickblock command of its version")))
+pub(super) fn typed<T: DeserializeOwned>(value: &RawValue) -> io::Result<T> {
+    serde_json::from_str(value.get()).map_err(|error| io::Error::other(format!("the daemon's answer is not understood ({error}): use the trickblock command of its version")))
 }
 
 /// The exit code of a reading call that brought no data.

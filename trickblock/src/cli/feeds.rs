@@ -138,7 +138,7 @@ fn decide(
         true => write_json(out, &decided)?,
         false => writeln!(
             out,
-            "{}: body {} in force, indicators: {}{}; of all feeds: {}",
+            "{}: body {} taken, it names {} indicators{}; in force of all feeds: {}",
             decided.feed,
             decided.body,
             decided.indicators,

@@ -74,6 +74,7 @@ fn found(place: &Place) -> Place {
     let mut place = place.clone();
     if !Pins::new(&place.pins).has_filter()
         && let Ok(Some(answer)) = ask(&place, Verb::Status, Value::Null)
+        && let Ok(answer) = super::daemon::typed::<Value>(&answer)
         && let Some(pins) = answer["daemon"]["pins"].as_str()
     {
         place.pins = pins.into();
@@ -91,11 +92,12 @@ fn told(place: &Place) -> Result<Option<Status>, String> {
         pins.as_str()
             .is_some_and(|pins| Path::new(pins) == place.pins)
     };
-    if !of_these(&answer["daemon"]["pins"]) {
+    let unread = |error: io::Error| error.to_string();
+    let all: Value = super::daemon::typed(&answer).map_err(unread)?;
+    if !of_these(&all["daemon"]["pins"]) {
         return Ok(None);
     }
-    let status = super::daemon::typed(&answer).map_err(|error| error.to_string())?;
-    Ok(Some(status))
+    super::daemon::typed(&answer).map(Some).map_err(unread)
 }
 
 fn write_text(out: &mut dyn Write, report: &Report) -> io::Result<()> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     daemon::protocol::Verb,
-    kernel::{FilterError, Maps, Pins},
+    kernel::{FilterError, Hooks, Maps, Pins},
     observe::{
         Why,
         why::{Listed, NoTarget, Target, explain},
@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// IP, IP:PORT or IP:PORT/PROTO; IPv6 in brackets before a port.
-    #[arg(value_name = "IP[:PORT][/PROTO]")]
+    #[arg(value_name = "IP[:PORT[/PROTO]]")]
     pub target: String,
     #[command(flatten)]
     pub place: Place,
@@ -61,13 +61,15 @@ fn of_pins(target: &Target, pins: &Pins) -> Result<Why, FilterError> {
     let entries = maps.entries()?;
     let monitor = maps.settings()?.monitor != 0;
     let snapshot = maps.snapshot()?;
-    explain(target, &snapshot, monitor, &entries, |holding| {
+    let why = explain(target, &snapshot, monitor, &entries, |holding| {
         let hits = maps.hits(holding.iter().map(|entry| entry.id))?;
         let listed = holding.iter().zip(hits);
         Ok(listed
             .map(|(entry, hits)| Listed::of_entry(entry, hits))
             .collect())
-    })
+    });
+    let is_off = Hooks::new(pins.clone()).is_off()?;
+    why.map(|why: Why| if is_off { why.switched_off() } else { why })
 }
 
 fn write_text(out: &mut dyn Write, why: &Why) -> io::Result<()> {

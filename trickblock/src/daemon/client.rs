@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::protocol::{Refusal, Request, VERSION};
 
@@ -41,8 +41,9 @@ pub enum ClientError {
     Refused(#[from] Refusal),
 }
 
-/// Asks the daemon behind `socket` and returns the answer's data.
-pub fn call(socket: &Path, request: &Request) -> Result<Value, ClientError> {
+/// Asks the daemon behind `socket` and returns the answer's data, as JSON text: a list of a million indicators is never a tree
+/// of a million nodes.
+pub fn call(socket: &Path, request: &Request) -> Result<Box<RawValue>, ClientError> {
     call_within(socket, request, TIMEOUT)
 }
 
@@ -51,7 +52,7 @@ pub fn call_within(
     socket: &Path,
     request: &Request,
     patience: Duration,
-) -> Result<Value, ClientError> {
+) -> Result<Box<RawValue>, ClientError> {
     let line =
         exchange(socket, request, patience).map_err(|source| classify(socket, source, patience))?;
     parse(&line)
@@ -98,12 +99,12 @@ fn classify(socket: &Path, source: io::Error, after: Duration) -> ClientError {
     }
 }
 
-fn parse(line: &[u8]) -> Result<Result<Value, Refusal>, String> {
+fn parse(line: &[u8]) -> Result<Result<Box<RawValue>, Refusal>, String> {
     #[derive(Deserialize)]
     struct Answer {
         v: u32,
         ok: bool,
-        data: Option<Value>,
+        data: Option<Box<RawValue>>,
         error: Option<Refusal>,
     }
     let answer: Answer = serde_json::from_slice(line).map_err(|error| error.to_string())?;
@@ -117,7 +118,7 @@ fn parse(line: &[u8]) -> Result<Result<Value, Refusal>, String> {
         Answer { v, .. } if v != VERSION => Err(format!(
             "it speaks version {v}, this command speaks {VERSION}"
         )),
-        Answer { ok: true, data, .. } => Ok(Ok(data.unwrap_or_default())),
+        Answer { ok: true, data, .. } => Ok(Ok(data.unwrap_or_else(|| RawValue::NULL.to_owned()))),
         Answer { .. } => Err("it says neither what nor why".to_owned()),
     }
 }

@@ -214,21 +214,24 @@ impl Refusal {
     }
 }
 
-/// One answer. Data is JSON text already: a list of a million indicators is never a tree of
-/// a million nodes.
+/// One answer. With data it is its line already: a list of a million indicators is never a tree of
+/// a million nodes, nor copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response(Result<Vec<u8>, Refusal>);
 
 impl Response {
     /// Success with `data`; data that cannot be written as JSON is a failure that says so.
     pub fn data(data: &impl Serialize) -> Self {
-        Self(serde_json::to_vec(data).map_err(|error| {
+        let mut line = format!("{{\"v\":{VERSION},\"ok\":true,\"data\":").into_bytes();
+        let written = serde_json::to_writer(&mut line, data).map_err(|error| {
             Refusal::new(
                 Code::Failed,
                 format!("the answer cannot be written as JSON ({error})"),
                 "report this as a bug",
             )
-        }))
+        });
+        line.extend_from_slice(b"}\n");
+        Self(written.map(|()| line))
     }
 
     /// Why not, if it says no.
@@ -242,19 +245,10 @@ impl Response {
 
     /// The line to send, newline included.
     pub fn into_line(self) -> Vec<u8> {
-        let mut line = match self.0 {
-            Ok(data) => {
-                let mut line = format!("{{\"v\":{VERSION},\"ok\":true,\"data\":").into_bytes();
-                line.extend_from_slice(&data);
-                line.push(b'}');
-                line
-            }
-            Err(error) => serde_json::json!({ "v": VERSION, "ok": false, "error": error })
-                .to_string()
-                .into_bytes(),
-        };
-        line.push(b'\n');
-        line
+        self.0.unwrap_or_else(|error| {
+            let said = serde_json::json!({ "v": VERSION, "ok": false, "error": error });
+            format!("{said}\n").into_bytes()
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct as _};
 
 use super::{engine::Engine, feeds::Feed};
 use crate::{
@@ -28,6 +28,31 @@ use crate::{
 pub struct List {
     pub schema: u32,
     pub indicators: Vec<Listed>,
+}
+
+/// Becomes the text of a [`List`], row by row: all rows of a million indicators would take half a gigabyte.
+pub struct Listing<'a> {
+    engine: &'a Engine,
+    hits: Vec<u64>,
+}
+
+impl Serialize for Listing<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_struct("List", 2)?;
+        list.serialize_field("schema", &SCHEMA)?;
+        list.serialize_field("indicators", &Rows(self))?;
+        list.end()
+    }
+}
+
+struct Rows<'a>(&'a Listing<'a>);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Listing { engine, hits } = self.0;
+        let rows = engine.live.iter().zip(hits);
+        serializer.collect_seq(rows.map(|(entry, hits)| engine.listed(entry, *hits)))
+    }
 }
 
 impl Engine {
@@ -180,21 +205,12 @@ impl Engine {
     }
 
     /// All indicators in force, sorted.
-    pub fn list(&self) -> Result<List, FilterError> {
+    pub fn list(&self) -> Result<Listing<'_>, FilterError> {
         let hits = self
             .filter
             .maps
             .hits(self.live.iter().map(|entry| entry.id))?;
-        let indicators = self
-            .live
-            .iter()
-            .zip(hits)
-            .map(|(entry, hits)| self.listed(entry, hits))
-            .collect();
-        Ok(List {
-            schema: SCHEMA,
-            indicators,
-        })
+        Ok(Listing { engine: self, hits })
     }
 
     pub fn why(&self, target: &Target) -> Result<Why, FilterError> {
@@ -218,7 +234,11 @@ impl Engine {
                 reason: refused.refusal.reason.clone(),
             })
             .collect();
-        Ok(why)
+        Ok(if self.hooks.is_off()? {
+            why.switched_off()
+        } else {
+            why
+        })
     }
 
     /// With hits, and with the dates that only `why` looks for.

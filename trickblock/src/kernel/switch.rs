@@ -52,6 +52,11 @@ impl Hooks {
         unique(self.pins.switched_off().into_iter().map(|(name, _)| name))
     }
 
+    /// Whether it is `off` that nothing is filtered.
+    pub fn is_off(&self) -> Result<bool, FilterError> {
+        Ok(!self.switched_off().is_empty() && self.attached()?.is_empty())
+    }
+
     /// Removes what a filter of another ABI version left, once its links were taken over.
     pub fn forget_other_versions(&self) -> Result<(), FilterError> {
         let failed = FilterError::io("remove old pins below", self.pins.root().display());

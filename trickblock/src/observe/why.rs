@@ -4,7 +4,7 @@ use std::{net::IpAddr, num::NonZeroU16, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use trickblock_common::{
-    Outcome, Reason, Transport,
+    Outcome, Reason, Transport, Verdict,
     abi::{NO_INDICATOR, protection},
 };
 
@@ -67,6 +67,9 @@ pub struct Why {
     pub verdict: String,
     pub reason: String,
     pub explanation: String,
+    /// The filter is switched off: the reason is what it would be, and everything passes.
+    #[serde(default)]
+    pub off: bool,
     /// The indicator that decides.
     pub indicator: Option<Listed>,
     /// All other indicators that hold the address, with whatever port.
@@ -75,6 +78,18 @@ pub struct Why {
     pub protected_by: Option<Protected>,
     /// Rows of feeds that hold the address and that a guard refused, or lets only count.
     pub refused: Vec<RefusedRow>,
+}
+
+impl Why {
+    /// The same while the filter is on no interface since somebody switched it off.
+    #[must_use]
+    pub fn switched_off(mut self) -> Self {
+        self.off = true;
+        Verdict::Pass.name().clone_into(&mut self.verdict);
+        self.explanation
+            .push_str(" But the filter is switched off: everything passes until `trickblock on`.");
+        self
+    }
 }
 
 /// An indicator in force.
@@ -184,7 +199,7 @@ pub fn explain<E>(
     let (deciding, also): (Vec<&Entry>, Vec<&Entry>) = holding.partition(|entry| decides(entry));
     let mut explanation = reason.explanation().trim().to_owned();
     if target.port.is_none() && also.iter().any(|entry| entry.indicator.port.is_some()) {
-        explanation += " Services of it are listed, see below: ask with a port";
+        explanation += " Services of it are listed, see below: ask with a port.";
     }
     let holding = [&deciding[..], &also].concat();
     let mut listed = describe(&holding)?.into_iter();
@@ -194,6 +209,7 @@ pub fn explain<E>(
         verdict: reason.verdict().name().to_owned(),
         reason: reason.name().to_owned(),
         explanation,
+        off: false,
         indicator: listed.by_ref().take(deciding.len()).next(),
         also: listed.collect(),
         protected_by: (forms.iter().flatten())

@@ -116,6 +116,7 @@ fn client_gets_what_the_handler_said() {
     )
     .unwrap();
 
+    let data: Value = serde_json::from_str(data.get()).unwrap();
     assert_eq!(
         data,
         json!({ "verb": "why", "args": { "ip": "192.0.2.1" }, "uid": own_uid() })
