@@ -227,14 +227,14 @@ fn updating(report: &Report) -> Vec<Goal> {
             .is(median("cold_start_10m_s")),
         Goal::most(
             "P9_1m",
-            "memory of one generation at 1 M",
+            "memory of one generation at 1 M, a table made for its list",
             24.0,
             "bytes/indicator",
         )
         .is(median("bytes_per_indicator_1m")),
         Goal::most(
             "P9_10m",
-            "memory of one generation at 10 M",
+            "memory of one generation at 10 M, a table made for its list",
             24.0,
             "bytes/indicator",
         )

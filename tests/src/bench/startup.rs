@@ -1,6 +1,7 @@
 //! From a feed's text to packets that no longer arrive, and the memory that the daemon keeps.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     path::Path,
@@ -9,11 +10,15 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use trickblock::indicator::Indicator;
+use trickblock::{
+    indicator::Indicator,
+    kernel::{Maps, Pins},
+};
 
 use super::{
     figure::Figures,
     lane::{C2, Lane},
+    milliseconds,
     plan::Starts,
     pool::Pool,
 };
@@ -25,12 +30,13 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Rows of one feed, the most that there may be; a longer list is several feeds.
 const ROWS: usize = 2_000_000;
-/// The list that the daemon's memory is asked with.
+/// The list that the daemon's memory is asked with, and the one that is blocked beside.
 const MEMORY: usize = 100_000;
+const BESIDE: usize = 1_000_000;
 /// The lists that it starts with.
 const STARTS: [(&str, usize); 3] = [
     ("text_to_attached_100k_s", MEMORY),
-    ("cold_start_1m_s", 1_000_000),
+    ("cold_start_1m_s", BESIDE),
     ("cold_start_10m_s", 10_000_000),
 ];
 
@@ -51,12 +57,14 @@ pub fn measure(
             continue;
         }
         let feeds = feeds(pool, size);
-        let (mut memory, begun) = (Vec::new(), Instant::now());
+        let (mut others, begun) = (BTreeMap::<_, Vec<f64>>::new(), Instant::now());
         let in_time = |run: &usize| *run == 1 || begun.elapsed() < plan.limit;
         let starts = (1..=plan.repetitions).take_while(in_time).map(|run| {
             sys::stop_if_interrupted()?;
-            let (time, mib) = start(&lane, &feeds, size, plan.patience)?;
-            memory.extend(mib);
+            let (time, seen) = start(&lane, &feeds, size, plan.patience)?;
+            for (name, value) in seen {
+                others.entry(name).or_default().push(value);
+            }
             let (time, runs) = (time.as_secs_f64(), plan.repetitions);
             say(&format!(
                 "start {run} of {runs}: {size} rows in force after {time:.3} s"
@@ -66,27 +74,54 @@ pub fn measure(
         let starts: anyhow::Result<Vec<f64>> = starts.collect();
         sys::stop_if_interrupted()?;
         figures.set(name, starts);
-        if size == MEMORY {
-            figures.set("daemon_private_mib_100k", Ok(memory));
+        for (name, values) in others {
+            figures.set(name, Ok(values));
         }
     }
     Ok(())
 }
 
-/// One start; how long it took, and the private memory where that is asked for.
+/// A figure and its name.
+type Seen = (&'static str, f64);
+
+/// One start; how long it took, and what else is asked of a daemon with such a list.
 fn start(
     lane: &Lane,
     feeds: &[String],
     size: usize,
     patience: Duration,
-) -> anyhow::Result<(Duration, Option<f64>)> {
+) -> anyhow::Result<(Duration, Vec<Seen>)> {
     let site = site(feeds)?;
     let (time, daemon) = lane.time_to_block(&site, patience)?;
     check(&daemon, size)?;
-    let mib = (size == MEMORY).then(|| settled_private_mib(daemon.pid()));
-    let mib = mib.transpose()?;
+    let seen = match size {
+        MEMORY => vec![(
+            "daemon_private_mib_100k",
+            settled_private_mib(daemon.pid())?,
+        )],
+        BESIDE => vec![
+            ("daemon_bytes_per_indicator_1m", kernel_bytes(&site, size)?),
+            ("daemon_add_ms", one_block(&site)?),
+        ],
+        _ => Vec::new(),
+    };
     daemon.terminate(PATIENCE)?;
-    Ok((time, mib))
+    Ok((time, seen))
+}
+
+/// Milliseconds that the command takes which blocks one address more, on disk and in the kernel.
+fn one_block(site: &Site) -> anyhow::Result<f64> {
+    let add = site.verb("block", &["add", "198.51.100.9"]);
+    let begun = Instant::now();
+    add.output()?.succeeded()?;
+    Ok(milliseconds(begun.elapsed()))
+}
+
+/// Of one generation, per indicator: half of the table, and the hit counters.
+fn kernel_bytes(site: &Site, size: usize) -> anyhow::Result<f64> {
+    let maps = Maps::open(&Pins::new(site.pins()))?;
+    let words = maps.geometry().half + u64::from(maps.hit_capacity()?);
+    Ok(8.0 * words as f64 / size as f64)
 }
 
 /// So many rows of plain lists, the C2 in the middle of the last one.
