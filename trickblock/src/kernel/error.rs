@@ -21,7 +21,7 @@ pub enum FilterError {
     )]
     UserNamespace,
     #[error(
-        "{path} is not on a BPF file system, so pins cannot live there; run `mount -t bpf bpf /sys/fs/bpf`, or set `pins` in [paths] (`--pins`) to a directory on one"
+        "{path} is not on a BPF file system, so pins cannot live there; run `mount -t bpf bpf /sys/fs/bpf`, or set `pins` in [paths] (`--pins`; `--bpffs` of `replay`) to a directory on one"
     )]
     NotBpffs { path: PathBuf },
     #[error(

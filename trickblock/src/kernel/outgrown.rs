@@ -35,8 +35,9 @@ impl Outgrown {
 
     /// Hands on what the old program counted since the last time.
     pub(super) fn hand_on(&mut self, new: &Maps) -> Result<(), FilterError> {
-        let now = self.old.hits(self.entries.iter().map(|entry| entry.id))?;
         let live = new.entries()?;
+        // Last, since a crash loses what is counted between this and the new program.
+        let now = self.old.hits(self.entries.iter().map(|entry| entry.id))?;
         let mut live = live.iter().peekable();
         let mut growth = Vec::new();
         for ((entry, now), moved) in self.entries.iter().zip(now).zip(&mut self.moved) {
