@@ -30,6 +30,7 @@ mod programs;
 mod refusal;
 pub mod routes;
 mod seats;
+mod stage;
 mod switch;
 mod sys;
 mod table;

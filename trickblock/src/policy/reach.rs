@@ -35,11 +35,11 @@ impl Reach {
             Self::Just(one) => {
                 let start = sorted.partition_point(|item| of(item) < one);
                 let end = start + sorted[start..].partition_point(|item| of(item) == one);
-                return vec![start..end];
+                return std::iter::once(start..end).collect();
             }
             // It also holds what contains an embedding.
             Self::Inside(prefix) if prefix.prefix_len() == 0 => {
-                return vec![0..sorted.len()];
+                return std::iter::once(0..sorted.len()).collect();
             }
             Self::Inside(prefix) => prefix,
         };
