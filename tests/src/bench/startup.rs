@@ -111,7 +111,7 @@ fn start(
 
 /// Milliseconds that the command takes which blocks one address more, on disk and in the kernel.
 fn one_block(site: &Site) -> anyhow::Result<f64> {
-    let add = site.verb("block", &["add", "198.51.100.9"]);
+    let add = site.verb("block", &["add", "203.0.113.77"]);
     let begun = Instant::now();
     add.output()?.succeeded()?;
     Ok(milliseconds(begun.elapsed()))

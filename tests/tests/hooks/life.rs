@@ -5,7 +5,7 @@ use std::fs;
 use trickblock::kernel::{HookChoice, ModeChoice, Role};
 use trickblock_tests::{
     bpf,
-    road::{BENIGN, C2, CLIENT, End, GATEWAY, LAN, WAN},
+    road::{BENIGN, C2, CLIENT, End, GATEWAY, LAN, Road, WAN},
 };
 
 use crate::gate::{Gate, way};
@@ -154,16 +154,18 @@ pub fn change() {
     assert_eq!(arrivals(&gate), FILTERED);
 }
 
+/// An interface of the gateway.
+pub fn rename(road: &Road, from: &str, to: &str) {
+    let host = &road.gateway;
+    host.ip(&["link", "set", from, "down"]).unwrap();
+    host.ip(&["link", "set", from, "name", to]).unwrap();
+    host.ip(&["link", "set", to, "up"]).unwrap();
+}
+
 pub fn renamed() {
     for (hook, expected) in HOOKS {
         let mut gate = Gate::filtering(hook);
-        let rename = |from: &str, to: &str| {
-            let host = &gate.road.gateway;
-            host.ip(&["link", "set", from, "down"]).unwrap();
-            host.ip(&["link", "set", from, "name", to]).unwrap();
-            host.ip(&["link", "set", to, "up"]).unwrap();
-        };
-        rename(WAN, "up0");
+        rename(&gate.road, WAN, "up0");
         let renamed = expected.map(|on| on.replace(WAN, "up0"));
         assert_eq!(gate.attached(), renamed, "{hook:?}");
         let attached = gate.attach("up0", way(hook, Role::Uplink));

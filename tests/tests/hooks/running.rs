@@ -18,6 +18,8 @@ use trickblock_tests::{
     sys,
 };
 
+use crate::life::rename;
+
 /// The road comes first: links must be gone before their namespaces are.
 struct Installed {
     site: Site,
@@ -225,16 +227,10 @@ pub fn comes_back() {
 pub fn renamed_and_back() {
     let installed = Installed::new(&both(""));
     let daemon = installed.start();
-    let rename = |from: &str, to: &str| {
-        let host = &installed.road.gateway;
-        host.ip(&["link", "set", from, "down"]).unwrap();
-        host.ip(&["link", "set", from, "name", to]).unwrap();
-        host.ip(&["link", "set", to, "up"]).unwrap();
-    };
-    rename(WAN, "up0");
+    rename(&installed.road, WAN, "up0");
     let away = installed.wait("the end of wan0", |status| hooks(status)[WAN] == json!([]));
     assert_eq!(away["state"], "degraded", "{away}");
-    rename("up0", WAN);
+    rename(&installed.road, "up0", WAN);
     let back = installed.wait("wan0", |status| status["state"] == "active");
     assert_eq!(hooks(&back)[WAN], json!(["xdp", "tcx-egress"]));
     drop(daemon);

@@ -16,6 +16,7 @@ impl Engine {
     pub fn attach_all(&mut self) -> Result<Vec<Attached>, FilterError> {
         self.find_roles();
         let wanted = self.wanted();
+        self.missed.clear();
         let attached: Vec<_> = wanted.iter().flat_map(|name| self.attach(name)).collect();
         self.unattached.retain(|name, _| wanted.contains(name));
         if attached.is_empty() {
@@ -106,10 +107,9 @@ impl Engine {
         let known = self.find_roles();
         let missing = self.missing(&attached);
         // One that was renamed away and back brings its programs along.
-        let returned = self.missed.difference(&missing).cloned();
-        let tried: Vec<_> = returned.chain(missing.iter().cloned()).collect();
+        let tried = &missing | &self.missed;
         let back: Vec<_> = tried.iter().flat_map(|name| self.attach(name)).collect();
-        self.missed = missing;
+        self.missed = tried;
         self.missed
             .retain(|name| self.unattached.contains_key(name));
         if !back.is_empty() {

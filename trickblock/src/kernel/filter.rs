@@ -67,6 +67,8 @@ impl Filter {
         pins.check_maps()?;
         let mut stage = Stage::new(pins, capacity)?;
         let mut filter = Self::loaded(&mut stage, &constants)?;
+        // The verifier's word on all of them before any is replaced.
+        filter.programs()?;
         filter.unsettled = Some(stage);
         if !(filter.outgrown.is_some() && pins.has_hooks()) {
             filter.outgrown = None;

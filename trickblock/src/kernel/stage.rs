@@ -45,7 +45,6 @@ pub(super) struct Stage {
     table: PathBuf,
     hits: PathBuf,
     geometry: Geometry,
-    capacity: Capacity,
     /// Too small a table, whose contents move into the new one.
     outgrown: Option<Maps>,
 }
@@ -61,32 +60,31 @@ impl Stage {
             Some(maps) if fits(&maps, capacity) => (Some(maps), None),
             other => (None, other),
         };
-        if let Some(maps) = reused {
-            let (table, hits) = (pins.map("TABLE"), pins.map("HITS"));
-            let geometry = *maps.geometry();
-            return Ok(Self {
-                pins: pins.clone(),
-                table,
-                hits,
-                geometry,
-                capacity,
-                outgrown,
-            });
-        }
         let capacity = match &outgrown {
             Some(maps) => beside(capacity, maps)?,
             None => capacity,
         };
-        let (table, hits) = (pins.map("TABLE_new"), pins.map("HITS_new"));
-        let _ = (fs::remove_file(&table), fs::remove_file(&hits));
-        let geometry = geometry(capacity)?;
-        create_table(&geometry, &table)?;
+        let names = match reused {
+            Some(_) => ["TABLE", "HITS"],
+            None => ["TABLE_new", "HITS_new"],
+        };
+        for leftover in ["TABLE_new", "HITS_new"] {
+            let _ = fs::remove_file(pins.map(leftover));
+        }
+        let [table, hits] = names.map(|name| pins.map(name));
+        let geometry = match reused {
+            Some(maps) => *maps.geometry(),
+            None => {
+                let geometry = geometry(capacity)?;
+                create_table(&geometry, &table)?;
+                geometry
+            }
+        };
         Ok(Self {
             pins: pins.clone(),
             table,
             hits,
             geometry,
-            capacity,
             outgrown,
         })
     }
@@ -110,7 +108,7 @@ impl Stage {
         // No CO-RE relocation is used: kernels without BTF serve as well.
         loader
             .btf(None)
-            .map_max_entries("HITS", hits(self.capacity));
+            .map_max_entries("HITS", hits(self.geometry.capacity()));
         loader
             .map_max_entries("NEVER_V4", abi::NEVER_ENTRIES)
             .map_max_entries("NEVER_V6", abi::NEVER_ENTRIES);

@@ -9,10 +9,12 @@ use super::{Label, Reach, Rule, RuleSet, Source, Sources, merge::MAX_REFUSALS};
 
 /// Rules that are put where they belong one by one: the others need not be looked at.
 const FEW: usize = 16;
+/// The index of a list that is gone.
+const NOBODY: u32 = u32::MAX;
 
 impl RuleSet {
     /// Names of the lists of this set of which no row in reach was kept or refused: they need not be read through. What has ended
-    /// stays so. None where not all of the refused rows are known.
+    /// stays so. None where not all of the refused rows are known, or not of whom they are.
     pub fn silent(&self, reach: &Reach) -> BTreeSet<&str> {
         if usize::try_from(self.refused).is_ok_and(|refused| refused > MAX_REFUSALS) {
             return BTreeSet::new();
@@ -23,6 +25,9 @@ impl RuleSet {
         let refused = refusals.filter(|refused| reach.holds(&refused.indicator));
         let spoke = kept.chain(refused.map(|refused| &refused.source));
         let spoke: BTreeSet<u32> = spoke.map(|source| source.feed).collect();
+        if spoke.contains(&NOBODY) {
+            return BTreeSet::new();
+        }
         let (mut silent, mut loud) = (BTreeSet::new(), BTreeSet::new());
         for (index, label) in (0_u32..).zip(&self.feeds) {
             let names = if spoke.contains(&index) {
@@ -54,6 +59,7 @@ impl RuleSet {
             self.follow(&part.feeds);
         }
         self.add_rules(part.rules);
+        self.refused = self.refused.max(part.refused);
         self.refusals.extend(part.refusals);
         self.notices.extend(part.notices);
         self.feeds = part.feeds;
@@ -85,7 +91,7 @@ impl RuleSet {
             rule.sources = rule.sources.moved(&to);
         }
         for refused in self.refusals.iter_mut().chain(&mut self.notices) {
-            refused.source.feed = to(refused.source.feed).unwrap_or(u32::MAX);
+            refused.source.feed = to(refused.source.feed).unwrap_or(NOBODY);
         }
         let narrowed = std::mem::take(&mut self.narrowed).into_iter();
         let narrowed = narrowed.filter_map(|((feed, kind), rows)| Some(((to(feed)?, kind), rows)));
@@ -97,7 +103,7 @@ impl Sources {
     /// One whose label is gone names no list any more, as an index of none says.
     fn moved(&self, to: &dyn Fn(u32) -> Option<u32>) -> Self {
         let point = |source: &Source| Source {
-            feed: to(source.feed).unwrap_or(u32::MAX),
+            feed: to(source.feed).unwrap_or(NOBODY),
             ..*source
         };
         match self {
@@ -216,6 +222,15 @@ mod tests {
         assert_eq!(silent(inside("203.0.113.0/30")), Vec::<&str>::new());
         assert_eq!(silent(inside("203.0.113.4/30")), ["one", "two"]);
 
+        // An allowance takes out more than can be noted down.
+        let part = RuleSet {
+            feeds: set.feeds.clone(),
+            refused: 60_000,
+            ..RuleSet::default()
+        };
+        let mut less = set.clone();
+        less.replace_some(part, &inside("203.0.113.0/24"));
+        assert!(less.silent(&just("203.0.113.9")).is_empty());
         let mut full = set.clone();
         full.refused = 50_001;
         assert!(

@@ -107,12 +107,11 @@ impl Engine {
             config,
         };
         engine.settle_kernel()?;
-        engine.begin(rules, now);
-        // Its programs are put on the configured interfaces next, and then wherever else the older ones are.
         if engine.filter.is_taking_over() {
             engine.older = engine.hooks.known().unwrap_or_default();
             engine.outgrown = true;
         }
+        engine.begin(rules, now);
         Ok(engine)
     }
 

@@ -40,7 +40,7 @@ impl Engine {
             capacity: terms::grown(maps.geometry().capacity(), needed),
             constants: maps.constants()?,
         };
-        self.filter.settle()?;
+        self.take_over();
         self.older.extend(self.hooks.known()?);
         self.filter = Filter::load(&self.config_pins(), load)?;
         self.ids = Ids::new(self.filter.maps.hit_capacity()?, &self.live);

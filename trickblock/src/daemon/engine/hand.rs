@@ -1,6 +1,8 @@
 //! What the operator does by hand. Only what is concerned is looked at: a set of a million indicators must not be in the way
 //! of one.
 
+use std::collections::BTreeSet;
+
 use super::{Engine, Held};
 use crate::{
     daemon::{
@@ -130,14 +132,14 @@ impl Engine {
     }
 
     fn merged_some(&self, reach: &Reach, now: Seen) -> RuleSet {
-        let silent = self.rules.silent(reach);
+        let all = self.rows(None);
+        let silent = self.silent(&all, reach);
         let concerned = |feed: &FeedRows<'_>| -> (Label, Vec<Row>) {
             let is_silent = feed.label.feed != FEED && silent.contains(&*feed.label.name);
             let rows = if is_silent { &[] } else { feed.rows };
             let rows = rows.iter().filter(|row| reach.holds(&row.indicator));
             (feed.label.clone(), rows.cloned().collect())
         };
-        let all = self.rows(None);
         let some: Vec<_> = all.iter().map(concerned).collect();
         let some: Vec<_> = some
             .iter()
@@ -147,6 +149,18 @@ impl Engine {
             })
             .collect();
         merge_some(&some, &all, self.context(now))
+    }
+
+    /// Names of feeds that have nothing in reach. What is known of them is of the last time that all were merged: none where a feed
+    /// has become somebody else since.
+    fn silent(&self, all: &[FeedRows<'_>], reach: &Reach) -> BTreeSet<&str> {
+        let of_feeds = |label: &&Label| label.feed != FEED;
+        let now = all.iter().map(|feed| &feed.label).filter(of_feeds);
+        if now.eq(self.rules.feeds.iter().filter(of_feeds)) {
+            self.rules.silent(reach)
+        } else {
+            BTreeSet::new()
+        }
     }
 
     /// What is in force, with the rules of `part` in the place of all that is in reach.

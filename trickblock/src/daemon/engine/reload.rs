@@ -27,7 +27,7 @@ impl Engine {
         let guard = guard
             .moved(&self.guard.lists().surroundings)
             .unwrap_or(guard);
-        self.filter.settle()?;
+        self.take_over();
         let filter = self.reloaded_for(&config)?;
         self.note_trials()?;
         let (feeds, renamed) = self.carried_over(&config);
@@ -115,7 +115,9 @@ impl Engine {
             capacity,
             constants,
         };
-        Filter::load(&pins, wanted).map(Some)
+        let mut filter = Filter::load(&pins, wanted)?;
+        filter.settle()?;
+        Ok(Some(filter))
     }
 
     fn restore(&mut self, filter: Option<Filter>) -> Result<(), FilterError> {
