@@ -160,7 +160,7 @@ fn needed_then(changes: &[Change<'_>], cells: &impl Cells) -> Room {
         .map(gone, u64::saturating_sub);
     // The marks of what goes stay.
     Room {
-        covered: now.covered + of_those_alone(changes, 1, covers),
+        covered: now.covered + of_those_alone(changes, 1, covered),
         marks: now.marks + of_those_alone(changes, 1, marks),
         ..needed
     }
@@ -308,7 +308,7 @@ impl<C: Cells> Image<'_, C> {
         }
         if all {
             self.count(DEAD, 1);
-            self.count(UNCOVERED, covers(prefix));
+            self.count(UNCOVERED, covered(prefix));
             self.count(UNMARKED, marks(prefix));
         }
     }
@@ -326,21 +326,13 @@ impl<C: Cells> Image<'_, C> {
     }
 }
 
-/// /24s that an IPv4 prefix marks in the bitmaps; 0 for addresses, and for IPv6.
-const fn covers(prefix: Prefix) -> u64 {
-    match prefix {
-        Prefix::V4(_, length) if length < 32 => covered(length),
-        _ => 0,
-    }
-}
-
 /// What a prefix marks beyond one or two keys: /24s in the bitmaps and keys in the Bloom filter.
 const fn expands(prefix: Prefix) -> u64 {
     match prefix {
         // For every packet of its family nothing is asked any more.
         Prefix::V6(_, length) if length < SHORTEST_MARKED_V6 => u32::MAX as u64,
         Prefix::V4(_, 32) | Prefix::V6(_, 32..) => 0,
-        other => covers(other) + marks(other),
+        other => covered(other) + marks(other),
     }
 }
 
@@ -368,7 +360,7 @@ pub fn takes(changes: &[Change<'_>], cells: &(impl Read + ?Sized), geometry: &Ge
     };
     !is_worn(cells)
         && expanded <= MOST_EXPANDED
-        && has_room(COVERED, covers, room.covered)
+        && has_room(COVERED, covered, room.covered)
         && has_room(MARKED, marks, room.marks)
 }
 

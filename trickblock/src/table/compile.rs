@@ -49,9 +49,9 @@ pub fn needed_entries<'a>(indicators: impl IntoIterator<Item = &'a Indicator>) -
                 needed.marks += fresh;
                 needed.v4 += narrow;
             }
-            ipnet::IpNet::V4(net) => {
+            ipnet::IpNet::V4(_) => {
                 needed.v4 += narrow + fresh;
-                needed.covered += fresh * covered(net.prefix_len());
+                needed.covered += fresh * covered(indicator.prefix.into());
                 needed.marks += fresh * marks(indicator.prefix.into());
             }
             ipnet::IpNet::V6(_) => {
@@ -63,11 +63,12 @@ pub fn needed_entries<'a>(indicators: impl IntoIterator<Item = &'a Indicator>) -
     needed
 }
 
-/// /24s that an IPv4 prefix covers, part of one for the whole.
-pub(super) const fn covered(length: u8) -> u64 {
-    match 24u8.checked_sub(length) {
-        Some(bits) => 1 << bits,
-        None => 1,
+/// /24s that an IPv4 prefix covers, part of one for the whole; 0 for addresses, and for IPv6.
+pub(super) const fn covered(prefix: Prefix) -> u64 {
+    match prefix {
+        Prefix::V4(_, length @ ..=24) => 1 << (24 - length),
+        Prefix::V4(_, 25..32) => 1,
+        Prefix::V4(..) | Prefix::V6(..) => 0,
     }
 }
 

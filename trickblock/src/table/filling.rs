@@ -71,6 +71,7 @@ impl<'a> Filling<'a> {
             return Err(CompileError::Everything(net));
         }
         let prefix = Prefix::from(net);
+        self.covered += covered(prefix);
         self.marks += marks(prefix);
         let own = (
             Scope::wide(u64::from(net.prefix_len())),
@@ -86,8 +87,7 @@ impl<'a> Filling<'a> {
                 let narrow = narrow.map(|(scope, record)| SlotV4::new(address, scope, record));
                 self.v4.slots.extend(narrow);
             }
-            Prefix::V4(address, length) => {
-                self.covered += covered(length);
+            Prefix::V4(address, _) => {
                 self.image.mark(prefix);
                 let all = all.map(|(scope, record)| SlotV4::new(address, scope, record));
                 self.v4.slots.extend(all);
